@@ -1,0 +1,121 @@
+#include "index/batch.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "index/event.h"
+#include "index/hole.h"
+#include "index/hole_record.h"
+#include "index/record.h"
+
+/* `records` and `holes` are encoded records, one behind the other. Nothing changes once a second
+ * thread has seen the batch. */
+struct batch {
+    atomic_uint references;
+    uint32_t event_count;
+    uint32_t hole_count;
+    struct buffer records;
+    struct buffer holes;
+};
+
+struct batch *
+batch_new(void)
+{
+    struct batch *batch = alloc_zeroed(sizeof(*batch));
+    atomic_init(&batch->references, 1);
+    (void)buffer_reserve(&batch->records, BATCH_TARGET_BYTES + BATCH_TARGET_BYTES / 8);
+    return batch;
+}
+
+struct batch *
+batch_retain(struct batch *batch)
+{
+    (void)atomic_fetch_add_explicit(&batch->references, 1, memory_order_relaxed);
+    return batch;
+}
+
+void
+batch_release(struct batch *batch)
+{
+    if (batch == NULL ||
+        atomic_fetch_sub_explicit(&batch->references, 1, memory_order_acq_rel) != 1)
+        return;
+    buffer_done(&batch->records);
+    buffer_done(&batch->holes);
+    free(batch);
+}
+
+bool
+batch_add(struct batch *batch, const struct event *event, struct error *err)
+{
+    struct record record = {
+        .type = RECORD_EVENT,
+        .time_ns = event->time_ns,
+        .received_ns = event->received_ns,
+        .position = (uint64_t)event->offset,
+        .stream_id = event->stream->id,
+        .partition = (uint32_t)event->partition,
+        .flags = (uint32_t)event->time_type |
+                 (event->offset_is_synthetic ? RECORD_FLAG_SYNTHETIC : 0),
+        .key = event->key,
+        .headers = event->headers,
+        .payload = event->payload,
+    };
+    size_t size = record_size(&record);
+    if (size > RECORD_MAX_BYTES)
+        return error_set(err, ERROR_LIMIT,
+            "event %s[%d]@%lld has %zu bytes, more than the limit of %u", event->stream->label,
+            event->partition, (long long)event->offset, size, RECORD_MAX_BYTES);
+
+    record_encode(&record, buffer_reserve(&batch->records, size));
+    batch->records.length += size;
+    batch->event_count++;
+    return true;
+}
+
+void
+batch_add_hole(struct batch *batch, const struct hole *hole)
+{
+    hole_record_append(&batch->holes, hole);
+    batch->hole_count++;
+}
+
+bool
+batch_is_full(const struct batch *batch)
+{
+    return batch->records.length >= BATCH_TARGET_BYTES ||
+           batch->holes.length >= BATCH_TARGET_BYTES;
+}
+
+uint32_t
+batch_event_count(const struct batch *batch)
+{
+    return batch->event_count;
+}
+
+size_t
+batch_bytes(const struct batch *batch)
+{
+    return sizeof(*batch) + batch->records.capacity + batch->holes.capacity;
+}
+
+struct bytes
+batch_records(const struct batch *batch)
+{
+    return bytes_make(batch->records.data, batch->records.length);
+}
+
+struct bytes
+batch_holes(const struct batch *batch)
+{
+    return bytes_make(batch->holes.data, batch->holes.length);
+}
+
+uint32_t
+batch_hole_count(const struct batch *batch)
+{
+    return batch->hole_count;
+}

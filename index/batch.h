@@ -1,0 +1,53 @@
+/* batch.h - events on their way from a collector to the tape: one block of encoded records.
+ *
+ * A collector encodes events straight into a batch and pushes it when it is full (BATCH_TARGET_BYTES)
+ * or old (20 ms). From then on nobody changes it: indexer, sealer and analyst read the same memory
+ * and each gives back its reference.
+ *
+ * Threads: one thread fills a batch; after the hand-over any number may read and release it.
+ */
+#ifndef INDEX_BATCH_H
+#define INDEX_BATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+struct error;
+struct event;
+struct hole;
+
+/* A batch is handed over when it holds this much; one event that is larger gets a batch alone. */
+#define BATCH_TARGET_BYTES (128u * 1024)
+
+struct batch;
+
+struct batch *batch_new(void);
+
+/* One more reader will call batch_release(). */
+struct batch *batch_retain(struct batch *batch);
+
+/* Give back one reference; the last one frees. NULL is allowed. */
+void batch_release(struct batch *batch);
+
+/* Copy the event in. event->stream must come from the tape_writer this batch is for; event->seq is
+ * ignored. False with ERROR_LIMIT when it is larger than RECORD_MAX_BYTES (nothing was added). */
+bool batch_add(struct batch *batch, const struct event *event, struct error *err);
+
+/* Tell the tape about offsets that will never come. */
+void batch_add_hole(struct batch *batch, const struct hole *hole);
+
+/* True when the next event should go into a new batch. */
+bool batch_is_full(const struct batch *batch);
+
+uint32_t batch_event_count(const struct batch *batch); /* events only */
+size_t batch_bytes(const struct batch *batch);         /* what the queue counts */
+
+/* The encoded event records, and the encoded hole records. Valid while a reference is held. */
+struct bytes batch_records(const struct batch *batch);
+struct bytes batch_holes(const struct batch *batch);
+uint32_t batch_hole_count(const struct batch *batch);
+
+#endif

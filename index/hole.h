@@ -1,0 +1,28 @@
+/* hole.h - why offsets of a lane are not on the tape. */
+#ifndef INDEX_HOLE_H
+#define INDEX_HOLE_H
+
+#include <stdint.h>
+
+enum hole_reason {
+    HOLE_UNKNOWN,
+    HOLE_RETENTION,            /* the broker had deleted them before we read them */
+    HOLE_NOT_RECORDED,         /* nobody recorded then, or recording was asked to start later */
+    HOLE_DROPPED,              /* we received or should have received them and could not keep them */
+    HOLE_DAMAGED,              /* they were on the tape and the bytes are broken */
+    HOLE_COMPACTED_OR_ABORTED, /* no event is at these offsets: compaction, aborted, control records */
+};
+
+/* "RETENTION", ... as in JSON and on screens. */
+const char *hole_reason_text(enum hole_reason reason);
+
+struct hole {
+    uint32_t stream_id;
+    int32_t partition;
+    int64_t from; /* first offset that is missing */
+    int64_t to;   /* last one, inclusive; -1: not known how many */
+    enum hole_reason reason;
+    int64_t noticed_ns;
+};
+
+#endif

@@ -1,0 +1,434 @@
+#include "index/journal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/crc32c.h"
+#include "base/error.h"
+#include "base/file.h"
+
+static const unsigned char journal_magic[8] = {'T', 'D', 'J', 'R', 'N', 'L', 0, 1};
+
+#define MAGIC_STEM_BYTES 6u
+#define FRAME_MAGIC      UINT32_C(0x4c4e4a54) /* "TJNL" */
+
+/* File header; docs/FORMAT.md. */
+enum {
+    AT_MAGIC = 0,
+    AT_HEADER_SIZE = 8,
+    AT_INCOMPATIBLE = 12,
+    AT_UUID = 20,
+    AT_ID = 36,
+    AT_BASE_SEQ = 44,
+    AT_CREATED = 52,
+    AT_CHECKSUM = 60,
+};
+
+/* Frame header. */
+enum {
+    FRAME_AT_MAGIC = 0,
+    FRAME_AT_LENGTH = 4,
+    FRAME_AT_EVENTS = 8,
+    FRAME_AT_CHECKSUM = 12,
+    FRAME_AT_SEQ = 16,
+    FRAME_AT_CLOCK = 24,
+};
+
+char *
+journal_path(const char *directory, uint64_t id, const char *suffix)
+{
+    return alloc_format("%s/%08llu.%s", directory, (unsigned long long)id, suffix);
+}
+
+static void
+encode_header(const struct journal_header *header, unsigned char to[JOURNAL_HEADER_BYTES])
+{
+    memset(to, 0, JOURNAL_HEADER_BYTES);
+    memcpy(to + AT_MAGIC, journal_magic, sizeof(journal_magic));
+    store_u16(to + AT_HEADER_SIZE, JOURNAL_HEADER_BYTES);
+    memcpy(to + AT_UUID, header->uuid, TAPE_UUID_BYTES);
+    store_u64(to + AT_ID, header->id);
+    store_u64(to + AT_BASE_SEQ, header->base_seq);
+    store_u64(to + AT_CREATED, (uint64_t)header->created_ns);
+    store_u32(to + AT_CHECKSUM, crc32c(0, to, AT_CHECKSUM));
+}
+
+bool
+journal_create(struct journal_file *file, const char *directory,
+    const struct journal_header *header, struct error *err)
+{
+    unsigned char bytes[JOURNAL_HEADER_BYTES];
+    encode_header(header, bytes);
+    char *path = journal_path(directory, header->id, "jnl");
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        (void)error_set_system(err, "cannot make journal %s", path);
+        free(path);
+        return false;
+    }
+
+    struct iovec part = {.iov_base = bytes, .iov_len = sizeof(bytes)};
+    if (!file_write_all(fd, &part, 1, err) || !file_sync_directory(directory, err)) {
+        (void)error_wrap(err, "journal %s", path);
+        (void)unlink(path);
+        (void)close(fd);
+        free(path);
+        return false;
+    }
+    *file = (struct journal_file){
+        .fd = fd, .size = JOURNAL_HEADER_BYTES, .header = *header, .path = path};
+    return true;
+}
+
+void
+journal_file_close(struct journal_file *file)
+{
+    if (file->path == NULL)
+        return;
+    (void)close(file->fd);
+    free(file->path);
+    *file = (struct journal_file){.fd = -1};
+}
+
+static uint32_t
+frame_checksum(const unsigned char *head, struct bytes body)
+{
+    uint32_t crc = crc32c(0, head, FRAME_AT_CHECKSUM);
+    crc = crc32c(crc, head + FRAME_AT_SEQ, FRAME_HEADER_BYTES - FRAME_AT_SEQ);
+    return crc32c(crc, body.data, body.length);
+}
+
+bool
+journal_append(struct journal_file *file, uint32_t event_count, uint64_t first_seq,
+    struct bytes body, struct error *err)
+{
+    assert(body.length > 0 && body.length <= FRAME_MAX_BODY);
+
+    unsigned char head[FRAME_HEADER_BYTES];
+    store_u32(head + FRAME_AT_MAGIC, FRAME_MAGIC);
+    store_u32(head + FRAME_AT_LENGTH, (uint32_t)body.length);
+    store_u32(head + FRAME_AT_EVENTS, event_count);
+    store_u64(head + FRAME_AT_SEQ, first_seq);
+    store_u64(head + FRAME_AT_CLOCK, (uint64_t)clock_monotonic_ns());
+    store_u32(head + FRAME_AT_CHECKSUM, frame_checksum(head, body));
+
+    /* writev only reads what it is given; its type cannot say so. */
+    union {
+        const unsigned char *in;
+        void *out;
+    } data = {.in = body.data};
+    struct iovec parts[2] = {{head, sizeof(head)}, {data.out, body.length}};
+    if (!file_write_all(file->fd, parts, 2, err)) {
+        /* Whatever part of the frame is there must not be followed by a good one. */
+        if (ftruncate(file->fd, (off_t)file->size) != 0 ||
+            lseek(file->fd, (off_t)file->size, SEEK_SET) < 0)
+            return error_wrap(err, "journal %s (and its broken end could not be cut)", file->path);
+        return error_wrap(err, "journal %s", file->path);
+    }
+    file->size += sizeof(head) + body.length;
+    return true;
+}
+
+static bool
+decode_header(const unsigned char *from, struct journal_header *header, struct error *err)
+{
+    if (memcmp(from + AT_MAGIC, journal_magic, MAGIC_STEM_BYTES) != 0)
+        return error_set(err, ERROR_DAMAGED, "it is not a journal of tapedeck");
+    if (memcmp(from + AT_MAGIC, journal_magic, sizeof(journal_magic)) != 0 ||
+        load_u32(from + AT_INCOMPATIBLE) != 0)
+        return error_set(err, ERROR_DAMAGED,
+            "it was written by a newer tapedeck in a format that this one (%s) does not know",
+            TAPEDECK_VERSION);
+    if (load_u32(from + AT_CHECKSUM) != crc32c(0, from, AT_CHECKSUM))
+        return error_set(err, ERROR_DAMAGED, "the checksum of its header differs");
+
+    memcpy(header->uuid, from + AT_UUID, TAPE_UUID_BYTES);
+    header->id = load_u64(from + AT_ID);
+    header->base_seq = load_u64(from + AT_BASE_SEQ);
+    header->created_ns = (int64_t)load_u64(from + AT_CREATED);
+    return true;
+}
+
+bool
+journal_open(struct journal *journal, const char *path, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set_system(err, "cannot open journal %s", path);
+
+    unsigned char bytes[JOURNAL_HEADER_BYTES];
+    struct journal_header header;
+    size_t got;
+    bool good = file_read_at(fd, bytes, sizeof(bytes), 0, &got, err);
+    if (good && got < sizeof(bytes))
+        good = error_set(err, ERROR_DAMAGED, "it ends inside its header");
+    if (!good || !decode_header(bytes, &header, err)) {
+        (void)close(fd);
+        return error_wrap(err, "journal %s", path);
+    }
+    *journal = (struct journal){
+        .fd = fd,
+        .path = alloc_text(path),
+        .header = header,
+        .scanned = JOURNAL_HEADER_BYTES,
+        .end_seq = header.base_seq,
+    };
+    return true;
+}
+
+void
+journal_close(struct journal *journal)
+{
+    if (journal->path == NULL)
+        return;
+    (void)close(journal->fd);
+    free(journal->path);
+    free(journal->frames);
+    free(journal->damage);
+    *journal = (struct journal){.fd = -1};
+}
+
+/* A scan reads the file through a window, so that thousands of small frames cost few reads: a wide
+ * one when everything is read, a narrow one when most bodies are stepped over. */
+#define WIDE_WINDOW_BYTES   (256u * 1024)
+#define NARROW_WINDOW_BYTES 4096u
+
+struct window {
+    struct buffer buffer;
+    uint64_t at;  /* file offset of buffer.data[0] */
+    size_t width; /* bytes to read at least */
+};
+
+/* `length` bytes at file offset `at`, fewer at the file's end; NULL on a read error. */
+static const unsigned char *
+look(struct journal *journal, struct window *window, uint64_t at, size_t length, size_t *got,
+    struct error *err)
+{
+    if (at < window->at || at + length > window->at + window->buffer.length) {
+        size_t wanted = length > window->width ? length : window->width;
+        window->buffer.length = 0;
+        size_t read;
+        if (!file_read_at(
+                journal->fd, buffer_reserve(&window->buffer, wanted), wanted, at, &read, err))
+            return NULL;
+        window->buffer.length = read;
+        window->at = at;
+    }
+    size_t skipped = (size_t)(at - window->at);
+    size_t there = window->buffer.length > skipped ? window->buffer.length - skipped : 0;
+    *got = there < length ? there : length;
+    return window->buffer.data + skipped;
+}
+
+enum frame_state {
+    FRAME_GOOD,
+    FRAME_SHORT, /* the file ends inside it */
+    FRAME_BAD,
+    FRAME_UNREADABLE, /* *err is set */
+};
+
+/* Look at the frame at `at`. With `verify` its checksum too. */
+static enum frame_state
+look_at_frame(struct journal *journal, struct window *window, uint64_t at, uint64_t file_size,
+    bool verify, struct frame *frame, struct error *err)
+{
+    size_t got;
+    const unsigned char *head = look(journal, window, at, FRAME_HEADER_BYTES, &got, err);
+    if (head == NULL)
+        return FRAME_UNREADABLE;
+    if (got < FRAME_HEADER_BYTES)
+        return FRAME_SHORT;
+
+    uint32_t length = load_u32(head + FRAME_AT_LENGTH);
+    *frame = (struct frame){
+        .at = at,
+        .body_bytes = length,
+        .event_count = load_u32(head + FRAME_AT_EVENTS),
+        .first_seq = load_u64(head + FRAME_AT_SEQ),
+    };
+    if (load_u32(head + FRAME_AT_MAGIC) != FRAME_MAGIC || length == 0 || length > FRAME_MAX_BODY ||
+        frame->event_count > length / RECORD_HEADER_BYTES || frame->first_seq < journal->end_seq)
+        return FRAME_BAD;
+    if (at + FRAME_HEADER_BYTES + length > file_size)
+        return FRAME_SHORT;
+    if (!verify && frame->event_count > 0)
+        return FRAME_GOOD;
+
+    size_t whole = FRAME_HEADER_BYTES + (size_t)length;
+    head = look(journal, window, at, whole, &got, err);
+    if (head == NULL)
+        return FRAME_UNREADABLE;
+    if (got < whole)
+        return FRAME_SHORT;
+    if (frame_checksum(head, bytes_make(head + FRAME_HEADER_BYTES, length)) !=
+        load_u32(head + FRAME_AT_CHECKSUM))
+        return FRAME_BAD;
+    frame->verified = true;
+    return FRAME_GOOD;
+}
+
+/* The next good frame behind a broken one: the first place with the magic and a right checksum. 0
+ * when there is none. */
+static uint64_t
+find_next_frame(struct journal *journal, struct window *window, uint64_t from, uint64_t file_size,
+    struct error *err)
+{
+    unsigned char magic[4];
+    store_u32(magic, FRAME_MAGIC);
+    uint64_t at = from;
+    while (at + FRAME_HEADER_BYTES <= file_size) {
+        size_t got;
+        const unsigned char *bytes = look(journal, window, at, 65536, &got, err);
+        if (bytes == NULL || got < sizeof(magic))
+            return 0;
+        const unsigned char *found = memmem(bytes, got, magic, sizeof(magic));
+        if (found == NULL) {
+            at += got - (sizeof(magic) - 1);
+            if (got < 65536)
+                return 0;
+            continue;
+        }
+        at += (uint64_t)(found - bytes);
+        struct frame frame;
+        struct window apart = {.width = NARROW_WINDOW_BYTES}; /* keeps the place of this search */
+        enum frame_state state =
+            look_at_frame(journal, &apart, at, file_size, true, &frame, err);
+        buffer_done(&apart.buffer);
+        if (state == FRAME_GOOD)
+            return at;
+        at++;
+    }
+    return 0;
+}
+
+static void
+add_damage(struct journal *journal, const struct journal_damage *damage)
+{
+    journal->damage = alloc_grow(journal->damage, journal->damage_count,
+        &journal->damage_capacity, sizeof(*journal->damage));
+    journal->damage[journal->damage_count++] = *damage;
+}
+
+static void
+read_control_records(const unsigned char *body, size_t length, journal_control *control, void *self)
+{
+    struct record record;
+    size_t at = 0;
+    while (at < length && record_decode(bytes_make(body, length), &at, &record)) {
+        if (record.type != RECORD_EVENT)
+            control(self, &record);
+    }
+}
+
+/* Take a good frame in. */
+static bool
+take_frame(struct journal *journal, struct window *window, const struct frame *frame,
+    journal_control *control, void *self, struct error *err)
+{
+    if (frame->event_count == 0) {
+        size_t got;
+        const unsigned char *body = look(
+            journal, window, frame->at + FRAME_HEADER_BYTES, frame->body_bytes, &got, err);
+        if (body == NULL)
+            return false;
+        read_control_records(body, got, control, self);
+    } else {
+        /* Seqs that a lost frame held are missing between the last frame and this one. */
+        if (frame->first_seq > journal->end_seq && journal->damage_count > 0) {
+            struct journal_damage *last = &journal->damage[journal->damage_count - 1];
+            if (last->end_seq == last->first_seq && last->first_seq == journal->end_seq)
+                last->end_seq = frame->first_seq;
+        }
+        journal->frames = alloc_grow(journal->frames, journal->frame_count,
+            &journal->frame_capacity, sizeof(*journal->frames));
+        journal->frames[journal->frame_count++] = *frame;
+        journal->end_seq = frame->first_seq + frame->event_count;
+    }
+    journal->scanned = frame->at + FRAME_HEADER_BYTES + frame->body_bytes;
+    return true;
+}
+
+static bool
+scan_on(struct journal *journal, struct window *window, uint64_t file_size, bool verify,
+    bool is_final, journal_control *control, void *self, struct error *err)
+{
+    while (journal->scanned < file_size) {
+        struct frame frame;
+        enum frame_state state =
+            look_at_frame(journal, window, journal->scanned, file_size, verify, &frame, err);
+        /* The last frame may still be on its way: believe it only with its checksum. */
+        if (state == FRAME_GOOD && !frame.verified &&
+            frame.at + FRAME_HEADER_BYTES + frame.body_bytes == file_size)
+            state = look_at_frame(journal, window, frame.at, file_size, true, &frame, err);
+        if (state == FRAME_UNREADABLE)
+            return false;
+        if (state == FRAME_GOOD) {
+            if (!take_frame(journal, window, &frame, control, self, err))
+                return false;
+            continue;
+        }
+
+        err->code = ERROR_NONE;
+        uint64_t next = find_next_frame(journal, window, journal->scanned + 1, file_size, err);
+        if (next == 0) {
+            if (err->code != ERROR_NONE)
+                return false;
+            if (!is_final)
+                return true;
+            next = file_size;
+        }
+        add_damage(journal, &(struct journal_damage){.at = journal->scanned,
+                                .bytes = next - journal->scanned,
+                                .first_seq = journal->end_seq,
+                                .end_seq = journal->end_seq});
+        journal->scanned = next;
+    }
+    return true;
+}
+
+bool
+journal_scan(struct journal *journal, bool verify, bool is_final, journal_control *control,
+    void *self, struct error *err)
+{
+    struct stat status;
+    if (fstat(journal->fd, &status) != 0)
+        return error_set_system(err, "cannot look at journal %s", journal->path);
+    struct window window = {
+        .at = journal->scanned, .width = verify ? WIDE_WINDOW_BYTES : NARROW_WINDOW_BYTES};
+    bool done = scan_on(journal, &window, (uint64_t)status.st_size, verify, is_final, control, self,
+        err);
+    buffer_done(&window.buffer);
+    return done || error_wrap(err, "journal %s", journal->path);
+}
+
+bool
+journal_read_frame(
+    struct journal *journal, struct frame *frame, struct buffer *buffer, struct error *err)
+{
+    size_t whole = FRAME_HEADER_BYTES + (size_t)frame->body_bytes;
+    buffer->length = 0;
+    unsigned char *to = buffer_reserve(buffer, whole);
+    size_t got;
+    if (!file_read_at(journal->fd, to, whole, frame->at, &got, err))
+        return error_wrap(err, "journal %s", journal->path);
+    buffer->length = got;
+    if (frame->verified && got == whole)
+        return true;
+    if (got < whole ||
+        frame_checksum(to, bytes_make(to + FRAME_HEADER_BYTES, frame->body_bytes)) !=
+            load_u32(to + FRAME_AT_CHECKSUM))
+        return error_set(err, ERROR_DAMAGED,
+            "journal %s: frame at %llu (events %llu to %llu): checksum differs", journal->path,
+            (unsigned long long)frame->at, (unsigned long long)frame->first_seq,
+            (unsigned long long)(frame->first_seq + frame->event_count - 1));
+    frame->verified = true;
+    return true;
+}

@@ -1,0 +1,90 @@
+/* part.h - one file of the tape as readers see it: a journal or a sealed segment.
+ *
+ * A tape is its parts in the order of their numbers, which is the order of their seqs. Everything
+ * above this header (tape, cursor, coverage) works on parts and does not know which kind one is. To
+ * add a kind of store: one file that defines a `struct part_ops`, and a row in tape.c's list of
+ * suffixes.
+ *
+ * Threads: those of the tape that opened them.
+ */
+#ifndef INDEX_PART_H
+#define INDEX_PART_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "index/cursor.h"
+
+struct error;
+struct event;
+struct lanes;
+struct query;
+struct stream;
+struct tape;
+
+struct part_walk_options {
+    const struct query *query; /* what need not be looked at; NULL: everything is wanted */
+    uint64_t first_seq;
+    uint64_t end_seq; /* exclusive */
+    bool newest_first;
+    struct cursor_progress *progress; /* counts what is looked at and skipped */
+};
+
+/* Walks through one part, by seq. */
+struct part_walk;
+
+struct part;
+
+struct part_ops {
+    const char *suffix; /* of the file's name, without the dot */
+
+    /* Open the file, read what is needed to know first_seq and end_seq, tell the tape its streams. */
+    struct part *(*open)(struct tape *tape, const char *path, struct error *err);
+    void (*close)(struct part *part);
+
+    /* See what was appended. `is_final`: a newer part exists, so nobody appends here any more. */
+    bool (*refresh)(struct part *part, struct tape *tape, bool is_final, struct error *err);
+
+    /* The lanes of the part with counts and holes, up to its end_seq. Owned by the part. */
+    const struct lanes *(*lanes)(struct part *part, struct tape *tape, struct error *err);
+
+    struct part_walk *(*walk)(
+        struct part *part, struct tape *tape, const struct part_walk_options *options);
+
+    /* The next event that may match: everything that does is among them. Takes what it looked at from
+     * *budget and pauses at 0. CURSOR_END may become CURSOR_EVENT after the part has grown. Damaged
+     * places are told to the tape and stepped over. */
+    enum cursor_step (*next)(
+        struct part_walk *walk, uint64_t *budget, struct event *event, struct error *err);
+    void (*walk_free)(struct part_walk *walk);
+
+    /* The oldest event of the lane with an offset >= `offset`. CURSOR_END when the part has none. */
+    enum cursor_step (*fetch_offset)(struct part_walk *walk, uint32_t stream_id, int32_t partition,
+        int64_t offset, struct event *event, struct error *err);
+
+    /* Check everything in the file; tells the tape about damage. False only when reading fails. */
+    bool (*verify)(struct part *part, struct tape *tape, struct error *err);
+};
+
+/* What every kind of part begins with. */
+struct part {
+    const struct part_ops *ops;
+    uint64_t id;
+    uint64_t first_seq;
+    uint64_t end_seq;
+    unsigned references; /* the tape's, and one per walk */
+    bool is_final;
+    bool is_detached; /* no longer of the tape: sealed into a segment, or deleted */
+};
+
+struct part_walk {
+    struct part *part;
+};
+
+extern const struct part_ops journal_part;
+extern const struct part_ops segment_part;
+
+void part_release(struct part *part);
+
+#endif

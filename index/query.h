@@ -1,0 +1,73 @@
+/* query.h - which events: a filter written as text, compiled once, asked often.
+ *
+ * docs/QUERY.md has the language. A compiled query never changes; the memory that matching needs
+ * (regex state, a parsed JSON payload) is in a matcher, one per thread.
+ */
+#ifndef INDEX_QUERY_H
+#define INDEX_QUERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+struct buffer;
+struct error;
+struct event;
+struct query;
+struct query_matcher;
+struct stream;
+
+#define QUERY_MAX_TEXT (64u * 1024)
+
+/* Compile `text`; `now_ns` gives relative times ("since -5m") a meaning. NULL or "" is every event.
+ *
+ * The caller frees the result with query_free(). NULL with ERROR_ARGUMENT when it does not parse: the
+ * text is "column N: what was expected"; *column (may be NULL) is N, counted from 1 in
+ * characters, so that a caller can draw the caret with query_caret(). */
+struct query *query_compile(const char *text, int64_t now_ns, size_t *column, struct error *err);
+void query_free(struct query *query);
+
+/* The text as it was given. */
+const char *query_text(const struct query *query);
+
+/* Append "TEXT\n    ^" for an error at `column`; a long text is cut around the column, bytes that a
+ * terminal must not get are shown as '?'. */
+void query_caret(struct buffer *buffer, const char *text, size_t column);
+
+struct query_matcher *query_matcher_new(const struct query *query);
+void query_matcher_free(struct query_matcher *matcher);
+
+bool query_matches(struct query_matcher *matcher, const struct event *event);
+
+/* Bounds that every match obeys, for skipping without looking; wide where the query says nothing.
+ * `stream` and lane tests must be asked through query_may_match_lane(). */
+struct query_bounds {
+    int64_t from_ns;          /* event_time() >= from_ns; INT64_MIN: open */
+    int64_t until_ns;         /* event_time() <= until_ns; INT64_MAX: open */
+    int64_t received_from_ns; /* received_ns, likewise */
+    int64_t received_until_ns;
+    uint64_t first_seq;
+    uint64_t last_seq; /* inclusive; UINT64_MAX: open */
+    int64_t first_offset;
+    int64_t last_offset; /* inclusive; INT64_MAX: open */
+};
+void query_bounds(const struct query *query, struct query_bounds *bounds);
+
+/* False when no event of this stream (and partition; -1: any) can match. */
+bool query_may_match_lane(const struct query *query, const struct stream *stream, int32_t partition);
+
+/* Values that every match must have exactly, for Bloom filters: `kind` is "key", "id", "trace",
+ * "correlation" or "header:NAME". Returns how many were written, at most `limit`. */
+struct query_token {
+    char kind[72];
+    struct bytes value; /* view into the query */
+};
+size_t query_required_tokens(const struct query *query, struct query_token *tokens, size_t limit);
+
+/* A byte string that every match must have in its payload (3 bytes or more), or null: for skipping
+ * whole blocks with memmem. View into the query. */
+struct bytes query_required_literal(const struct query *query);
+
+#endif

@@ -1,0 +1,577 @@
+#include "index/tape.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "index/lanes.h"
+#include "index/part.h"
+#include "index/stream_table.h"
+#include "index/tape_internal.h"
+
+/* Kinds of parts, the best first: when a number has both files, the segment is whole. */
+static const struct part_ops *const part_kinds[] = {&journal_part};
+
+#define KIND_COUNT (sizeof(part_kinds) / sizeof(part_kinds[0]))
+
+/* Damage beyond this is only counted in the last entry. */
+#define DAMAGE_MAX 1000u
+
+/* parts[] is sorted by id; first_seq and end_seq rise with it. A part stays alive while a walk uses
+ * it, also when its file is gone. */
+struct tape {
+    char *directory;
+    int notify_fd; /* -1: no notification, look each time */
+    bool must_list;
+    struct part **parts;
+    size_t part_count;
+    size_t part_capacity;
+    struct stream_table streams;
+    struct stream **known; /* those that a part defined, by id, rebuilt when one is added */
+    size_t known_count;
+    size_t known_capacity;
+    struct lanes *sum;
+    struct lane_summary *lanes;
+    struct tape_damage *damage;
+    size_t damage_count;
+    size_t damage_capacity;
+};
+
+void
+part_release(struct part *part)
+{
+    if (part != NULL && --part->references == 0)
+        part->ops->close(part);
+}
+
+/* ---- streams and damage, as parts tell them ---- */
+
+static bool
+is_placeholder(const struct stream *stream)
+{
+    return strcmp(stream->tap, "?") == 0;
+}
+
+static void
+make_known(struct tape *tape)
+{
+    tape->known_count = 0;
+    for (uint32_t id = 0; id < tape->streams.count; id++) {
+        struct stream *stream = stream_table_at(&tape->streams, id);
+        if (stream == NULL)
+            continue;
+        tape->known = alloc_grow(
+            tape->known, tape->known_count, &tape->known_capacity, sizeof(struct stream *));
+        tape->known[tape->known_count++] = stream;
+    }
+}
+
+void
+tape_define_stream(struct tape *tape, uint32_t id, struct bytes tap, struct bytes name)
+{
+    if (id >= STREAM_ID_LIMIT) {
+        tape_note_damage(tape, 0, 0, "a stream is defined with the impossible number %u", id);
+        return;
+    }
+    struct stream *stream = stream_table_at(&tape->streams, id);
+    if (stream == NULL) {
+        (void)stream_table_add(&tape->streams, id, tap, name);
+        make_known(tape);
+    } else if (is_placeholder(stream)) {
+        /* Others hold the pointer: the name arrives in place. */
+        free(stream->tap);
+        free(stream->name);
+        free(stream->label);
+        stream->tap = alloc_text_of(tap.data, tap.length);
+        stream->name = alloc_text_of(name.data, name.length);
+        stream->label = alloc_format("%s/%s", stream->tap, stream->name);
+    } else if (!bytes_equal_text(tap, stream->tap) || !bytes_equal_text(name, stream->name)) {
+        tape_note_damage(tape, 0, 0, "stream number %u is defined twice, as %s and otherwise", id,
+            stream->label);
+    }
+}
+
+const struct stream *
+tape_stream_by_id(struct tape *tape, uint32_t id)
+{
+    if (id >= STREAM_ID_LIMIT)
+        id = STREAM_ID_LIMIT - 1;
+    struct stream *stream = stream_table_at(&tape->streams, id);
+    if (stream == NULL) {
+        char *name = alloc_format("stream-%u", id);
+        stream = stream_table_add(&tape->streams, id, bytes_of("?"), bytes_of(name));
+        free(name);
+        make_known(tape);
+    }
+    return stream;
+}
+
+void
+tape_note_damage(struct tape *tape, uint64_t first_seq, uint64_t end_seq, const char *format, ...)
+{
+    struct tape_damage damage = {.first_seq = first_seq, .end_seq = end_seq};
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(damage.text, sizeof(damage.text), format, arguments);
+    va_end(arguments);
+
+    for (size_t i = 0; i < tape->damage_count; i++) {
+        if (strcmp(tape->damage[i].text, damage.text) == 0)
+            return;
+    }
+    if (tape->damage_count >= DAMAGE_MAX)
+        return;
+    tape->damage = alloc_grow(
+        tape->damage, tape->damage_count, &tape->damage_capacity, sizeof(*tape->damage));
+    tape->damage[tape->damage_count++] = damage;
+}
+
+size_t
+tape_damage(const struct tape *tape, const struct tape_damage **damage)
+{
+    *damage = tape->damage;
+    return tape->damage_count;
+}
+
+/* ---- the directory ---- */
+
+/* "00000042.jnl": the number and the kind; false for other names. */
+static bool
+parse_name(const char *name, uint64_t *id, size_t *kind)
+{
+    char *end;
+    if (!isdigit((unsigned char)name[0]))
+        return false;
+    errno = 0;
+    *id = strtoull(name, &end, 10);
+    if (errno != 0 || end - name < 8 || *end != '.')
+        return false;
+    for (*kind = 0; *kind < KIND_COUNT; (*kind)++) {
+        if (strcmp(end + 1, part_kinds[*kind]->suffix) == 0)
+            return true;
+    }
+    return false;
+}
+
+struct listed {
+    uint64_t id;
+    size_t kind;
+    char *name;
+};
+
+struct listing {
+    struct listed *rows;
+    size_t count;
+    size_t capacity;
+    bool is_tape; /* something of ours was there */
+};
+
+static int
+compare_listed(const void *a, const void *b)
+{
+    const struct listed *left = a;
+    const struct listed *right = b;
+    if (left->id != right->id)
+        return left->id < right->id ? -1 : 1;
+    return (left->kind > right->kind) - (left->kind < right->kind);
+}
+
+static void
+listing_done(struct listing *listing)
+{
+    for (size_t i = 0; i < listing->count; i++)
+        free(listing->rows[i].name);
+    free(listing->rows);
+}
+
+/* The newest kind of each number, by number. */
+static bool
+list_directory(const char *path, struct listing *listing, struct error *err)
+{
+    DIR *directory = opendir(path);
+    if (directory == NULL) {
+        if (errno == ENOENT)
+            return error_set(err, ERROR_ARGUMENT,
+                "there is no tape at %s (tapedeck record --tape %s URL makes one)", path, path);
+        if (errno == ENOTDIR)
+            return error_set(err, ERROR_ARGUMENT, "%s is a file, not a tape", path);
+        return error_set_system(err, "cannot read the tape's directory %s", path);
+    }
+    struct dirent *entry;
+    while ((entry = readdir(directory)) != NULL) { /* NOLINT(concurrency-mt-unsafe) */
+        struct listed row;
+        if (strcmp(entry->d_name, "LOCK") == 0)
+            listing->is_tape = true;
+        if (!parse_name(entry->d_name, &row.id, &row.kind))
+            continue;
+        row.name = alloc_text(entry->d_name);
+        listing->rows = alloc_grow(
+            listing->rows, listing->count, &listing->capacity, sizeof(*listing->rows));
+        listing->rows[listing->count++] = row;
+    }
+    (void)closedir(directory);
+    if (listing->count > 1)
+        qsort(listing->rows, listing->count, sizeof(*listing->rows), compare_listed);
+    if (listing->count > 0)
+        listing->is_tape = true;
+
+    size_t kept = 0;
+    for (size_t i = 0; i < listing->count; i++) {
+        if (kept > 0 && listing->rows[kept - 1].id == listing->rows[i].id)
+            free(listing->rows[i].name);
+        else
+            listing->rows[kept++] = listing->rows[i];
+    }
+    listing->count = kept;
+    return true;
+}
+
+/* ---- parts ---- */
+
+static struct part *
+find_open_part(const struct tape *tape, uint64_t id, const struct part_ops *kind)
+{
+    for (size_t i = 0; i < tape->part_count; i++) {
+        if (tape->parts[i]->id == id && tape->parts[i]->ops == kind)
+            return tape->parts[i];
+    }
+    return NULL;
+}
+
+/* Open a file of the listing. NULL without an error: it is gone again, or damaged and named. */
+static struct part *
+open_part(struct tape *tape, const struct listed *row, bool *failed, struct error *err)
+{
+    char *path = alloc_format("%s/%s", tape->directory, row->name);
+    errno = 0;
+    struct part *part = part_kinds[row->kind]->open(tape, path, err);
+    *failed = false;
+    if (part != NULL) {
+        part->references = 1;
+    } else if (access(path, F_OK) != 0) {
+        tape->must_list = true; /* sealed or deleted between listing and opening */
+    } else if (err->code == ERROR_DAMAGED && strstr(err->text, "newer") == NULL) {
+        tape_note_damage(tape, 0, 0, "%s", err->text);
+    } else {
+        *failed = true;
+    }
+    free(path);
+    return part;
+}
+
+static void
+drop_parts(struct tape *tape)
+{
+    for (size_t i = 0; i < tape->part_count; i++) {
+        tape->parts[i]->is_detached = true;
+        part_release(tape->parts[i]);
+    }
+    free(tape->parts);
+}
+
+/* Make parts[] agree with the directory. */
+static bool
+list_parts(struct tape *tape, struct error *err)
+{
+    struct listing listing = {0};
+    tape->must_list = tape->notify_fd < 0;
+    if (!list_directory(tape->directory, &listing, err)) {
+        listing_done(&listing);
+        return false;
+    }
+    if (!listing.is_tape) {
+        listing_done(&listing);
+        return error_set(err, ERROR_ARGUMENT,
+            "there is no tape in %s (tapedeck record --tape %s URL makes one)", tape->directory,
+            tape->directory);
+    }
+
+    struct part **parts = alloc_array(listing.count, sizeof(struct part *));
+    size_t count = 0;
+    bool failed = false;
+    for (size_t i = 0; i < listing.count && !failed; i++) {
+        struct part *part =
+            find_open_part(tape, listing.rows[i].id, part_kinds[listing.rows[i].kind]);
+        if (part != NULL)
+            part->references++;
+        else
+            part = open_part(tape, &listing.rows[i], &failed, err);
+        if (part != NULL)
+            parts[count++] = part;
+    }
+    listing_done(&listing);
+    if (failed) {
+        for (size_t i = 0; i < count; i++)
+            part_release(parts[i]);
+        free(parts);
+        return false;
+    }
+    drop_parts(tape);
+    for (size_t i = 0; i < count; i++)
+        parts[i]->is_detached = false;
+    tape->parts = parts;
+    tape->part_count = count;
+    return true;
+}
+
+/* Take the pending notifications; true when a name came or went. */
+static bool
+take_notifications(struct tape *tape)
+{
+    bool names_changed = false;
+    _Alignas(struct inotify_event) char buffer[4096];
+    ssize_t length;
+    while (tape->notify_fd >= 0 && (length = read(tape->notify_fd, buffer, sizeof(buffer))) > 0) {
+        for (ssize_t at = 0; at < length;) {
+            struct inotify_event event;
+            memcpy(&event, buffer + at, sizeof(event));
+            if (event.mask & ~(uint32_t)IN_MODIFY)
+                names_changed = true;
+            at += (ssize_t)(sizeof(event) + event.len);
+        }
+    }
+    return names_changed;
+}
+
+bool
+tape_refresh(struct tape *tape, struct error *err)
+{
+    if (take_notifications(tape))
+        tape->must_list = true;
+    if (tape->must_list && !list_parts(tape, err))
+        return false;
+
+    for (size_t i = 0; i < tape->part_count; i++) {
+        struct part *part = tape->parts[i];
+        bool is_final = i + 1 < tape->part_count;
+        if (!part->is_final && !part->ops->refresh(part, tape, is_final, err))
+            return false;
+    }
+    return true;
+}
+
+struct tape *
+tape_open(const char *directory, struct error *err)
+{
+    struct tape *tape = alloc_zeroed(sizeof(*tape));
+    tape->directory = alloc_text(directory);
+    tape->must_list = true;
+    tape->notify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (tape->notify_fd >= 0 &&
+        inotify_add_watch(tape->notify_fd, directory,
+            IN_CREATE | IN_MODIFY | IN_MOVED_TO | IN_DELETE) < 0) {
+        (void)close(tape->notify_fd);
+        tape->notify_fd = -1;
+    }
+    if (!tape_refresh(tape, err)) {
+        tape_close(tape);
+        return NULL;
+    }
+    return tape;
+}
+
+void
+tape_close(struct tape *tape)
+{
+    if (tape == NULL)
+        return;
+    drop_parts(tape);
+    if (tape->notify_fd >= 0)
+        (void)close(tape->notify_fd);
+    stream_table_done(&tape->streams);
+    lanes_free(tape->sum);
+    free(tape->known);
+    free(tape->lanes);
+    free(tape->damage);
+    free(tape->directory);
+    free(tape);
+}
+
+const char *
+tape_directory(const struct tape *tape)
+{
+    return tape->directory;
+}
+
+void
+tape_wait(struct tape *tape, int timeout_ms)
+{
+    struct pollfd descriptor = {.fd = tape->notify_fd, .events = POLLIN};
+    if (tape->notify_fd < 0) {
+        (void)poll(NULL, 0, timeout_ms < 10 ? timeout_ms : 10);
+        return;
+    }
+    (void)poll(&descriptor, 1, timeout_ms);
+    if (take_notifications(tape))
+        tape->must_list = true;
+}
+
+int
+tape_wait_fd(const struct tape *tape)
+{
+    return tape->notify_fd;
+}
+
+uint64_t
+tape_first_seq(const struct tape *tape)
+{
+    return tape->part_count == 0 ? 0 : tape->parts[0]->first_seq;
+}
+
+uint64_t
+tape_end_seq(const struct tape *tape)
+{
+    return tape->part_count == 0 ? 0 : tape->parts[tape->part_count - 1]->end_seq;
+}
+
+size_t
+tape_stream_count(const struct tape *tape)
+{
+    return tape->known_count;
+}
+
+const struct stream *
+tape_stream(const struct tape *tape, size_t index)
+{
+    assert(index < tape->known_count);
+    return tape->known[index];
+}
+
+size_t
+tape_part_count(const struct tape *tape)
+{
+    return tape->part_count;
+}
+
+struct part *
+tape_part(const struct tape *tape, size_t index)
+{
+    return tape->parts[index];
+}
+
+struct part *
+tape_part_at(struct tape *tape, uint64_t seq)
+{
+    for (size_t i = 0; i < tape->part_count; i++) {
+        if (tape->parts[i]->end_seq > seq)
+            return tape->parts[i];
+    }
+    return NULL;
+}
+
+struct part *
+tape_part_below(struct tape *tape, uint64_t end_seq)
+{
+    for (size_t i = tape->part_count; i-- > 0;) {
+        if (tape->parts[i]->first_seq < end_seq && tape->parts[i]->end_seq > tape->parts[i]->first_seq)
+            return tape->parts[i];
+    }
+    return NULL;
+}
+
+/* ---- what is there ---- */
+
+static int
+compare_holes(const void *a, const void *b)
+{
+    const struct hole *left = a;
+    const struct hole *right = b;
+    return (left->from > right->from) - (left->from < right->from);
+}
+
+static int
+compare_summaries(const void *a, const void *b)
+{
+    const struct lane_summary *left = a;
+    const struct lane_summary *right = b;
+    if (left->stream->id != right->stream->id)
+        return left->stream->id < right->stream->id ? -1 : 1;
+    return (left->partition > right->partition) - (left->partition < right->partition);
+}
+
+static void
+summarise(struct tape *tape, const struct lane *lane, struct lane_summary *summary)
+{
+    if (lane->hole_count > 1)
+        qsort(lane->holes, lane->hole_count, sizeof(*lane->holes), compare_holes);
+    *summary = (struct lane_summary){
+        .stream = tape_stream_by_id(tape, lane->stream_id),
+        .partition = lane->partition,
+        .events = lane->events,
+        .bytes = lane->bytes,
+        .first_offset = lane->first_offset,
+        .last_offset = lane->last_offset,
+        .first_ns = lane->first_ns,
+        .last_ns = lane->last_ns,
+        .first_received_ns = lane->first_received_ns,
+        .last_received_ns = lane->last_received_ns,
+        .offsets_are_synthetic = lane->offsets_are_synthetic,
+        .holes = lane->holes,
+        .hole_count = lane->hole_count,
+    };
+}
+
+const struct lane_summary *
+tape_lanes(struct tape *tape, size_t *count, struct error *err)
+{
+    *count = 0;
+    lanes_free(tape->sum);
+    tape->sum = lanes_new();
+    for (size_t i = 0; i < tape->part_count; i++) {
+        const struct lanes *lanes = tape->parts[i]->ops->lanes(tape->parts[i], tape, err);
+        if (lanes == NULL)
+            return NULL;
+        lanes_merge(tape->sum, lanes);
+    }
+
+    *count = lanes_count(tape->sum);
+    tape->lanes = alloc_resize(tape->lanes, *count * sizeof(*tape->lanes));
+    for (size_t i = 0; i < *count; i++)
+        summarise(tape, lanes_at(tape->sum, i), &tape->lanes[i]);
+    if (*count > 1)
+        qsort(tape->lanes, *count, sizeof(*tape->lanes), compare_summaries);
+    return tape->lanes;
+}
+
+bool
+tape_verify(struct tape *tape, struct error *err)
+{
+    for (size_t i = 0; i < tape->part_count; i++) {
+        if (!tape->parts[i]->ops->verify(tape->parts[i], tape, err))
+            return false;
+    }
+    if (tape->damage_count == 0)
+        return true;
+    return error_set(err, ERROR_DAMAGED, "tape %s: %zu damaged place%s; the first: %s",
+        tape->directory, tape->damage_count, tape->damage_count == 1 ? "" : "s",
+        tape->damage[0].text);
+}
+
+char *
+tape_default_directory(const char *option, const char *configured)
+{
+    const char *chosen = option;
+    if (chosen == NULL || *chosen == '\0')
+        chosen = getenv("TAPEDECK_TAPE"); /* NOLINT(concurrency-mt-unsafe) */
+    if (chosen == NULL || *chosen == '\0')
+        chosen = configured;
+    if (chosen != NULL && *chosen != '\0')
+        return alloc_text(chosen);
+
+    const char *data = getenv("XDG_DATA_HOME"); /* NOLINT(concurrency-mt-unsafe) */
+    if (data != NULL && *data == '/')
+        return alloc_format("%s/tapedeck/default", data);
+    const char *home = getenv("HOME"); /* NOLINT(concurrency-mt-unsafe) */
+    return alloc_format("%s/.local/share/tapedeck/default", home != NULL ? home : "");
+}

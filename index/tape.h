@@ -1,0 +1,88 @@
+/* tape.h - the reading end of a tape: any number per directory, while it is recorded or not.
+ *
+ * A struct tape is one reader's view of the directory: its files (journals, segments) and streams as
+ * of the last tape_refresh(). What was on the tape below tape_end_seq() never changes under a
+ * reader, except that retention may delete the oldest.
+ *
+ * Threads: one thread owns a struct tape and everything made from it. Open one per thread.
+ */
+#ifndef INDEX_TAPE_H
+#define INDEX_TAPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "index/event.h"
+#include "index/hole.h"
+
+struct error;
+struct tape;
+
+/* Open the tape in `directory` for reading. It must exist, but may still be empty.
+ *
+ * NULL with ERROR_ARGUMENT when there is no such directory, it is not one, or it holds no tape (the
+ * text says how to make one); ERROR_DAMAGED for an unknown newer format version; ERROR_SYSTEM. */
+struct tape *tape_open(const char *directory, struct error *err);
+void tape_close(struct tape *tape);
+
+const char *tape_directory(const struct tape *tape);
+
+/* See what was recorded since. True also when nothing was. Events handed out by cursors stay valid
+ * by their own rules. */
+bool tape_refresh(struct tape *tape, struct error *err);
+
+/* Wait until the directory changes, but at most timeout_ms. Returns at once when it changed since
+ * the last call. Follow a tape with: refresh, read to the end, wait. */
+void tape_wait(struct tape *tape, int timeout_ms);
+
+/* A descriptor that polls readable when the directory changed; tape_wait(tape, 0) clears it. */
+int tape_wait_fd(const struct tape *tape);
+
+/* Seqs on the tape as of the last refresh: first .. end - 1; equal when it is empty. */
+uint64_t tape_first_seq(const struct tape *tape);
+uint64_t tape_end_seq(const struct tape *tape);
+
+/* Streams in the order in which they were first seen; pointers live until tape_close(). */
+size_t tape_stream_count(const struct tape *tape);
+const struct stream *tape_stream(const struct tape *tape, size_t index);
+
+/* What is on the tape of one lane, and what is not. */
+struct lane_summary {
+    const struct stream *stream;
+    int32_t partition;
+    uint64_t events;
+    uint64_t bytes; /* keys, headers, payloads */
+    int64_t first_offset;
+    int64_t last_offset;
+    int64_t first_ns; /* event_time() */
+    int64_t last_ns;
+    int64_t first_received_ns;
+    int64_t last_received_ns;
+    bool offsets_are_synthetic;
+    const struct hole *holes; /* sorted by offset; inferred and recorded ones */
+    size_t hole_count;
+};
+
+/* The summaries of all lanes as of the last refresh, by stream and partition. The array lives until
+ * the next tape_refresh(), tape_lanes() or tape_close(). NULL with *count 0 and *err set on failure;
+ * an empty tape gives a non-NULL array. The first call may read every journal. */
+const struct lane_summary *tape_lanes(struct tape *tape, size_t *count, struct error *err);
+
+/* Damage that readers met so far: files or frames that could not be read, named in `text`. */
+struct tape_damage {
+    char text[256];
+    uint64_t first_seq; /* seqs that cannot be read: first_seq .. end_seq - 1 */
+    uint64_t end_seq;
+};
+size_t tape_damage(const struct tape *tape, const struct tape_damage **damage);
+
+/* Read the whole of what is there and verify every checksum. True when all is well; false with
+ * ERROR_DAMAGED, and tape_damage() lists each place. */
+bool tape_verify(struct tape *tape, struct error *err);
+
+/* The tape's directory of the given options: --tape, else TAPEDECK_TAPE, else `configured`, else
+ * $XDG_DATA_HOME/tapedeck/default, else ~/.local/share/tapedeck/default. Freed by the caller. */
+char *tape_default_directory(const char *option, const char *configured);
+
+#endif

@@ -1,0 +1,37 @@
+/* tape_internal.h - what parts and cursors ask of the tape they belong to. */
+#ifndef INDEX_TAPE_INTERNAL_H
+#define INDEX_TAPE_INTERNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+struct part;
+struct record;
+struct stream;
+struct tape;
+
+/* Stream ids are small numbers given out one by one; a larger one in a file is damage. */
+#define STREAM_ID_LIMIT (1u << 24)
+
+/* A part defines stream `id`. A second definition with other names is damage and is named. */
+void tape_define_stream(struct tape *tape, uint32_t id, struct bytes tap, struct bytes name);
+
+/* The stream with this id; one that no readable part defines is called "?/stream-ID". */
+const struct stream *tape_stream_by_id(struct tape *tape, uint32_t id);
+
+/* Remember damage that a reader met; the same place is kept once. */
+void tape_note_damage(
+    struct tape *tape, uint64_t first_seq, uint64_t end_seq, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* The part that holds `seq`, else the next one behind it; NULL when there is none. With
+ * `downward`, else the one before it. */
+struct part *tape_part_at(struct tape *tape, uint64_t seq);
+struct part *tape_part_below(struct tape *tape, uint64_t end_seq);
+
+size_t tape_part_count(const struct tape *tape);
+struct part *tape_part(const struct tape *tape, size_t index);
+
+#endif

@@ -1,0 +1,477 @@
+#include "index/tape_writer.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "index/batch.h"
+#include "index/event.h"
+#include "index/hole_record.h"
+#include "index/journal.h"
+#include "index/lanes.h"
+#include "index/stream_table.h"
+#include "index/tape.h"
+
+#define JOURNAL_BYTES      (UINT64_C(64) * 1024 * 1024)
+#define JOURNAL_AGE_NS     (15 * 60 * NS_PER_S)
+#define SYNC_INTERVAL_NS   (200 * NS_PER_MS)
+#define FREE_CHECK_NS      NS_PER_S
+#define MIN_FREE           0.02
+#define LOCK_PATIENCE_NS   (300 * NS_PER_MS)
+
+/* The journal that is written is journal (path NULL: none yet; the next append makes one). Streams
+ * below `defined` have their definition in it. Everything but the stream table belongs to the thread
+ * that appends; the table to whoever holds stream_lock. */
+struct tape_writer {
+    char *directory;
+    int lock_fd;
+    struct tape_writer_options options;
+    unsigned char uuid[TAPE_UUID_BYTES];
+    struct journal_file journal;
+    uint64_t next_id;
+    uint64_t end_seq;
+    size_t defined;
+    bool dirty;
+    int64_t synced_ns;       /* monotonic, like the two below */
+    int64_t journal_made_ns;
+    int64_t free_checked_ns;
+    bool is_full;
+    pthread_mutex_t stream_lock;
+    struct stream_table streams;
+    struct lanes *checkpoints; /* as found when opening; never changes afterwards */
+    char *repairs;
+    struct buffer control; /* for building control frames */
+};
+
+/* ---- opening ---- */
+
+static bool
+refuse_second(int fd, const char *directory, struct error *err)
+{
+    char pid[32] = "";
+    ssize_t length = pread(fd, pid, sizeof(pid) - 1, 0);
+    if (length > 0)
+        pid[strspn(pid, "0123456789")] = '\0';
+    return error_set(err, ERROR_REFUSED,
+        "another recorder%s%s writes the tape %s; stop it first, or record to another --tape",
+        pid[0] != '\0' ? ", process " : "", pid, directory);
+}
+
+/* A reader that asks whether anybody records holds the lock for an instant: be patient that long. */
+static bool
+take_lock(struct tape_writer *writer, struct error *err)
+{
+    char *path = alloc_format("%s/LOCK", writer->directory);
+    writer->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    free(path);
+    if (writer->lock_fd < 0)
+        return error_set_system(err, "cannot write the tape's directory %s", writer->directory);
+
+    int64_t deadline = clock_monotonic_ns() + LOCK_PATIENCE_NS;
+    while (flock(writer->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return error_set_system(err, "cannot lock the tape %s", writer->directory);
+        if (clock_monotonic_ns() > deadline)
+            return refuse_second(writer->lock_fd, writer->directory, err);
+        clock_sleep_until_ns(clock_monotonic_ns() + 5 * NS_PER_MS);
+    }
+
+    char text[32];
+    int length = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+    if (ftruncate(writer->lock_fd, 0) != 0 || pwrite(writer->lock_fd, text, (size_t)length, 0) < 0)
+        return error_set_system(err, "cannot write %s/LOCK", writer->directory);
+    return true;
+}
+
+static void
+add_repair(struct tape_writer *writer, char *text)
+{
+    if (writer->repairs != NULL) {
+        char *both = alloc_format("%s; %s", writer->repairs, text);
+        free(writer->repairs);
+        free(text);
+        text = both;
+    }
+    writer->repairs = text;
+}
+
+static void
+ignore_control(void *self, const struct record *record)
+{
+    (void)self;
+    (void)record;
+}
+
+/* Cut what a crash left half written behind the last whole frame of the newest journal. */
+static bool
+cut_torn_tail(struct tape_writer *writer, const char *path, struct error *err)
+{
+    struct stat status;
+    if (stat(path, &status) == 0 && status.st_size < (off_t)JOURNAL_HEADER_BYTES) {
+        add_repair(writer, alloc_format("removed %s, which ended inside its header", path));
+        return unlink(path) == 0 || error_set_system(err, "cannot remove %s", path);
+    }
+
+    struct journal journal;
+    if (!journal_open(&journal, path, err))
+        return err->code == ERROR_DAMAGED && strstr(err->text, "newer") == NULL;
+    bool good = journal_scan(&journal, true, true, ignore_control, NULL, err);
+    if (good && journal.damage_count > 0) {
+        const struct journal_damage *last = &journal.damage[journal.damage_count - 1];
+        if (last->at + last->bytes == (uint64_t)status.st_size) {
+            good = truncate(path, (off_t)last->at) == 0 ||
+                   error_set_system(err, "cannot cut the torn end of %s", path);
+            add_repair(writer, alloc_format("cut %llu torn bytes behind the last whole frame of %s",
+                                   (unsigned long long)last->bytes, path));
+        }
+    }
+    journal_close(&journal);
+    return good;
+}
+
+/* The highest number of a file in the directory; unfinished files of ours are removed. */
+static bool
+look_through(struct tape_writer *writer, uint64_t *newest, bool *newest_is_journal, struct error *err)
+{
+    DIR *directory = opendir(writer->directory);
+    if (directory == NULL)
+        return error_set_system(err, "cannot read the tape's directory %s", writer->directory);
+    *newest = 0;
+    *newest_is_journal = false;
+    struct dirent *entry;
+    while ((entry = readdir(directory)) != NULL) { /* NOLINT(concurrency-mt-unsafe) */
+        char *end;
+        uint64_t id = strtoull(entry->d_name, &end, 10);
+        if (end - entry->d_name < 8)
+            continue;
+        if (strcmp(end, ".tmp") == 0) {
+            char *path = alloc_format("%s/%s", writer->directory, entry->d_name);
+            (void)unlink(path);
+            free(path);
+        } else if (strcmp(end, ".jnl") == 0 || strcmp(end, ".seg") == 0) {
+            bool is_journal = strcmp(end, ".jnl") == 0;
+            if (id > *newest)
+                *newest_is_journal = is_journal;
+            else if (id == *newest && !is_journal)
+                *newest_is_journal = false;
+            if (id > *newest)
+                *newest = id;
+        }
+    }
+    (void)closedir(directory);
+    return true;
+}
+
+static void
+copy_streams(struct tape_writer *writer, const struct tape *tape)
+{
+    for (size_t i = 0; i < tape_stream_count(tape); i++) {
+        const struct stream *stream = tape_stream(tape, i);
+        (void)stream_table_add(
+            &writer->streams, stream->id, bytes_of(stream->tap), bytes_of(stream->name));
+    }
+}
+
+static void
+copy_checkpoints(struct tape_writer *writer, const struct lane_summary *lanes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct lane *lane =
+            lanes_get(writer->checkpoints, lanes[i].stream->id, lanes[i].partition);
+        lane->events = lanes[i].events;
+        lane->last_offset = lanes[i].last_offset;
+        /* Offsets that are known to hold nothing need not be asked for again. */
+        for (size_t k = 0; k < lanes[i].hole_count; k++) {
+            if (lanes[i].holes[k].to > lane->last_offset || lane->events == 0) {
+                lane->last_offset = lanes[i].holes[k].to;
+                lane->events++;
+            }
+        }
+    }
+}
+
+/* Learn streams, checkpoints and the end from what is on the tape. */
+static bool
+read_tape(struct tape_writer *writer, struct error *err)
+{
+    struct tape *tape = tape_open(writer->directory, err);
+    if (tape == NULL)
+        return false;
+    size_t count;
+    const struct lane_summary *lanes = tape_lanes(tape, &count, err);
+    if (lanes != NULL) {
+        copy_streams(writer, tape);
+        copy_checkpoints(writer, lanes, count);
+        writer->end_seq = tape_end_seq(tape);
+    }
+    const struct tape_damage *damage;
+    size_t damage_count = tape_damage(tape, &damage);
+    if (damage_count > 0)
+        add_repair(writer, alloc_format("the tape is damaged in %zu place%s (%s); what is readable "
+                                        "was kept, tapedeck tape verify lists it",
+                               damage_count, damage_count == 1 ? "" : "s", damage[0].text));
+    tape_close(tape);
+    return lanes != NULL;
+}
+
+/* The tape's own number: that of its newest file, else a new one. */
+static void
+choose_uuid(struct tape_writer *writer, uint64_t newest)
+{
+    char *path = journal_path(writer->directory, newest, "jnl");
+    struct journal journal;
+    struct error ignored;
+    if (newest > 0 && journal_open(&journal, path, &ignored)) {
+        memcpy(writer->uuid, journal.header.uuid, sizeof(writer->uuid));
+        journal_close(&journal);
+    } else if (getrandom(writer->uuid, sizeof(writer->uuid), 0) != (ssize_t)sizeof(writer->uuid)) {
+        int64_t now_ns = clock_now_ns();
+        memcpy(writer->uuid, &now_ns, sizeof(now_ns));
+    }
+    free(path);
+}
+
+static bool
+open_writer(struct tape_writer *writer, struct error *err)
+{
+    if (!file_make_directory(writer->directory, err) || !take_lock(writer, err))
+        return false;
+
+    uint64_t newest = 0;
+    bool newest_is_journal = false;
+    if (!look_through(writer, &newest, &newest_is_journal, err))
+        return false;
+    if (newest_is_journal) {
+        char *path = journal_path(writer->directory, newest, "jnl");
+        bool good = cut_torn_tail(writer, path, err);
+        free(path);
+        if (!good)
+            return false;
+    }
+    writer->next_id = newest + 1;
+    choose_uuid(writer, newest);
+    return read_tape(writer, err);
+}
+
+struct tape_writer *
+tape_writer_open(
+    const char *directory, const struct tape_writer_options *options, struct error *err)
+{
+    struct tape_writer *writer = alloc_zeroed(sizeof(*writer));
+    writer->directory = alloc_text(directory);
+    writer->lock_fd = -1;
+    writer->journal.fd = -1;
+    writer->checkpoints = lanes_new();
+    (void)pthread_mutex_init(&writer->stream_lock, NULL);
+    if (options != NULL)
+        writer->options = *options;
+    else
+        writer->options.durability = DURABILITY_INTERVAL;
+    if (writer->options.journal_bytes == 0)
+        writer->options.journal_bytes = JOURNAL_BYTES;
+    if (writer->options.min_free == 0)
+        writer->options.min_free = MIN_FREE;
+    if (!open_writer(writer, err)) {
+        tape_writer_close(writer);
+        return NULL;
+    }
+    return writer;
+}
+
+void
+tape_writer_close(struct tape_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    struct error ignored;
+    (void)tape_writer_sync(writer, &ignored);
+    journal_file_close(&writer->journal);
+    if (writer->lock_fd >= 0)
+        (void)close(writer->lock_fd);
+    stream_table_done(&writer->streams);
+    (void)pthread_mutex_destroy(&writer->stream_lock);
+    lanes_free(writer->checkpoints);
+    buffer_done(&writer->control);
+    free(writer->repairs);
+    free(writer->directory);
+    free(writer);
+}
+
+/* ---- streams and checkpoints ---- */
+
+const struct stream *
+tape_writer_stream(struct tape_writer *writer, const char *tap, const char *name)
+{
+    (void)pthread_mutex_lock(&writer->stream_lock);
+    struct stream *stream = stream_table_find(&writer->streams, tap, name);
+    if (stream == NULL)
+        stream = stream_table_add(
+            &writer->streams, (uint32_t)writer->streams.count, bytes_of(tap), bytes_of(name));
+    (void)pthread_mutex_unlock(&writer->stream_lock);
+    return stream;
+}
+
+int64_t
+tape_writer_checkpoint(struct tape_writer *writer, const struct stream *stream, int32_t partition)
+{
+    const struct lane *lane = lanes_find(writer->checkpoints, stream->id, partition);
+    return lane == NULL || lane->events == 0 ? -1 : lane->last_offset;
+}
+
+int32_t
+tape_writer_last_partition(struct tape_writer *writer, const struct stream *stream)
+{
+    int32_t last = -1;
+    for (size_t i = 0; i < lanes_count(writer->checkpoints); i++) {
+        const struct lane *lane = lanes_at(writer->checkpoints, i);
+        if (lane->stream_id == stream->id && lane->partition > last)
+            last = lane->partition;
+    }
+    return last;
+}
+
+/* ---- appending ---- */
+
+/* False with ERROR_DISK_FULL while less than min_free of the file system is free. */
+static bool
+check_free(struct tape_writer *writer, struct error *err)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    if (writer->options.min_free < 0)
+        return true;
+    if (writer->free_checked_ns == 0 || now_ns - writer->free_checked_ns > FREE_CHECK_NS) {
+        struct statvfs status;
+        writer->free_checked_ns = now_ns;
+        if (statvfs(writer->directory, &status) == 0 && status.f_blocks > 0)
+            writer->is_full = (double)status.f_bavail <
+                              writer->options.min_free * (double)status.f_blocks;
+    }
+    if (!writer->is_full)
+        return true;
+    return error_set(err, ERROR_DISK_FULL,
+        "less than %.1f %% of the disk of %s is free: nothing more is recorded until there is room",
+        writer->options.min_free * 100, writer->directory);
+}
+
+static bool
+need_journal(struct tape_writer *writer, struct error *err)
+{
+    if (writer->journal.path != NULL)
+        return true;
+    struct journal_header header = {
+        .id = writer->next_id,
+        .base_seq = writer->end_seq,
+        .created_ns = clock_now_ns(),
+    };
+    memcpy(header.uuid, writer->uuid, sizeof(header.uuid));
+    if (!journal_create(&writer->journal, writer->directory, &header, err))
+        return false;
+    writer->next_id++;
+    writer->defined = 0;
+    writer->journal_made_ns = clock_monotonic_ns();
+    return true;
+}
+
+/* Streams that this journal has not defined yet: one control frame. */
+static bool
+define_streams(struct tape_writer *writer, struct error *err)
+{
+    (void)pthread_mutex_lock(&writer->stream_lock);
+    size_t count = writer->streams.count;
+    writer->control.length = 0;
+    for (size_t id = writer->defined; id < count; id++) {
+        const struct stream *stream = stream_table_at(&writer->streams, (uint32_t)id);
+        if (stream != NULL)
+            stream_record_append(&writer->control, stream);
+    }
+    (void)pthread_mutex_unlock(&writer->stream_lock);
+
+    if (writer->control.length > 0 &&
+        !journal_append(&writer->journal, 0, writer->end_seq,
+            bytes_make(writer->control.data, writer->control.length), err))
+        return false;
+    writer->defined = count;
+    return true;
+}
+
+static bool
+roll(struct tape_writer *writer, struct error *err)
+{
+    bool synced = tape_writer_sync(writer, err);
+    journal_file_close(&writer->journal);
+    return synced;
+}
+
+bool
+tape_writer_append(struct tape_writer *writer, struct batch *batch, struct error *err)
+{
+    struct bytes records = batch_records(batch);
+    struct bytes holes = batch_holes(batch);
+    if (writer->journal.path != NULL && writer->journal.size >= writer->options.journal_bytes &&
+        !roll(writer, err))
+        return false;
+    if (!check_free(writer, err) || !need_journal(writer, err) || !define_streams(writer, err))
+        return false;
+
+    /* Holes first: an append that fails and is tried again may repeat them, but no event. */
+    writer->dirty = true;
+    if (holes.length > 0 && !journal_append(&writer->journal, 0, writer->end_seq, holes, err))
+        return false;
+    if (records.length > 0) {
+        uint32_t count = batch_event_count(batch);
+        if (!journal_append(&writer->journal, count, writer->end_seq, records, err))
+            return false;
+        writer->end_seq += count;
+    }
+    return writer->options.durability != DURABILITY_EACH || tape_writer_sync(writer, err);
+}
+
+bool
+tape_writer_sync(struct tape_writer *writer, struct error *err)
+{
+    writer->synced_ns = clock_monotonic_ns();
+    if (!writer->dirty || writer->journal.path == NULL)
+        return true;
+    writer->dirty = false;
+    return fdatasync(writer->journal.fd) == 0 ||
+           error_set_system(err, "cannot sync journal %s", writer->journal.path);
+}
+
+bool
+tape_writer_tick(struct tape_writer *writer, int64_t now_monotonic_ns, struct error *err)
+{
+    if (writer->journal.path != NULL &&
+        now_monotonic_ns - writer->journal_made_ns > JOURNAL_AGE_NS)
+        return roll(writer, err);
+    if (writer->options.durability == DURABILITY_KERNEL ||
+        now_monotonic_ns - writer->synced_ns < SYNC_INTERVAL_NS)
+        return true;
+    return tape_writer_sync(writer, err);
+}
+
+uint64_t
+tape_writer_end_seq(const struct tape_writer *writer)
+{
+    return writer->end_seq;
+}
+
+const char *
+tape_writer_repairs(const struct tape_writer *writer)
+{
+    return writer->repairs;
+}

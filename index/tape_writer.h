@@ -1,0 +1,75 @@
+/* tape_writer.h - the writing end of a tape: one per directory, held by the recorder.
+ *
+ * Opening takes the lock (LOCK, flock), repairs what a crash left (a torn tail is cut, damage in the
+ * middle is kept around and becomes a hole), and knows afterwards the last offset of each lane.
+ * Acknowledged means: tape_writer_append() returned true, that is writev() handed everything to the
+ * kernel. What was acknowledged survives the death of this process.
+ *
+ * Threads: tape_writer_stream() and tape_writer_checkpoint() may be called from any thread, all else
+ * from the one thread that owns the writer (the indexer).
+ */
+#ifndef INDEX_TAPE_WRITER_H
+#define INDEX_TAPE_WRITER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct batch;
+struct error;
+struct stream;
+struct tape_writer;
+
+enum durability {
+    DURABILITY_KERNEL,   /* the kernel writes when it likes */
+    DURABILITY_INTERVAL, /* fdatasync every 200 ms (default) */
+    DURABILITY_EACH,     /* fdatasync before an append is acknowledged */
+};
+
+struct tape_writer_options {
+    enum durability durability;
+    uint64_t journal_bytes; /* a new journal begins behind this size; 0: 64 MiB */
+    double min_free;        /* stop taking below this share of free disk; 0: 0.02; < 0: no check */
+};
+
+/* Open or make the tape in `directory` (0700, files 0600) for writing.
+ *
+ * NULL with ERROR_REFUSED when another recorder holds it (the text names its pid), ERROR_ARGUMENT
+ * when `directory` is a file, ERROR_SYSTEM when it cannot be made or written, ERROR_DISK_FULL,
+ * ERROR_DAMAGED when a file has an unknown newer format version. `options` may be NULL. */
+struct tape_writer *tape_writer_open(
+    const char *directory, const struct tape_writer_options *options, struct error *err);
+
+/* Sync and close; the lock is given back. NULL is allowed. */
+void tape_writer_close(struct tape_writer *writer);
+
+/* The stream `tap`/`name`, made when it is new. Never NULL; lives until the writer is closed. */
+const struct stream *tape_writer_stream(
+    struct tape_writer *writer, const char *tap, const char *name);
+
+/* The offset of the newest event of a lane that was on the tape when it was opened, or -1. It is
+ * where the tap goes on: at the next one. */
+int64_t tape_writer_checkpoint(
+    struct tape_writer *writer, const struct stream *stream, int32_t partition);
+
+/* The highest partition with a checkpoint in `stream`, or -1. */
+int32_t tape_writer_last_partition(struct tape_writer *writer, const struct stream *stream);
+
+/* Write the batch as one frame (and one for its holes). True: acknowledged. False: nothing of it is
+ * on the tape for any reader, ERROR_DISK_FULL or ERROR_SYSTEM; the caller may try the same batch
+ * again. Keeps its own reference as long as it needs the batch. */
+bool tape_writer_append(struct tape_writer *writer, struct batch *batch, struct error *err);
+
+/* Do what is due: fdatasync by the clock, start a new journal by age. Call at least every 100 ms.
+ * False when the disk reports an error. */
+bool tape_writer_tick(struct tape_writer *writer, int64_t now_monotonic_ns, struct error *err);
+
+/* Everything so far to the disk. */
+bool tape_writer_sync(struct tape_writer *writer, struct error *err);
+
+/* The seq that the next event will get: events acknowledged so far on this tape. */
+uint64_t tape_writer_end_seq(const struct tape_writer *writer);
+
+/* What opening repaired, as one sentence for the log, or NULL when all was well. */
+const char *tape_writer_repairs(const struct tape_writer *writer);
+
+#endif

@@ -1,0 +1,23 @@
+#include "tests/support/unit.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+
+char *
+temp_directory_new(void)
+{
+    const char *parent = getenv("TMPDIR");
+    char *path = alloc_format("%s/tapedeck-test.XXXXXX", parent != NULL ? parent : "/tmp");
+    if (mkdtemp(path) == NULL)
+        fail_msg("cannot make a temporary directory in %s", path);
+    return path;
+}
+
+void
+temp_directory_remove(char *path)
+{
+    file_remove_tree(path);
+    free(path);
+}
