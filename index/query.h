@@ -56,7 +56,8 @@ struct query_bounds {
 void query_bounds(const struct query *query, struct query_bounds *bounds);
 
 /* False when no event of this stream (and partition; -1: any) can match. */
-bool query_may_match_lane(const struct query *query, const struct stream *stream, int32_t partition);
+bool query_may_match_lane(
+    const struct query *query, const struct stream *stream, int32_t partition);
 
 /* Values that every match must have exactly, for Bloom filters: `kind` is "key", "id", "trace",
  * "correlation" or "header:NAME". Returns how many were written, at most `limit`. */
