@@ -105,7 +105,7 @@ unsigned char *
 buffer_reserve(struct buffer *buffer, size_t more)
 {
     size_t needed = buffer->length + more;
-    if (needed > buffer->capacity) {
+    if (needed > buffer->capacity || buffer->data == NULL) {
         size_t capacity = buffer->capacity < 64 ? 64 : buffer->capacity;
         while (capacity < needed)
             capacity *= 2;

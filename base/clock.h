@@ -35,7 +35,8 @@ char *clock_format_time(int64_t when_ns, int digits, char text[CLOCK_TEXT_MAX]);
  * +01:00, a date alone), a time of today ("14:29:40", "14:29"; the day of now_ns, UTC), a distance
  * back from now ("-15m", "-1h30m", "-2d"; units ns us ms s m h d), or "now".
  * False with ERROR_ARGUMENT that says what is understood. */
-bool clock_parse(const char *text, size_t length, int64_t now_ns, int64_t *when_ns, struct error *err);
+bool clock_parse(
+    const char *text, size_t length, int64_t now_ns, int64_t *when_ns, struct error *err);
 
 /* Read a length of time: "200ms", "15m", "1h30m", "2.5s"; a bare number is seconds. */
 bool clock_parse_duration(const char *text, size_t length, int64_t *duration_ns, struct error *err);

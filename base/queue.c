@@ -67,8 +67,8 @@ deadline_after(int timeout_ms)
 
 /* Wait once; false when the time is over. */
 static bool
-wait_for(pthread_cond_t *condition, struct queue *queue, int timeout_ms,
-    const struct timespec *deadline)
+wait_for(
+    pthread_cond_t *condition, struct queue *queue, int timeout_ms, const struct timespec *deadline)
 {
     if (timeout_ms == 0)
         return false;

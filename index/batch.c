@@ -58,8 +58,8 @@ batch_add(struct batch *batch, const struct event *event, struct error *err)
         .position = (uint64_t)event->offset,
         .stream_id = event->stream->id,
         .partition = (uint32_t)event->partition,
-        .flags = (uint32_t)event->time_type |
-                 (event->offset_is_synthetic ? RECORD_FLAG_SYNTHETIC : 0),
+        .flags =
+            (uint32_t)event->time_type | (event->offset_is_synthetic ? RECORD_FLAG_SYNTHETIC : 0),
         .key = event->key,
         .headers = event->headers,
         .payload = event->payload,
@@ -86,8 +86,7 @@ batch_add_hole(struct batch *batch, const struct hole *hole)
 bool
 batch_is_full(const struct batch *batch)
 {
-    return batch->records.length >= BATCH_TARGET_BYTES ||
-           batch->holes.length >= BATCH_TARGET_BYTES;
+    return batch->records.length >= BATCH_TARGET_BYTES || batch->holes.length >= BATCH_TARGET_BYTES;
 }
 
 uint32_t

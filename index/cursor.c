@@ -10,6 +10,10 @@
 #include "index/tape.h"
 #include "index/tape_internal.h"
 
+/* Parts that single reads keep open at a time: events in the order of their times go back and forth
+ * between neighbours. */
+#define FETCH_PARTS 3
+
 /* One match of a sorting cursor. Sorted by high, middle, low, seq. */
 struct sort_row {
     int64_t major;
@@ -26,6 +30,7 @@ struct cursor {
     struct query_matcher *matcher;
     struct query_bounds bounds;
     struct cursor_progress progress;
+    bool downward; /* the walk goes from new to old: by seq, newest first */
     struct part_walk *walk;
     uint64_t next_seq;
     bool sorted;
@@ -33,8 +38,8 @@ struct cursor {
     size_t row_count;
     size_t row_capacity;
     size_t row;
-    struct part_walk *fetch; /* keeps the place of single reads; fetch_seq is its next seq */
-    uint64_t fetch_seq;
+    struct part_walk *fetch[FETCH_PARTS];  /* what single reads have at hand, one per part */
+    size_t fetch_turn;                     /* which of them makes room next */
     struct cursor_progress fetch_progress; /* counted for nobody */
 };
 
@@ -59,7 +64,8 @@ cursor_new(struct tape *tape, const struct cursor_options *options)
     if (cursor->bounds.last_seq < cursor->options.end_seq - 1)
         cursor->options.end_seq = cursor->bounds.last_seq + 1;
     cursor->next_seq = cursor->options.first_seq;
-    if (options->order == CURSOR_BY_SEQ && options->newest_first) {
+    cursor->downward = options->order == CURSOR_BY_SEQ && options->newest_first;
+    if (cursor->downward) {
         uint64_t end = tape_end_seq(tape);
         cursor->next_seq = end < cursor->options.end_seq ? end : cursor->options.end_seq;
     }
@@ -80,23 +86,24 @@ cursor_free(struct cursor *cursor)
     if (cursor == NULL)
         return;
     end_walk(&cursor->walk);
-    end_walk(&cursor->fetch);
+    for (size_t i = 0; i < FETCH_PARTS; i++)
+        end_walk(&cursor->fetch[i]);
     query_matcher_free(cursor->matcher);
     free(cursor->rows);
     free(cursor);
 }
 
 static struct part_walk *
-begin_walk(struct cursor *cursor, struct part *part, bool newest_first)
+begin_walk(struct cursor *cursor, struct part *part)
 {
     struct part_walk_options options = {
         .query = cursor->options.query,
         .first_seq = cursor->options.first_seq,
         .end_seq = cursor->options.end_seq,
-        .newest_first = newest_first,
+        .newest_first = cursor->downward,
         .progress = &cursor->progress,
     };
-    if (newest_first)
+    if (cursor->downward)
         options.end_seq = cursor->next_seq;
     else if (cursor->next_seq > options.first_seq)
         options.first_seq = cursor->next_seq;
@@ -131,7 +138,7 @@ static bool
 leave_part(struct cursor *cursor)
 {
     struct part *part = cursor->walk->part;
-    if (cursor->options.newest_first) {
+    if (cursor->downward) {
         cursor->next_seq = part->first_seq;
         end_walk(&cursor->walk);
         return true;
@@ -149,18 +156,17 @@ leave_part(struct cursor *cursor)
 static enum cursor_step
 next_candidate(struct cursor *cursor, uint64_t *budget, struct event *event, struct error *err)
 {
-    bool newest_first = cursor->options.newest_first && cursor->options.order == CURSOR_BY_SEQ;
     for (;;) {
         if (cursor->walk == NULL) {
-            struct part *part = newest_first ? part_downward(cursor) : part_upward(cursor);
+            struct part *part = cursor->downward ? part_downward(cursor) : part_upward(cursor);
             if (part == NULL)
                 return CURSOR_END;
-            cursor->walk = begin_walk(cursor, part, newest_first);
+            cursor->walk = begin_walk(cursor, part);
         }
         enum cursor_step step = cursor->walk->part->ops->next(cursor->walk, budget, event, err);
         if (step != CURSOR_END) {
             if (step == CURSOR_EVENT)
-                cursor->next_seq = newest_first ? event->seq : event->seq + 1;
+                cursor->next_seq = cursor->downward ? event->seq : event->seq + 1;
             return step;
         }
         if (!leave_part(cursor))
@@ -215,7 +221,8 @@ collect_rows(struct cursor *cursor, uint64_t *budget, struct error *err)
     while ((step = next_by_seq(cursor, budget, &event, err)) == CURSOR_EVENT) {
         if (cursor->row_count >= CURSOR_SORT_MAX) {
             (void)error_set(err, ERROR_LIMIT,
-                "more than %llu events match: too many to sort; narrow the query, or take them by seq",
+                "more than %llu events match: too many to sort; narrow the query, or take them by "
+                "seq",
                 (unsigned long long)CURSOR_SORT_MAX);
             return CURSOR_FAILED;
         }
@@ -271,40 +278,28 @@ cursor_progress(const struct cursor *cursor, struct cursor_progress *progress)
     progress->total_blocks = progress->scanned_blocks + progress->pruned_blocks;
 }
 
-/* A walk from `seq` on in the part that holds it. */
+/* A walk for single reads in the part. */
 static struct part_walk *
-fetch_walk(struct cursor *cursor, struct part *part, uint64_t seq)
+fetch_walk(struct cursor *cursor, struct part *part)
 {
-    struct part_walk_options options = {
-        .first_seq = seq, .end_seq = UINT64_MAX, .progress = &cursor->fetch_progress};
-    return part->ops->walk(part, cursor->tape, &options);
+    for (size_t i = 0; i < FETCH_PARTS; i++) {
+        if (cursor->fetch[i] != NULL && cursor->fetch[i]->part == part)
+            return cursor->fetch[i];
+    }
+    struct part_walk **fetch = &cursor->fetch[cursor->fetch_turn++ % FETCH_PARTS];
+    struct part_walk_options options = {.end_seq = UINT64_MAX, .progress = &cursor->fetch_progress};
+    end_walk(fetch);
+    *fetch = part->ops->walk(part, cursor->tape, &options);
+    return *fetch;
 }
 
 enum cursor_step
 cursor_fetch_seq(struct cursor *cursor, uint64_t seq, struct event *event, struct error *err)
 {
     struct part *part = tape_part_at(cursor->tape, seq);
-    if (part == NULL || part->first_seq > seq) {
-        end_walk(&cursor->fetch);
+    if (part == NULL || part->first_seq > seq)
         return CURSOR_END;
-    }
-    /* Going upward within what is already read is the common case of sorted output. */
-    if (cursor->fetch == NULL || cursor->fetch->part != part || seq < cursor->fetch_seq ||
-        seq - cursor->fetch_seq > 512) {
-        end_walk(&cursor->fetch);
-        cursor->fetch = fetch_walk(cursor, part, seq);
-    }
-    uint64_t budget = UINT64_MAX;
-    enum cursor_step step;
-    do {
-        step = part->ops->next(cursor->fetch, &budget, event, err);
-    } while (step == CURSOR_EVENT && event->seq < seq);
-    if (step != CURSOR_EVENT) {
-        end_walk(&cursor->fetch);
-        return step;
-    }
-    cursor->fetch_seq = event->seq + 1;
-    return event->seq == seq ? CURSOR_EVENT : CURSOR_END;
+    return part->ops->fetch_seq(fetch_walk(cursor, part), seq, event, err);
 }
 
 enum cursor_step
@@ -313,18 +308,10 @@ cursor_fetch_offset(struct cursor *cursor, const struct stream *stream, int32_t 
 {
     for (size_t i = 0; i < tape_part_count(cursor->tape); i++) {
         struct part *part = tape_part(cursor->tape, i);
-        struct part_walk *walk = fetch_walk(cursor, part, part->first_seq);
-        enum cursor_step step =
-            part->ops->fetch_offset(walk, stream->id, partition, offset, event, err);
-        if (step == CURSOR_END) {
-            end_walk(&walk);
-            continue;
-        }
-        /* The event's bytes live in the walk. */
-        end_walk(&cursor->fetch);
-        cursor->fetch = walk;
-        cursor->fetch_seq = UINT64_MAX;
-        return step;
+        enum cursor_step step = part->ops->fetch_offset(
+            fetch_walk(cursor, part), stream->id, partition, offset, event, err);
+        if (step != CURSOR_END)
+            return step;
     }
     return CURSOR_END;
 }

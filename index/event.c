@@ -74,8 +74,7 @@ headers_begin(struct buffer *buffer, size_t count)
 void
 headers_add(struct buffer *buffer, struct bytes name, struct bytes value)
 {
-    unsigned char *to =
-        buffer_reserve(buffer, name.length + value.length + 2 * (size_t)VARINT_MAX);
+    unsigned char *to = buffer_reserve(buffer, name.length + value.length + 2 * (size_t)VARINT_MAX);
     size_t at = varint_put(to, name.length);
     if (name.length > 0)
         memcpy(to + at, name.data, name.length);

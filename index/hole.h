@@ -6,10 +6,10 @@
 
 enum hole_reason {
     HOLE_UNKNOWN,
-    HOLE_RETENTION,            /* the broker had deleted them before we read them */
-    HOLE_NOT_RECORDED,         /* nobody recorded then, or recording was asked to start later */
-    HOLE_DROPPED,              /* we received or should have received them and could not keep them */
-    HOLE_DAMAGED,              /* they were on the tape and the bytes are broken */
+    HOLE_RETENTION,    /* the broker had deleted them before we read them */
+    HOLE_NOT_RECORDED, /* nobody recorded then, or recording was asked to start later */
+    HOLE_DROPPED,      /* we received or should have received them and could not keep them */
+    HOLE_DAMAGED,      /* they were on the tape and the bytes are broken */
     HOLE_COMPACTED_OR_ABORTED, /* no event is at these offsets: compaction, aborted, control records */
 };
 

@@ -15,10 +15,10 @@
 #include "index/record.h"
 #include "index/tape_writer.h"
 
-#define QUEUE_BYTES     ((size_t)32 * 1024 * 1024)
-#define PUBLISH_NS      (250 * NS_PER_MS)
-#define POP_MS          50
-#define FULL_RETRY_NS   (250 * NS_PER_MS)
+#define QUEUE_BYTES   ((size_t)32 * 1024 * 1024)
+#define PUBLISH_NS    (250 * NS_PER_MS)
+#define POP_MS        50
+#define FULL_RETRY_NS (250 * NS_PER_MS)
 
 /* `status` belongs to the thread; others see it through the live page. failure is written once by
  * the thread before has_failed is stored with release. */
@@ -164,8 +164,8 @@ run(void *self)
             if (!atomic_load_explicit(&indexer->has_failed, memory_order_relaxed) &&
                 append(indexer, batch)) {
                 count_batch(indexer, batch);
-                (void)atomic_fetch_add_explicit(&indexer->acknowledged, batch_event_count(batch),
-                    memory_order_release);
+                (void)atomic_fetch_add_explicit(
+                    &indexer->acknowledged, batch_event_count(batch), memory_order_release);
             }
             batch_release(batch);
         }

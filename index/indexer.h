@@ -29,8 +29,8 @@ struct indexer_options {
 };
 
 /* Start the thread; it owns `writer`'s appending end until indexer_stop() returns. */
-struct indexer *indexer_start(
-    struct tape_writer *writer, const char *directory, const struct indexer_options *options, struct error *err);
+struct indexer *indexer_start(struct tape_writer *writer, const char *directory,
+    const struct indexer_options *options, struct error *err);
 
 /* Hand a batch over; waits up to timeout_ms for room (-1: for ever). On true the indexer owns *batch
  * and sets it to NULL; false: no room in time, or stopping. */

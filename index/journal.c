@@ -299,8 +299,7 @@ find_next_frame(struct journal *journal, struct window *window, uint64_t from, u
         at += (uint64_t)(found - bytes);
         struct frame frame;
         struct window apart = {.width = NARROW_WINDOW_BYTES}; /* keeps the place of this search */
-        enum frame_state state =
-            look_at_frame(journal, &apart, at, file_size, true, &frame, err);
+        enum frame_state state = look_at_frame(journal, &apart, at, file_size, true, &frame, err);
         buffer_done(&apart.buffer);
         if (state == FRAME_GOOD)
             return at;
@@ -312,8 +311,8 @@ find_next_frame(struct journal *journal, struct window *window, uint64_t from, u
 static void
 add_damage(struct journal *journal, const struct journal_damage *damage)
 {
-    journal->damage = alloc_grow(journal->damage, journal->damage_count,
-        &journal->damage_capacity, sizeof(*journal->damage));
+    journal->damage = alloc_grow(journal->damage, journal->damage_count, &journal->damage_capacity,
+        sizeof(*journal->damage));
     journal->damage[journal->damage_count++] = *damage;
 }
 
@@ -335,8 +334,8 @@ take_frame(struct journal *journal, struct window *window, const struct frame *f
 {
     if (frame->event_count == 0) {
         size_t got;
-        const unsigned char *body = look(
-            journal, window, frame->at + FRAME_HEADER_BYTES, frame->body_bytes, &got, err);
+        const unsigned char *body =
+            look(journal, window, frame->at + FRAME_HEADER_BYTES, frame->body_bytes, &got, err);
         if (body == NULL)
             return false;
         read_control_records(body, got, control, self);
@@ -403,8 +402,8 @@ journal_scan(struct journal *journal, bool verify, bool is_final, journal_contro
         return error_set_system(err, "cannot look at journal %s", journal->path);
     struct window window = {
         .at = journal->scanned, .width = verify ? WIDE_WINDOW_BYTES : NARROW_WINDOW_BYTES};
-    bool done = scan_on(journal, &window, (uint64_t)status.st_size, verify, is_final, control, self,
-        err);
+    bool done =
+        scan_on(journal, &window, (uint64_t)status.st_size, verify, is_final, control, self, err);
     buffer_done(&window.buffer);
     return done || error_wrap(err, "journal %s", journal->path);
 }
@@ -422,9 +421,8 @@ journal_read_frame(
     buffer->length = got;
     if (frame->verified && got == whole)
         return true;
-    if (got < whole ||
-        frame_checksum(to, bytes_make(to + FRAME_HEADER_BYTES, frame->body_bytes)) !=
-            load_u32(to + FRAME_AT_CHECKSUM))
+    if (got < whole || frame_checksum(to, bytes_make(to + FRAME_HEADER_BYTES, frame->body_bytes)) !=
+                           load_u32(to + FRAME_AT_CHECKSUM))
         return error_set(err, ERROR_DAMAGED,
             "journal %s: frame at %llu (events %llu to %llu): checksum differs", journal->path,
             (unsigned long long)frame->at, (unsigned long long)frame->first_seq,

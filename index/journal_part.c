@@ -210,8 +210,8 @@ walk(struct part *part, struct tape *tape, const struct part_walk_options *optio
         query_bounds(options->query, &self->bounds);
         self->literal = query_required_literal(options->query);
     }
-    self->frame = frame_of_seq(journal, options->newest_first ? options->end_seq - 1
-                                                              : options->first_seq);
+    self->frame =
+        frame_of_seq(journal, options->newest_first ? options->end_seq - 1 : options->first_seq);
     if (options->newest_first && self->frame < journal->frame_count &&
         journal->frames[self->frame].first_seq < options->end_seq)
         self->frame++;
@@ -322,8 +322,8 @@ load_next(struct journal_walk *self, uint64_t *budget, struct error *err)
 }
 
 static void
-give_out(struct journal_walk *self, struct bytes body, size_t place, uint64_t seq,
-    struct event *event)
+give_out(
+    struct journal_walk *self, struct bytes body, size_t place, uint64_t seq, struct event *event)
 {
     struct record record;
     if (!record_decode(body, &place, &record))
@@ -338,8 +338,8 @@ next_event(struct part_walk *walk, uint64_t *budget, struct event *event, struct
 {
     struct journal_walk *self = (struct journal_walk *)walk;
     for (;;) {
-        bool used_up = self->options.newest_first ? self->next == 0
-                                                  : self->next == self->place_count;
+        bool used_up =
+            self->options.newest_first ? self->next == 0 : self->next == self->place_count;
         if (!self->loaded || used_up) {
             self->loaded = false;
             enum cursor_step step = load_next(self, budget, err);
@@ -375,6 +375,47 @@ find_in_frame(struct bytes body, uint32_t stream_id, int32_t partition, int64_t 
     return false;
 }
 
+/* Have frame `index` in `lookup`. CURSOR_EVENT: it is there. */
+static enum cursor_step
+look_up_frame(struct journal_walk *self, size_t index, struct error *err)
+{
+    if (index == self->lookup_frame)
+        return CURSOR_EVENT;
+    bool damaged;
+    self->lookup_frame = SIZE_MAX;
+    if (!read_frame(as_journal(self->walk.part), self->tape, index, &self->lookup, &damaged, err))
+        return CURSOR_FAILED;
+    if (damaged)
+        return CURSOR_END;
+    self->lookup_frame = index;
+    return CURSOR_EVENT;
+}
+
+static enum cursor_step
+fetch_seq(struct part_walk *walk, uint64_t seq, struct event *event, struct error *err)
+{
+    struct journal_walk *self = (struct journal_walk *)walk;
+    const struct journal *journal = &as_journal(walk->part)->journal;
+    size_t index = frame_of_seq(journal, seq);
+    if (index == journal->frame_count || journal->frames[index].first_seq > seq)
+        return CURSOR_END;
+    enum cursor_step step = look_up_frame(self, index, err);
+    if (step != CURSOR_EVENT)
+        return step;
+
+    struct bytes body = body_of(&self->lookup);
+    struct record record;
+    size_t place = 0;
+    size_t at = 0;
+    for (uint64_t i = journal->frames[index].first_seq; i <= seq; i++) {
+        place = at;
+        if (!record_decode(body, &at, &record))
+            return CURSOR_END;
+    }
+    give_out(self, body, place, seq, event);
+    return CURSOR_EVENT;
+}
+
 static enum cursor_step
 fetch_offset(struct part_walk *walk, uint32_t stream_id, int32_t partition, int64_t offset,
     struct event *event, struct error *err)
@@ -389,18 +430,16 @@ fetch_offset(struct part_walk *walk, uint32_t stream_id, int32_t partition, int6
         return CURSOR_END;
 
     for (size_t i = 0; i < part->journal.frame_count; i++) {
-        bool damaged = false;
-        if (i != self->lookup_frame &&
-            !read_frame(part, self->tape, i, &self->lookup, &damaged, err))
-            return CURSOR_FAILED;
-        self->lookup_frame = damaged ? SIZE_MAX : i;
+        enum cursor_step step = look_up_frame(self, i, err);
+        if (step == CURSOR_FAILED)
+            return step;
         uint32_t number;
         size_t place;
-        if (damaged || !find_in_frame(
-                           body_of(&self->lookup), stream_id, partition, offset, &number, &place))
+        if (step == CURSOR_END ||
+            !find_in_frame(body_of(&self->lookup), stream_id, partition, offset, &number, &place))
             continue;
-        give_out(self, body_of(&self->lookup), place, part->journal.frames[i].first_seq + number,
-            event);
+        give_out(
+            self, body_of(&self->lookup), place, part->journal.frames[i].first_seq + number, event);
         return CURSOR_EVENT;
     }
     return CURSOR_END;
@@ -415,6 +454,7 @@ const struct part_ops journal_part = {
     .walk = walk,
     .next = next_event,
     .walk_free = walk_free,
+    .fetch_seq = fetch_seq,
     .fetch_offset = fetch_offset,
     .verify = verify,
 };

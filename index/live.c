@@ -16,10 +16,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-#define LIVE_MAGIC   UINT64_C(0x0145564c4b434454) /* "TDCKLVE" 1 */
-#define READ_TRIES   64
-#define TRUSTED_NS   (NS_PER_S + NS_PER_S / 2)
-#define WORD_COUNT   ((sizeof(struct live_status) + 7) / 8)
+#define LIVE_MAGIC UINT64_C(0x0145564c4b434454) /* "TDCKLVE" 1 */
+#define READ_TRIES 64
+#define TRUSTED_NS (NS_PER_S + NS_PER_S / 2)
+#define WORD_COUNT ((sizeof(struct live_status) + 7) / 8)
 
 /* A sequence lock (Linux, Documentation/locking/seqlock.rst): odd while the writer changes the words.
  * The words are atomic so that a reader's torn copy is only wrong, not undefined; the count read
@@ -84,8 +84,8 @@ live_create(const char *directory, struct error *err)
         page->size = sizeof(struct page);
         if (rename(temporary, path) == 0) {
             live = alloc_zeroed(sizeof(*live));
-            *live = (struct live){
-                .directory = alloc_text(directory), .page = page, .is_writer = true};
+            *live =
+                (struct live){.directory = alloc_text(directory), .page = page, .is_writer = true};
         } else {
             (void)error_set_system(err, "cannot make the live page %s", path);
             (void)munmap(page, sizeof(*page));
@@ -127,8 +127,7 @@ used_ranges(const struct live_status *head, struct range ranges[4])
     uint32_t streams = at_most(head->stream_count, LIVE_STREAMS);
     ranges[0] = range_of(0, offsetof(struct live_status, taps));
     ranges[1] = range_of(offsetof(struct live_status, taps), taps * sizeof(struct live_tap));
-    ranges[2] =
-        range_of(offsetof(struct live_status, groups), groups * sizeof(struct live_group));
+    ranges[2] = range_of(offsetof(struct live_status, groups), groups * sizeof(struct live_group));
     ranges[3] =
         range_of(offsetof(struct live_status, streams), streams * sizeof(struct live_stream));
 }

@@ -17,9 +17,9 @@
 struct error;
 struct live;
 
-#define LIVE_TAPS      64u
-#define LIVE_STREAMS   4096u
-#define LIVE_GROUPS    512u
+#define LIVE_TAPS       64u
+#define LIVE_STREAMS    4096u
+#define LIVE_GROUPS     512u
 #define LIVE_RATE_SLOTS 60u /* one per second, the newest last */
 
 enum tap_state {
@@ -57,11 +57,11 @@ struct live_stream {
 struct live_group {
     char name[64];
     uint32_t stream_id;
-    uint32_t state; /* analysis: enum lag_state */
+    uint32_t state;    /* analysis: enum lag_state */
     int64_t committed; /* sums over partitions; -1: unknown */
     int64_t end;
-    int64_t lag;            /* -1: unknown */
-    int64_t sampled_ns;     /* 0: never */
+    int64_t lag;             /* -1: unknown */
+    int64_t sampled_ns;      /* 0: never */
     int64_t last_advance_ns; /* when the committed sum last grew */
 };
 
@@ -79,7 +79,8 @@ struct live_status {
     uint64_t refused_events; /* larger than RECORD_MAX_BYTES */
     uint32_t disk_full;      /* 1: not taking, waiting for room */
     uint32_t tap_count;
-    uint32_t stream_count; /* indexed by struct stream.id; streams beyond LIVE_STREAMS are not here */
+    uint32_t
+        stream_count; /* indexed by struct stream.id; streams beyond LIVE_STREAMS are not here */
     uint32_t group_count;
     struct live_tap taps[LIVE_TAPS];
     struct live_group groups[LIVE_GROUPS];

@@ -59,6 +59,11 @@ struct part_ops {
         struct part_walk *walk, uint64_t *budget, struct event *event, struct error *err);
     void (*walk_free)(struct part_walk *walk);
 
+    /* The event with this seq; the walk is only a place to keep what was read. CURSOR_END when the part
+     * has none. */
+    enum cursor_step (*fetch_seq)(
+        struct part_walk *walk, uint64_t seq, struct event *event, struct error *err);
+
     /* The oldest event of the lane with an offset >= `offset`. CURSOR_END when the part has none. */
     enum cursor_step (*fetch_offset)(struct part_walk *walk, uint32_t stream_id, int32_t partition,
         int64_t offset, struct event *event, struct error *err);

@@ -35,8 +35,8 @@ stream_table_add(struct stream_table *table, uint32_t id, struct bytes tap, stru
     assert(stream_table_at(table, id) == NULL);
 
     while (table->count <= id) {
-        table->streams = alloc_grow(
-            table->streams, table->count, &table->capacity, sizeof(struct stream *));
+        table->streams =
+            alloc_grow(table->streams, table->count, &table->capacity, sizeof(struct stream *));
         table->streams[table->count++] = NULL;
     }
     struct stream *stream = alloc_zeroed(sizeof(*stream));

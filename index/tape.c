@@ -21,7 +21,7 @@
 #include "index/tape_internal.h"
 
 /* Kinds of parts, the best first: when a number has both files, the segment is whole. */
-static const struct part_ops *const part_kinds[] = {&journal_part};
+static const struct part_ops *const part_kinds[] = {&segment_part, &journal_part};
 
 #define KIND_COUNT (sizeof(part_kinds) / sizeof(part_kinds[0]))
 
@@ -132,8 +132,8 @@ tape_note_damage(struct tape *tape, uint64_t first_seq, uint64_t end_seq, const 
     }
     if (tape->damage_count >= DAMAGE_MAX)
         return;
-    tape->damage = alloc_grow(
-        tape->damage, tape->damage_count, &tape->damage_capacity, sizeof(*tape->damage));
+    tape->damage =
+        alloc_grow(tape->damage, tape->damage_count, &tape->damage_capacity, sizeof(*tape->damage));
     tape->damage[tape->damage_count++] = damage;
 }
 
@@ -216,8 +216,8 @@ list_directory(const char *path, struct listing *listing, struct error *err)
         if (!parse_name(entry->d_name, &row.id, &row.kind))
             continue;
         row.name = alloc_text(entry->d_name);
-        listing->rows = alloc_grow(
-            listing->rows, listing->count, &listing->capacity, sizeof(*listing->rows));
+        listing->rows =
+            alloc_grow(listing->rows, listing->count, &listing->capacity, sizeof(*listing->rows));
         listing->rows[listing->count++] = row;
     }
     (void)closedir(directory);
@@ -368,9 +368,8 @@ tape_open(const char *directory, struct error *err)
     tape->directory = alloc_text(directory);
     tape->must_list = true;
     tape->notify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (tape->notify_fd >= 0 &&
-        inotify_add_watch(tape->notify_fd, directory,
-            IN_CREATE | IN_MODIFY | IN_MOVED_TO | IN_DELETE) < 0) {
+    if (tape->notify_fd >= 0 && inotify_add_watch(tape->notify_fd, directory,
+                                    IN_CREATE | IN_MODIFY | IN_MOVED_TO | IN_DELETE) < 0) {
         (void)close(tape->notify_fd);
         tape->notify_fd = -1;
     }
@@ -463,18 +462,24 @@ tape_part(const struct tape *tape, size_t index)
 struct part *
 tape_part_at(struct tape *tape, uint64_t seq)
 {
-    for (size_t i = 0; i < tape->part_count; i++) {
-        if (tape->parts[i]->end_seq > seq)
-            return tape->parts[i];
+    size_t low = 0;
+    size_t high = tape->part_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (tape->parts[middle]->end_seq > seq)
+            high = middle;
+        else
+            low = middle + 1;
     }
-    return NULL;
+    return low < tape->part_count ? tape->parts[low] : NULL;
 }
 
 struct part *
 tape_part_below(struct tape *tape, uint64_t end_seq)
 {
     for (size_t i = tape->part_count; i-- > 0;) {
-        if (tape->parts[i]->first_seq < end_seq && tape->parts[i]->end_seq > tape->parts[i]->first_seq)
+        if (tape->parts[i]->first_seq < end_seq &&
+            tape->parts[i]->end_seq > tape->parts[i]->first_seq)
             return tape->parts[i];
     }
     return NULL;

@@ -22,9 +22,8 @@ void tape_define_stream(struct tape *tape, uint32_t id, struct bytes tap, struct
 const struct stream *tape_stream_by_id(struct tape *tape, uint32_t id);
 
 /* Remember damage that a reader met; the same place is kept once. */
-void tape_note_damage(
-    struct tape *tape, uint64_t first_seq, uint64_t end_seq, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+void tape_note_damage(struct tape *tape, uint64_t first_seq, uint64_t end_seq, const char *format,
+    ...) __attribute__((format(printf, 4, 5)));
 
 /* The part that holds `seq`, else the next one behind it; NULL when there is none. With
  * `downward`, else the one before it. */

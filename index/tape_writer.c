@@ -24,15 +24,27 @@
 #include "index/hole_record.h"
 #include "index/journal.h"
 #include "index/lanes.h"
+#include "index/sealer.h"
+#include "index/segment.h"
 #include "index/stream_table.h"
 #include "index/tape.h"
 
-#define JOURNAL_BYTES      (UINT64_C(64) * 1024 * 1024)
-#define JOURNAL_AGE_NS     (15 * 60 * NS_PER_S)
-#define SYNC_INTERVAL_NS   (200 * NS_PER_MS)
-#define FREE_CHECK_NS      NS_PER_S
-#define MIN_FREE           0.02
-#define LOCK_PATIENCE_NS   (300 * NS_PER_MS)
+#define JOURNAL_BYTES    (UINT64_C(64) * 1024 * 1024)
+#define JOURNAL_AGE_NS   (15 * 60 * NS_PER_S)
+#define SYNC_INTERVAL_NS (200 * NS_PER_MS)
+#define FREE_CHECK_NS    NS_PER_S
+#define MIN_FREE         0.02
+#define LOCK_PATIENCE_NS (300 * NS_PER_MS)
+
+/* Numbers of the files in the directory, each list in rising order. */
+struct listed_files {
+    uint64_t *journals;
+    size_t journal_count;
+    size_t journal_capacity;
+    uint64_t *segments;
+    size_t segment_count;
+    size_t segment_capacity;
+};
 
 /* The journal that is written is journal (path NULL: none yet; the next append makes one). Streams
  * below `defined` have their definition in it. Everything but the stream table belongs to the thread
@@ -47,13 +59,15 @@ struct tape_writer {
     uint64_t end_seq;
     size_t defined;
     bool dirty;
-    int64_t synced_ns;       /* monotonic, like the two below */
+    int64_t synced_ns; /* monotonic, like the two below */
     int64_t journal_made_ns;
     int64_t free_checked_ns;
     bool is_full;
     pthread_mutex_t stream_lock;
     struct stream_table streams;
     struct lanes *checkpoints; /* as found when opening; never changes afterwards */
+    struct sealer *sealer;     /* NULL: finished journals stay journals */
+    struct listed_files found; /* while opening */
     char *repairs;
     struct buffer control; /* for building control frames */
 };
@@ -144,36 +158,74 @@ cut_torn_tail(struct tape_writer *writer, const char *path, struct error *err)
     return good;
 }
 
-/* The highest number of a file in the directory; unfinished files of ours are removed. */
+static int
+compare_ids(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+    return (left > right) - (left < right);
+}
+
 static bool
-look_through(struct tape_writer *writer, uint64_t *newest, bool *newest_is_journal, struct error *err)
+has_id(const uint64_t *ids, size_t count, uint64_t id)
+{
+    return count > 0 && bsearch(&id, ids, count, sizeof(id), compare_ids) != NULL;
+}
+
+static void
+remove_file(const struct tape_writer *writer, uint64_t id, const char *suffix)
+{
+    char *path = journal_path(writer->directory, id, suffix);
+    (void)unlink(path);
+    free(path);
+}
+
+static void
+take_name(struct tape_writer *writer, const char *name)
+{
+    struct listed_files *found = &writer->found;
+    char *end;
+    uint64_t id = strtoull(name, &end, 10);
+    if (end - name < 8)
+        return;
+    if (strcmp(end, ".tmp") == 0) {
+        remove_file(writer, id, "tmp"); /* a segment that was never finished */
+    } else if (strcmp(end, ".jnl") == 0) {
+        found->journals =
+            alloc_grow(found->journals, found->journal_count, &found->journal_capacity, sizeof(id));
+        found->journals[found->journal_count++] = id;
+    } else if (strcmp(end, ".seg") == 0) {
+        found->segments =
+            alloc_grow(found->segments, found->segment_count, &found->segment_capacity, sizeof(id));
+        found->segments[found->segment_count++] = id;
+    }
+}
+
+/* List the files. A journal whose segment is there is left over from a crash and goes. */
+static bool
+look_through(struct tape_writer *writer, struct error *err)
 {
     DIR *directory = opendir(writer->directory);
     if (directory == NULL)
         return error_set_system(err, "cannot read the tape's directory %s", writer->directory);
-    *newest = 0;
-    *newest_is_journal = false;
     struct dirent *entry;
-    while ((entry = readdir(directory)) != NULL) { /* NOLINT(concurrency-mt-unsafe) */
-        char *end;
-        uint64_t id = strtoull(entry->d_name, &end, 10);
-        if (end - entry->d_name < 8)
-            continue;
-        if (strcmp(end, ".tmp") == 0) {
-            char *path = alloc_format("%s/%s", writer->directory, entry->d_name);
-            (void)unlink(path);
-            free(path);
-        } else if (strcmp(end, ".jnl") == 0 || strcmp(end, ".seg") == 0) {
-            bool is_journal = strcmp(end, ".jnl") == 0;
-            if (id > *newest)
-                *newest_is_journal = is_journal;
-            else if (id == *newest && !is_journal)
-                *newest_is_journal = false;
-            if (id > *newest)
-                *newest = id;
-        }
-    }
+    while ((entry = readdir(directory)) != NULL) /* NOLINT(concurrency-mt-unsafe) */
+        take_name(writer, entry->d_name);
     (void)closedir(directory);
+
+    struct listed_files *found = &writer->found;
+    if (found->journal_count > 1)
+        qsort(found->journals, found->journal_count, sizeof(uint64_t), compare_ids);
+    if (found->segment_count > 1)
+        qsort(found->segments, found->segment_count, sizeof(uint64_t), compare_ids);
+    size_t kept = 0;
+    for (size_t i = 0; i < found->journal_count; i++) {
+        if (has_id(found->segments, found->segment_count, found->journals[i]))
+            remove_file(writer, found->journals[i], "jnl");
+        else
+            found->journals[kept++] = found->journals[i];
+    }
+    found->journal_count = kept;
     return true;
 }
 
@@ -191,8 +243,7 @@ static void
 copy_checkpoints(struct tape_writer *writer, const struct lane_summary *lanes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct lane *lane =
-            lanes_get(writer->checkpoints, lanes[i].stream->id, lanes[i].partition);
+        struct lane *lane = lanes_get(writer->checkpoints, lanes[i].stream->id, lanes[i].partition);
         lane->events = lanes[i].events;
         lane->last_offset = lanes[i].last_offset;
         /* Offsets that are known to hold nothing need not be asked for again. */
@@ -229,43 +280,77 @@ read_tape(struct tape_writer *writer, struct error *err)
     return lanes != NULL;
 }
 
-/* The tape's own number: that of its newest file, else a new one. */
+/* The tape's own number: that of one of its files, else a new one. */
 static void
-choose_uuid(struct tape_writer *writer, uint64_t newest)
+choose_uuid(struct tape_writer *writer)
 {
-    char *path = journal_path(writer->directory, newest, "jnl");
-    struct journal journal;
+    const struct listed_files *found = &writer->found;
     struct error ignored;
-    if (newest > 0 && journal_open(&journal, path, &ignored)) {
-        memcpy(writer->uuid, journal.header.uuid, sizeof(writer->uuid));
-        journal_close(&journal);
-    } else if (getrandom(writer->uuid, sizeof(writer->uuid), 0) != (ssize_t)sizeof(writer->uuid)) {
-        int64_t now_ns = clock_now_ns();
-        memcpy(writer->uuid, &now_ns, sizeof(now_ns));
+    bool known = false;
+    for (size_t i = found->journal_count; i-- > 0 && !known;) {
+        char *path = journal_path(writer->directory, found->journals[i], "jnl");
+        struct journal journal;
+        known = journal_open(&journal, path, &ignored);
+        if (known) {
+            memcpy(writer->uuid, journal.header.uuid, sizeof(writer->uuid));
+            journal_close(&journal);
+        }
+        free(path);
     }
-    free(path);
+    for (size_t i = found->segment_count; i-- > 0 && !known;) {
+        char *path = journal_path(writer->directory, found->segments[i], "seg");
+        struct segment *segment = segment_open(path, &ignored);
+        known = segment != NULL;
+        if (known)
+            memcpy(writer->uuid, segment_info(segment)->uuid, sizeof(writer->uuid));
+        segment_close(segment);
+        free(path);
+    }
+    if (known || getrandom(writer->uuid, sizeof(writer->uuid), 0) == (ssize_t)sizeof(writer->uuid))
+        return;
+    int64_t now_ns = clock_now_ns();
+    memcpy(writer->uuid, &now_ns, sizeof(now_ns));
+}
+
+/* Start sealing, first what earlier recorders left. */
+static bool
+start_sealer(struct tape_writer *writer, struct error *err)
+{
+    if (writer->options.keep_journals)
+        return true;
+    struct sealer_options options = {
+        .directory = writer->directory,
+        .codec = writer->options.codec == BLOCK_RAW ? BLOCK_ZSTD : writer->options.codec,
+        .retention = writer->options.retention,
+    };
+    writer->sealer = sealer_start(&options, err);
+    if (writer->sealer == NULL)
+        return false;
+    for (size_t i = 0; i < writer->found.journal_count; i++)
+        sealer_add(writer->sealer, writer->found.journals[i]);
+    return true;
 }
 
 static bool
 open_writer(struct tape_writer *writer, struct error *err)
 {
-    if (!file_make_directory(writer->directory, err) || !take_lock(writer, err))
+    if (!file_make_directory(writer->directory, err) || !take_lock(writer, err) ||
+        !look_through(writer, err))
         return false;
 
-    uint64_t newest = 0;
-    bool newest_is_journal = false;
-    if (!look_through(writer, &newest, &newest_is_journal, err))
-        return false;
-    if (newest_is_journal) {
-        char *path = journal_path(writer->directory, newest, "jnl");
+    const struct listed_files *found = &writer->found;
+    uint64_t journal = found->journal_count > 0 ? found->journals[found->journal_count - 1] : 0;
+    uint64_t segment = found->segment_count > 0 ? found->segments[found->segment_count - 1] : 0;
+    writer->next_id = (journal > segment ? journal : segment) + 1;
+    if (journal > segment) {
+        char *path = journal_path(writer->directory, journal, "jnl");
         bool good = cut_torn_tail(writer, path, err);
         free(path);
         if (!good)
             return false;
     }
-    writer->next_id = newest + 1;
-    choose_uuid(writer, newest);
-    return read_tape(writer, err);
+    choose_uuid(writer);
+    return read_tape(writer, err) && start_sealer(writer, err);
 }
 
 struct tape_writer *
@@ -293,14 +378,30 @@ tape_writer_open(
     return writer;
 }
 
+/* Finish the journal; the next append begins a new one. */
+static bool
+roll(struct tape_writer *writer, struct error *err)
+{
+    if (writer->journal.path == NULL)
+        return true;
+    bool synced = tape_writer_sync(writer, err);
+    uint64_t id = writer->journal.header.id;
+    journal_file_close(&writer->journal);
+    if (writer->sealer != NULL)
+        sealer_add(writer->sealer, id);
+    return synced;
+}
+
 void
 tape_writer_close(struct tape_writer *writer)
 {
     if (writer == NULL)
         return;
     struct error ignored;
-    (void)tape_writer_sync(writer, &ignored);
-    journal_file_close(&writer->journal);
+    (void)roll(writer, &ignored);
+    sealer_stop(writer->sealer, true);
+    free(writer->found.journals);
+    free(writer->found.segments);
     if (writer->lock_fd >= 0)
         (void)close(writer->lock_fd);
     stream_table_done(&writer->streams);
@@ -322,6 +423,15 @@ tape_writer_stream(struct tape_writer *writer, const char *tap, const char *name
     if (stream == NULL)
         stream = stream_table_add(
             &writer->streams, (uint32_t)writer->streams.count, bytes_of(tap), bytes_of(name));
+    (void)pthread_mutex_unlock(&writer->stream_lock);
+    return stream;
+}
+
+const struct stream *
+tape_writer_find_stream(struct tape_writer *writer, const char *tap, const char *name)
+{
+    (void)pthread_mutex_lock(&writer->stream_lock);
+    const struct stream *stream = stream_table_find(&writer->streams, tap, name);
     (void)pthread_mutex_unlock(&writer->stream_lock);
     return stream;
 }
@@ -358,8 +468,8 @@ check_free(struct tape_writer *writer, struct error *err)
         struct statvfs status;
         writer->free_checked_ns = now_ns;
         if (statvfs(writer->directory, &status) == 0 && status.f_blocks > 0)
-            writer->is_full = (double)status.f_bavail <
-                              writer->options.min_free * (double)status.f_blocks;
+            writer->is_full =
+                (double)status.f_bavail < writer->options.min_free * (double)status.f_blocks;
     }
     if (!writer->is_full)
         return true;
@@ -409,14 +519,6 @@ define_streams(struct tape_writer *writer, struct error *err)
     return true;
 }
 
-static bool
-roll(struct tape_writer *writer, struct error *err)
-{
-    bool synced = tape_writer_sync(writer, err);
-    journal_file_close(&writer->journal);
-    return synced;
-}
-
 bool
 tape_writer_append(struct tape_writer *writer, struct batch *batch, struct error *err)
 {
@@ -455,8 +557,7 @@ tape_writer_sync(struct tape_writer *writer, struct error *err)
 bool
 tape_writer_tick(struct tape_writer *writer, int64_t now_monotonic_ns, struct error *err)
 {
-    if (writer->journal.path != NULL &&
-        now_monotonic_ns - writer->journal_made_ns > JOURNAL_AGE_NS)
+    if (writer->journal.path != NULL && now_monotonic_ns - writer->journal_made_ns > JOURNAL_AGE_NS)
         return roll(writer, err);
     if (writer->options.durability == DURABILITY_KERNEL ||
         now_monotonic_ns - writer->synced_ns < SYNC_INTERVAL_NS)

@@ -5,14 +5,18 @@
  * Acknowledged means: tape_writer_append() returned true, that is writev() handed everything to the
  * kernel. What was acknowledged survives the death of this process.
  *
- * Threads: tape_writer_stream() and tape_writer_checkpoint() may be called from any thread, all else
- * from the one thread that owns the writer (the indexer).
+ * Threads: tape_writer_stream(), _find_stream(), _checkpoint() and _last_partition() may be called from
+ * any thread, all else from the one thread that owns the writer (the indexer). Finished journals are
+ * sealed on a thread of the writer's own.
  */
 #ifndef INDEX_TAPE_WRITER_H
 #define INDEX_TAPE_WRITER_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "index/block.h"
+#include "index/retention.h"
 
 struct batch;
 struct error;
@@ -29,6 +33,9 @@ struct tape_writer_options {
     enum durability durability;
     uint64_t journal_bytes; /* a new journal begins behind this size; 0: 64 MiB */
     double min_free;        /* stop taking below this share of free disk; 0: 0.02; < 0: no check */
+    bool keep_journals;     /* do not seal finished journals into segments */
+    enum block_codec codec; /* of segments; 0: BLOCK_ZSTD */
+    struct retention retention; /* zeros: everything is kept */
 };
 
 /* Open or make the tape in `directory` (0700, files 0600) for writing.
@@ -39,11 +46,15 @@ struct tape_writer_options {
 struct tape_writer *tape_writer_open(
     const char *directory, const struct tape_writer_options *options, struct error *err);
 
-/* Sync and close; the lock is given back. NULL is allowed. */
+/* Sync, seal what is not yet sealed, and close; the lock is given back. NULL is allowed. */
 void tape_writer_close(struct tape_writer *writer);
 
 /* The stream `tap`/`name`, made when it is new. Never NULL; lives until the writer is closed. */
 const struct stream *tape_writer_stream(
+    struct tape_writer *writer, const char *tap, const char *name);
+
+/* The same when the tape has it already, else NULL. */
+const struct stream *tape_writer_find_stream(
     struct tape_writer *writer, const char *tap, const char *name);
 
 /* The offset of the newest event of a lane that was on the tape when it was opened, or -1. It is

@@ -19,7 +19,7 @@ console base/ index/ collectors/ analysis/ replay/ ui/ demo/
 RULES
 )
 curses=$(grep -rnE '^#include <(ncursesw/|n?curses|term\.h)' base index collectors analysis replay ui demo console \
-    --include='*.[ch]' 2>/dev/null | grep -v '^ui/term[a-z_]*\.c:')
+    --include='*.[ch]' 2>/dev/null | grep -v '^ui/term[a-z_]*\.[ch]:')
 segments=$(grep -rnE '^#include "index/(journal|segment|block|part)' \
     collectors analysis replay ui demo console --include='*.[ch]' 2>/dev/null)
 

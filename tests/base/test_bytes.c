@@ -1,7 +1,6 @@
-#include "base/bytes.h"
-
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "tests/support/unit.h"
 
 static void

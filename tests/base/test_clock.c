@@ -1,5 +1,4 @@
 #include "base/clock.h"
-
 #include "tests/support/unit.h"
 
 #define NOW (INT64_C(1795530571) * NS_PER_S) /* 2026-11-24T14:29:31Z */

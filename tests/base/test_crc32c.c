@@ -1,5 +1,4 @@
 #include "base/crc32c.h"
-
 #include "tests/support/unit.h"
 
 static void

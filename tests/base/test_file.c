@@ -1,5 +1,3 @@
-#include "base/file.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/bytes.h"
+#include "base/file.h"
 #include "tests/support/unit.h"
 
 static void
@@ -66,8 +65,7 @@ says_why_in_one_line(void **state)
     assert_false(file_read_whole("/nowhere/x", 10, &content, &err));
     assert_string_equal(err.text, "cannot open /nowhere/x: No such file or directory");
     (void)error_wrap(&err, "tape\n'%s'", "a\033b");
-    assert_string_equal(
-        err.text, "tape 'a b': cannot open /nowhere/x: No such file or directory");
+    assert_string_equal(err.text, "tape 'a b': cannot open /nowhere/x: No such file or directory");
     errno = ENOSPC;
     (void)error_set_system(&err, "cannot write");
     assert_int_equal(err.code, ERROR_DISK_FULL);

@@ -1,7 +1,6 @@
-#include "base/queue.h"
-
 #include <pthread.h>
 
+#include "base/queue.h"
 #include "tests/support/unit.h"
 
 static char items[8];

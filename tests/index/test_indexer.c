@@ -1,5 +1,3 @@
-#include "index/indexer.h"
-
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -9,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "index/batch.h"
+#include "index/indexer.h"
 #include "index/tape.h"
 #include "tests/support/index_tape.h"
 #include "tests/support/unit.h"

@@ -54,9 +54,19 @@ assert_made_event(const struct event *event)
 struct tape_writer *
 test_writer(const char *directory, uint64_t journal_bytes)
 {
+    return test_writer_sealing(directory, journal_bytes, false);
+}
+
+struct tape_writer *
+test_writer_sealing(const char *directory, uint64_t journal_bytes, bool seal)
+{
     struct error err = {0};
     struct tape_writer_options options = {
-        .durability = DURABILITY_KERNEL, .journal_bytes = journal_bytes, .min_free = -1};
+        .durability = DURABILITY_KERNEL,
+        .journal_bytes = journal_bytes,
+        .min_free = -1,
+        .keep_journals = !seal,
+    };
     struct tape_writer *writer = tape_writer_open(directory, &options, &err);
     if (writer == NULL)
         fail_msg("cannot open the writer: %s", err.text);

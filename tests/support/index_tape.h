@@ -27,8 +27,12 @@ void made_event_done(struct made_event *made);
 /* Fail unless `event` is what made_event_fill() makes of its partition and offset. */
 void assert_made_event(const struct event *event);
 
-/* A writer for tests: no check of free space, kernel durability. Fails the test on errors. */
+/* A writer for tests that leaves journals as they are: no check of free space, kernel durability.
+ * Fails the test on errors. */
 struct tape_writer *test_writer(const char *directory, uint64_t journal_bytes);
+
+/* The same, that seals its journals. */
+struct tape_writer *test_writer_sealing(const char *directory, uint64_t journal_bytes, bool seal);
 
 /* Append events offset from .. from + count - 1 of one lane as one batch. */
 void test_append(struct tape_writer *writer, const struct stream *stream, int32_t partition,

@@ -18,10 +18,10 @@ char *temp_directory_new(void);
 void temp_directory_remove(char *path);
 
 /* Fail the test with the error's text. */
-#define assert_ok(call)                                                                            \
-    do {                                                                                           \
-        if (!(call))                                                                               \
-            fail_msg("%s: %s", #call, err.text);                                                   \
+#define assert_ok(call)                          \
+    do {                                         \
+        if (!(call))                             \
+            fail_msg("%s: %s", #call, err.text); \
     } while (0)
 
 #endif

@@ -1,0 +1,150 @@
+/* block.h - about 128 KiB of events of a segment, in four columns that are compressed on their own.
+ *
+ * docs/FORMAT.md, "Order and blocks". META holds what most questions are about (lane, offset, times,
+ * lengths); KEY, HDR and PAY are decoded when they are asked for. A block is written from records
+ * in the order of (stream, partition, offset, seq) and gives back every one of them byte by byte.
+ *
+ * Decoding distrusts its input: sizes are checked against limits before memory is taken, and what
+ * the parts say about each other must agree.
+ *
+ * Threads: one owner each.
+ */
+#ifndef INDEX_BLOCK_H
+#define INDEX_BLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "index/record.h"
+
+struct error;
+struct event;
+struct header_list;
+struct stream;
+
+/* A block ends before the event that would make its records larger than this. */
+#define BLOCK_TARGET_BYTES (128u * 1024)
+#define BLOCK_MAX_EVENTS   65535u
+/* A decoded section is never larger: one event of the largest size, and the shapes of its headers. */
+#define BLOCK_SECTION_MAX  (RECORD_MAX_BYTES + 4u * 1024 * 1024)
+#define BLOCK_HEADER_BYTES 208u
+
+enum block_section {
+    BLOCK_META,
+    BLOCK_KEY,
+    BLOCK_HDR,
+    BLOCK_PAY,
+    BLOCK_SECTIONS,
+};
+
+enum block_codec {
+    BLOCK_RAW = 0,
+    BLOCK_LZ4 = 1,
+    BLOCK_ZSTD = 2,
+};
+
+struct block_extent {
+    uint32_t stored; /* bytes in the file */
+    uint32_t decoded;
+    uint32_t checksum;
+    enum block_codec codec;
+};
+
+/* What is known of a block without reading it. All ranges are inclusive. */
+struct block_info {
+    uint32_t event_count;
+    uint32_t record_bytes; /* of its events, as records */
+    uint64_t at;           /* of its header in the file */
+    uint64_t min_seq;
+    uint64_t max_seq;
+    int64_t min_time_ns; /* event_time() */
+    int64_t max_time_ns;
+    int64_t min_received_ns;
+    int64_t max_received_ns;
+    uint32_t first_stream; /* of the first event; events are sorted by stream, partition, offset */
+    int32_t first_partition;
+    int64_t first_offset;
+    uint32_t last_stream;
+    int32_t last_partition;
+    int64_t last_offset;
+    int64_t min_offset; /* over all lanes in it */
+    int64_t max_offset;
+    uint32_t min_size; /* event_size() */
+    uint32_t max_size;
+    uint32_t filter; /* first filter block, and how many */
+    uint32_t filter_blocks;
+    struct block_extent sections[BLOCK_SECTIONS];
+};
+
+void block_info_put(const struct block_info *info, unsigned char to[BLOCK_HEADER_BYTES]);
+
+/* False when the bytes are not a header, or say what no block can be. */
+bool block_info_get(const unsigned char from[BLOCK_HEADER_BYTES], struct block_info *info);
+
+/* ---- writing ---- */
+
+struct block_writer;
+
+struct block_writer *block_writer_new(enum block_codec codec);
+void block_writer_free(struct block_writer *writer);
+
+/* True when the next record, of `size` bytes, belongs into the next block. */
+bool block_writer_is_full(const struct block_writer *writer, size_t size);
+
+/* Add the next event record. Returns what header_writer_add() does for its headers. */
+unsigned block_writer_add(struct block_writer *writer, const struct record *record, uint64_t seq,
+    struct header_list *list);
+
+/* Append header and sections of the block to `to` and begin the next one. The caller filled
+ * info->at, filter and filter_blocks; everything else in *info is filled here. */
+void block_writer_finish(struct block_writer *writer, struct block_info *info, struct buffer *to);
+
+/* ---- reading ---- */
+
+#define BLOCK_BIT(section) (1u << (section))
+#define BLOCK_ALL          15u
+
+/* Gives the stream with this id, or NULL when there is none: then the block is damaged. */
+typedef const struct stream *block_stream_lookup(void *self, uint32_t id);
+
+/* Events of one block. Everything that `events` point to lives in the block until it is used for
+ * another one or freed. In an event whose section is not loaded, key, headers or payload have their
+ * length and no bytes: they are null views with a length. */
+struct block {
+    uint64_t owner; /* with index: which block it is; 0: none */
+    uint32_t index;
+    unsigned loaded; /* BLOCK_BIT of each section */
+    uint32_t count;
+    struct event *events;
+    uint32_t *flags; /* RECORD_FLAG_* of each */
+    struct bytes
+        keys; /* of all events, one behind the other, once BLOCK_KEY is loaded; else null */
+    struct bytes headers;  /* likewise, once BLOCK_HDR is */
+    struct bytes payloads; /* likewise, once BLOCK_PAY is */
+    uint32_t *payload_at;  /* count + 1 places in `payloads` */
+    struct block_memory *memory;
+};
+
+struct block *block_new(void);
+void block_free(struct block *block);
+
+/* Decode one section out of its bytes in the file; META first. False with ERROR_DAMAGED, and then the
+ * block holds nothing. */
+bool block_decode(struct block *block, const struct block_info *info, enum block_section section,
+    struct bytes stored, block_stream_lookup *lookup, void *self, struct error *err);
+
+/* The record that event number `i` was made from, as far as it is loaded. */
+void block_record(const struct block *block, uint32_t i, struct record *record);
+
+/* The event whose payload holds byte `place` of block->payloads. */
+uint32_t block_event_of_payload(const struct block *block, size_t place);
+
+/* The first event at or behind number `from` that has the bytes (1 or more) somewhere in its key
+ * (BLOCK_KEY), header list (BLOCK_HDR) or payload (BLOCK_PAY); block->count when there is none. The section
+ * must be loaded. Searches all of them in one go: to skip what cannot match, before looking closely. */
+uint32_t block_find(
+    const struct block *block, enum block_section section, struct bytes wanted, uint32_t from);
+
+#endif

@@ -1,0 +1,33 @@
+/* block_cache.h - the decoded blocks that one walk through a segment is using.
+ *
+ * Bounded by the bytes of the records in it; beyond that the one that was used longest ago makes room.
+ * What block_cache_read() returned last stays until the next call.  Threads: the walk's.
+ */
+#ifndef INDEX_BLOCK_CACHE_H
+#define INDEX_BLOCK_CACHE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct block;
+struct block_cache;
+struct error;
+struct segment;
+
+/* More than a whole segment of the usual size, so that arrival order decodes each block once. */
+#define BLOCK_CACHE_BYTES ((uint64_t)80 * 1024 * 1024)
+
+struct block_cache *block_cache_new(struct segment *segment, uint32_t block_count);
+void block_cache_free(struct block_cache *cache);
+
+/* Block number `number` with the wanted sections (BLOCK_BIT of each). NULL as segment_read_block(). */
+const struct block *block_cache_read(
+    struct block_cache *cache, uint32_t number, unsigned wanted, struct error *err);
+
+bool block_cache_has(const struct block_cache *cache, uint32_t number, unsigned wanted);
+
+/* Nobody will ask for it again: now, or once something else was read. */
+void block_cache_drop(struct block_cache *cache, uint32_t number);
+void block_cache_drop_later(struct block_cache *cache, uint32_t number);
+
+#endif

@@ -1,0 +1,260 @@
+/* Writing blocks: records are split into columns as they come, then each section is compressed. */
+#include <assert.h>
+#include <lz4.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zstd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/crc32c.h"
+#include "index/block.h"
+#include "index/column.h"
+#include "index/header_shape.h"
+
+#define ZSTD_LEVEL 1
+
+/* The columns of META, in their order behind the lane runs. */
+enum column {
+    COLUMN_SEQ,
+    COLUMN_RECEIVED,
+    COLUMN_TIME,
+    COLUMN_OFFSET,
+    COLUMN_KEY_LENGTH,
+    COLUMN_HEADERS_LENGTH,
+    COLUMN_PAYLOAD_LENGTH,
+    COLUMN_FLAGS,
+    COLUMN_COUNT,
+};
+
+#define STEP_COLUMNS COLUMN_KEY_LENGTH /* those before it are written as steps */
+
+/* `info` widens with each record; the lane run that is not yet written is that of the last one. */
+struct block_writer {
+    enum block_codec codec;
+    ZSTD_CCtx *zstd;
+    struct block_info info;
+    uint64_t *columns[COLUMN_COUNT];
+    size_t capacity;
+    struct buffer runs;
+    uint32_t run_length;
+    struct buffer sections[BLOCK_SECTIONS];
+    struct header_writer *headers;
+};
+
+struct block_writer *
+block_writer_new(enum block_codec codec)
+{
+    struct block_writer *writer = alloc_zeroed(sizeof(*writer));
+    writer->codec = codec;
+    writer->zstd = ZSTD_createCCtx();
+    writer->headers = header_writer_new();
+    return writer;
+}
+
+void
+block_writer_free(struct block_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    (void)ZSTD_freeCCtx(writer->zstd);
+    header_writer_free(writer->headers);
+    for (size_t i = 0; i < COLUMN_COUNT; i++)
+        free(writer->columns[i]);
+    for (size_t i = 0; i < BLOCK_SECTIONS; i++)
+        buffer_done(&writer->sections[i]);
+    buffer_done(&writer->runs);
+    free(writer);
+}
+
+bool
+block_writer_is_full(const struct block_writer *writer, size_t size)
+{
+    const struct block_info *info = &writer->info;
+    return info->event_count > 0 && (info->record_bytes + size > BLOCK_TARGET_BYTES ||
+                                        info->event_count == BLOCK_MAX_EVENTS);
+}
+
+static void
+append_varint(struct buffer *to, uint64_t value)
+{
+    to->length += varint_put(buffer_reserve(to, VARINT_MAX), value);
+}
+
+static void
+end_run(struct block_writer *writer)
+{
+    append_varint(&writer->runs, writer->run_length);
+    append_varint(&writer->runs, writer->info.last_stream);
+    append_varint(&writer->runs, (uint32_t)writer->info.last_partition);
+    writer->run_length = 0;
+}
+
+static void
+widen(int64_t *low, int64_t *high, int64_t value)
+{
+    *low = value < *low ? value : *low;
+    *high = value > *high ? value : *high;
+}
+
+static void
+begin_info(struct block_info *info, const struct record *record)
+{
+    *info = (struct block_info){
+        .min_seq = UINT64_MAX,
+        .min_time_ns = INT64_MAX,
+        .max_time_ns = INT64_MIN,
+        .min_received_ns = INT64_MAX,
+        .max_received_ns = INT64_MIN,
+        .first_stream = record->stream_id,
+        .first_partition = (int32_t)record->partition,
+        .first_offset = (int64_t)record->position,
+        .last_stream = record->stream_id,
+        .last_partition = (int32_t)record->partition,
+        .min_offset = INT64_MAX,
+        .max_offset = INT64_MIN,
+        .min_size = UINT32_MAX,
+    };
+}
+
+static void
+widen_info(struct block_info *info, const struct record *record, uint64_t seq)
+{
+    int64_t time_ns = record->time_ns == CLOCK_NONE ? record->received_ns : record->time_ns;
+    uint32_t size =
+        (uint32_t)(record->key.length + record->headers.length + record->payload.length);
+    info->event_count++;
+    info->record_bytes += RECORD_HEADER_BYTES + size;
+    info->min_seq = seq < info->min_seq ? seq : info->min_seq;
+    info->max_seq = seq > info->max_seq ? seq : info->max_seq;
+    widen(&info->min_time_ns, &info->max_time_ns, time_ns);
+    widen(&info->min_received_ns, &info->max_received_ns, record->received_ns);
+    widen(&info->min_offset, &info->max_offset, (int64_t)record->position);
+    info->last_stream = record->stream_id;
+    info->last_partition = (int32_t)record->partition;
+    info->last_offset = (int64_t)record->position;
+    info->min_size = size < info->min_size ? size : info->min_size;
+    info->max_size = size > info->max_size ? size : info->max_size;
+}
+
+static void
+grow_columns(struct block_writer *writer)
+{
+    writer->capacity = writer->capacity == 0 ? 1024 : writer->capacity * 2;
+    for (size_t i = 0; i < COLUMN_COUNT; i++)
+        writer->columns[i] =
+            alloc_resize(writer->columns[i], writer->capacity * sizeof(*writer->columns[i]));
+}
+
+static uint64_t
+length_plus_one(struct bytes bytes)
+{
+    return bytes.data == NULL ? 0 : (uint64_t)bytes.length + 1;
+}
+
+unsigned
+block_writer_add(struct block_writer *writer, const struct record *record, uint64_t seq,
+    struct header_list *list)
+{
+    struct block_info *info = &writer->info;
+    size_t row = info->event_count;
+    if (row == 0)
+        begin_info(info, record);
+    else if (record->stream_id != info->last_stream ||
+             (int32_t)record->partition != info->last_partition)
+        end_run(writer);
+    if (row == writer->capacity)
+        grow_columns(writer);
+
+    writer->run_length++;
+    widen_info(info, record, seq);
+    writer->columns[COLUMN_SEQ][row] = seq;
+    writer->columns[COLUMN_RECEIVED][row] = (uint64_t)record->received_ns;
+    writer->columns[COLUMN_TIME][row] = (uint64_t)record->time_ns;
+    writer->columns[COLUMN_OFFSET][row] = record->position;
+    writer->columns[COLUMN_KEY_LENGTH][row] = length_plus_one(record->key);
+    writer->columns[COLUMN_HEADERS_LENGTH][row] = record->headers.length;
+    writer->columns[COLUMN_PAYLOAD_LENGTH][row] = length_plus_one(record->payload);
+    writer->columns[COLUMN_FLAGS][row] = record->flags;
+    buffer_append(&writer->sections[BLOCK_KEY], record->key.data, record->key.length);
+    buffer_append(&writer->sections[BLOCK_PAY], record->payload.data, record->payload.length);
+    return header_writer_add(writer->headers, record->headers, list);
+}
+
+static void
+put_meta(struct block_writer *writer)
+{
+    struct buffer *meta = &writer->sections[BLOCK_META];
+    end_run(writer);
+    buffer_append(meta, writer->runs.data, writer->runs.length);
+    writer->runs.length = 0;
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        if (i < STEP_COLUMNS)
+            column_put_steps(meta, writer->columns[i], writer->info.event_count);
+        else
+            column_put_plain(meta, writer->columns[i], writer->info.event_count);
+    }
+}
+
+/* Compress to `to`, which has room; 0 when the codec could not. */
+static size_t
+compress(struct block_writer *writer, const struct buffer *from, unsigned char *to, size_t room)
+{
+    if (writer->codec == BLOCK_LZ4) {
+        int length = LZ4_compress_default(
+            (const char *)from->data, (char *)to, (int)from->length, (int)room);
+        return length < 0 ? 0 : (size_t)length;
+    }
+    size_t length = ZSTD_compressCCtx(writer->zstd, to, room, from->data, from->length, ZSTD_LEVEL);
+    return ZSTD_isError(length) ? 0 : length;
+}
+
+/* Append a section, compressed where that saves 3 % or more. */
+static void
+put_section(struct block_writer *writer, enum block_section section, struct buffer *to)
+{
+    struct buffer *from = &writer->sections[section];
+    struct block_extent *extent = &writer->info.sections[section];
+    assert(from->length <= BLOCK_SECTION_MAX);
+
+    size_t enough = from->length - from->length / 32;
+    size_t room = ZSTD_compressBound(from->length);
+    unsigned char *at = buffer_reserve(to, room);
+    size_t length = 0;
+    if (writer->codec != BLOCK_RAW && from->length > 0)
+        length = compress(writer, from, at, room);
+    extent->codec = writer->codec;
+    if (length == 0 || length >= enough) {
+        extent->codec = BLOCK_RAW;
+        length = from->length;
+        if (length > 0)
+            memcpy(at, from->data, length);
+    }
+    extent->stored = (uint32_t)length;
+    extent->decoded = (uint32_t)from->length;
+    extent->checksum = crc32c(0, at, length);
+    to->length += length;
+    from->length = 0;
+}
+
+void
+block_writer_finish(struct block_writer *writer, struct block_info *info, struct buffer *to)
+{
+    assert(writer->info.event_count > 0);
+
+    put_meta(writer);
+    header_writer_finish(writer->headers, &writer->sections[BLOCK_HDR]);
+    size_t head = to->length;
+    (void)buffer_reserve(to, BLOCK_HEADER_BYTES);
+    to->length += BLOCK_HEADER_BYTES;
+    for (int i = 0; i < BLOCK_SECTIONS; i++)
+        put_section(writer, (enum block_section)i, to);
+
+    writer->info.at = info->at;
+    writer->info.filter = info->filter;
+    writer->info.filter_blocks = info->filter_blocks;
+    *info = writer->info;
+    block_info_put(info, to->data + head);
+    writer->info.event_count = 0;
+    writer->info.record_bytes = 0;
+}

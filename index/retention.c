@@ -1,0 +1,225 @@
+#include "index/retention.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "index/segment.h"
+
+#define PIN_MAX_BYTES 256u
+
+struct candidate {
+    uint64_t id;
+    char *path;
+    uint64_t file_bytes;
+    uint64_t event_count;
+    uint64_t first_seq;
+    uint64_t end_seq;
+    int64_t newest_ns; /* received */
+};
+
+struct pin {
+    uint64_t first_seq;
+    uint64_t end_seq;
+};
+
+/* What a pass over the directory found: segments by number, pins, bytes of everything. */
+struct findings {
+    struct candidate *candidates;
+    size_t count;
+    size_t capacity;
+    struct pin *pins;
+    size_t pin_count;
+    size_t pin_capacity;
+    uint64_t bytes;
+};
+
+static void
+findings_done(struct findings *findings)
+{
+    for (size_t i = 0; i < findings->count; i++)
+        free(findings->candidates[i].path);
+    free(findings->candidates);
+    free(findings->pins);
+}
+
+/* A segment that cannot be opened is never deleted: what it holds is not known. */
+static void
+add_segment(struct findings *findings, uint64_t id, char *path)
+{
+    struct error ignored;
+    struct segment *segment = segment_open(path, &ignored);
+    if (segment == NULL) {
+        free(path);
+        return;
+    }
+    const struct segment_info *info = segment_info(segment);
+    findings->candidates = alloc_grow(
+        findings->candidates, findings->count, &findings->capacity, sizeof(*findings->candidates));
+    findings->candidates[findings->count++] = (struct candidate){
+        .id = id,
+        .path = path,
+        .file_bytes = info->file_bytes,
+        .event_count = info->event_count,
+        .first_seq = info->first_seq,
+        .end_seq = info->end_seq,
+        .newest_ns = info->max_received_ns,
+    };
+    segment_close(segment);
+}
+
+static void
+look_at(struct findings *findings, const char *directory, const char *name)
+{
+    char *end;
+    uint64_t id = strtoull(name, &end, 10);
+    if (end - name < 8 || (strcmp(end, ".seg") != 0 && strcmp(end, ".jnl") != 0))
+        return;
+    char *path = alloc_format("%s/%s", directory, name);
+    struct stat status;
+    if (stat(path, &status) == 0)
+        findings->bytes += (uint64_t)status.st_size;
+    if (strcmp(end, ".seg") == 0)
+        add_segment(findings, id, path);
+    else
+        free(path);
+}
+
+static int
+compare_candidates(const void *a, const void *b)
+{
+    const struct candidate *left = a;
+    const struct candidate *right = b;
+    return (left->id > right->id) - (left->id < right->id);
+}
+
+static bool
+look_through(struct findings *findings, const char *path, struct error *err)
+{
+    DIR *directory = opendir(path);
+    if (directory == NULL)
+        return error_set_system(err, "cannot read the tape's directory %s", path);
+    struct dirent *entry;
+    while ((entry = readdir(directory)) != NULL) /* NOLINT(concurrency-mt-unsafe) */
+        look_at(findings, path, entry->d_name);
+    (void)closedir(directory);
+    if (findings->count > 1)
+        qsort(findings->candidates, findings->count, sizeof(*findings->candidates),
+            compare_candidates);
+    return true;
+}
+
+static bool
+read_pin(struct findings *findings, const char *path, struct error *err)
+{
+    struct buffer text = {0};
+    struct pin pin;
+    bool good = file_read_whole(path, PIN_MAX_BYTES, &text, err);
+    if (good && sscanf(buffer_text(&text), "%" SCNu64 " %" SCNu64, &pin.first_seq, /* NOLINT */
+                    &pin.end_seq) != 2)
+        good = error_set(err, ERROR_FORMAT,
+            "%s is not a pin (two numbers); nothing is deleted until it is mended or removed",
+            path);
+    if (good) {
+        findings->pins = alloc_grow(
+            findings->pins, findings->pin_count, &findings->pin_capacity, sizeof(*findings->pins));
+        findings->pins[findings->pin_count++] = pin;
+    }
+    buffer_done(&text);
+    return good;
+}
+
+static bool
+read_pins(struct findings *findings, const char *directory, struct error *err)
+{
+    char *path = alloc_format("%s/pins", directory);
+    DIR *pins = opendir(path);
+    bool good = true;
+    struct dirent *entry;
+    while (pins != NULL && good &&
+           (entry = readdir(pins)) != NULL) { /* NOLINT(concurrency-mt-unsafe) */
+        if (entry->d_name[0] == '.')
+            continue;
+        char *pin = alloc_format("%s/%s", path, entry->d_name);
+        good = read_pin(findings, pin, err);
+        free(pin);
+    }
+    if (pins != NULL)
+        (void)closedir(pins);
+    free(path);
+    return good;
+}
+
+static bool
+is_pinned(const struct findings *findings, const struct candidate *candidate)
+{
+    for (size_t i = 0; i < findings->pin_count; i++) {
+        if (findings->pins[i].first_seq < candidate->end_seq &&
+            findings->pins[i].end_seq > candidate->first_seq)
+            return true;
+    }
+    return false;
+}
+
+static bool
+delete_old(struct findings *findings, const struct retention *retention, int64_t now_ns,
+    bool dry_run, struct retention_result *result, struct error *err)
+{
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct candidate *candidate = &findings->candidates[i];
+        bool too_much = retention->keep_bytes > 0 && findings->bytes > retention->keep_bytes;
+        bool too_old = retention->keep_age_ns > 0 && candidate->event_count > 0 &&
+                       candidate->newest_ns < now_ns - retention->keep_age_ns;
+        if (!too_much && !too_old)
+            continue;
+        if (is_pinned(findings, candidate)) {
+            result->pinned_files++;
+            continue;
+        }
+        if (!dry_run && unlink(candidate->path) != 0)
+            return error_set_system(err, "cannot delete %s", candidate->path);
+        findings->bytes -= candidate->file_bytes;
+        result->deleted_files++;
+        result->deleted_bytes += candidate->file_bytes;
+        result->deleted_events += candidate->event_count;
+    }
+    return true;
+}
+
+bool
+retention_apply(const char *directory, const struct retention *retention, int64_t now_ns,
+    bool dry_run, struct retention_result *result, struct error *err)
+{
+    struct findings findings = {0};
+    *result = (struct retention_result){0};
+    bool good = read_pins(&findings, directory, err) && look_through(&findings, directory, err) &&
+                delete_old(&findings, retention, now_ns, dry_run, result, err);
+    result->kept_bytes = findings.bytes;
+    findings_done(&findings);
+    return good;
+}
+
+bool
+retention_pin(const char *directory, const char *name, uint64_t first_seq, uint64_t end_seq,
+    struct error *err)
+{
+    assert(strchr(name, '/') == NULL && name[0] != '.' && name[0] != '\0');
+
+    char *pins = alloc_format("%s/pins", directory);
+    char *path = alloc_format("%s/%s", pins, name);
+    char *text = alloc_format("%" PRIu64 " %" PRIu64 "\n", first_seq, end_seq);
+    bool good = file_make_directory(pins, err) && file_replace(path, text, strlen(text), err);
+    free(text);
+    free(path);
+    free(pins);
+    return good;
+}

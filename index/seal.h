@@ -1,0 +1,77 @@
+/* seal.h - turn what waits in journals into one immutable, indexed segment.
+ *
+ * docs/FORMAT.md, "Segment files". The records stay where they are (batches, journal frames); sealing
+ * sorts references to them, writes block after block to NNNNNNNN.tmp, syncs, and renames to
+ * NNNNNNNN.seg. A crash leaves the .tmp, which means nothing. Besides the input it needs about 24 bytes
+ * per event, 8 per token, and a few MiB.
+ *
+ * Threads: any; a call touches nothing but its arguments and the two files.
+ */
+#ifndef INDEX_SEAL_H
+#define INDEX_SEAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "index/block.h"
+#include "index/bloom.h"
+
+struct error;
+struct hole;
+struct stream;
+
+/* Event records one behind the other, in the order of their seqs: first_seq, first_seq + 1 ... */
+struct seal_region {
+    struct bytes records;
+    uint64_t first_seq;
+    uint32_t event_count;
+};
+
+struct seal_input {
+    unsigned char uuid[BLOOM_UUID_BYTES]; /* of the tape */
+    uint64_t id;                          /* number in the file's name */
+    uint64_t
+        first_seq; /* the segment stands for seqs first_seq .. end_seq - 1; where no region has */
+    uint64_t end_seq; /* one of them, it is lost */
+    int64_t created_ns;
+    const struct seal_region *regions; /* by seq, not overlapping */
+    size_t region_count;
+    struct stream *const
+        *streams; /* may have NULLs; streams that it does not have are sealed too */
+    size_t stream_count;
+    const struct hole *holes;
+    size_t hole_count;
+};
+
+#define SEAL_TOKEN_HEADERS_MAX 64u
+
+struct seal_options {
+    enum block_codec codec;           /* BLOCK_ZSTD unless scans matter more than size: BLOCK_LZ4 */
+    const char *const *token_headers; /* names whose values are indexed, besides the known ones */
+    size_t token_header_count;
+};
+
+struct seal_result {
+    uint64_t file_bytes;
+    uint64_t event_count;
+    uint64_t record_bytes;
+    uint32_t block_count;
+    uint32_t lane_count;
+    uint64_t filter_bytes;
+    uint64_t decoded[BLOCK_SECTIONS];
+    uint64_t stored[BLOCK_SECTIONS];
+};
+
+/* Write DIRECTORY/NNNNNNNN.seg, replacing one that is there. `options` may be NULL. *result is written
+ * on success only.
+ *
+ * False with ERROR_SYSTEM or ERROR_DISK_FULL; ERROR_ARGUMENT for more than SEAL_TOKEN_HEADERS_MAX names;
+ * ERROR_FORMAT when the input is not what it says (a
+ * region is no row of event records, regions overlap or are outside of first_seq .. end_seq). Then
+ * there is no .tmp left and an old .seg is as it was. */
+bool seal_segment(const char *directory, const struct seal_input *input,
+    const struct seal_options *options, struct seal_result *result, struct error *err);
+
+#endif

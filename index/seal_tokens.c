@@ -1,0 +1,282 @@
+#include "index/seal_tokens.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/crc32c.h"
+#include "index/event.h"
+#include "index/header_shape.h"
+#include "index/record.h"
+
+/* What the values of a header are tokens of, by its name. */
+enum role {
+    ROLE_NONE,
+    ROLE_ID,
+    ROLE_CORRELATION,
+    ROLE_TRACE,
+    ROLE_TRACEPARENT,
+};
+
+struct shape_roles {
+    bool known;
+    bool none; /* nothing in this shape is a token */
+    unsigned char role[HEADER_SHAPE_HEADERS];
+    unsigned char configured[HEADER_SHAPE_HEADERS]; /* 0, or 1 + number of the configured name */
+};
+
+/* `distinct` is an open-addressing set of the block's tokens; all[block_start ...] are the same in the
+ * order in which they came. */
+struct seal_tokens {
+    uint64_t key_seed;
+    uint64_t id_seed;
+    uint64_t correlation_seed;
+    uint64_t trace_seed;
+    uint64_t *header_seeds;
+    const char *const *headers;
+    size_t header_count;
+    uint64_t *distinct;
+    size_t distinct_slots;
+    uint64_t *all;
+    size_t all_count;
+    size_t all_capacity;
+    size_t block_start;
+    struct buffer probe;
+    struct shape_roles shapes[256];
+};
+
+struct seal_tokens *
+seal_tokens_new(
+    const unsigned char uuid[BLOOM_UUID_BYTES], const char *const *headers, size_t header_count)
+{
+    struct seal_tokens *tokens = alloc_zeroed(sizeof(*tokens));
+    uint64_t seed = bloom_tape_seed(uuid);
+    tokens->key_seed = bloom_kind_seed(seed, bytes_of("key"));
+    tokens->id_seed = bloom_kind_seed(seed, bytes_of("id"));
+    tokens->correlation_seed = bloom_kind_seed(seed, bytes_of("correlation"));
+    tokens->trace_seed = bloom_kind_seed(seed, bytes_of("trace"));
+    assert(header_count < UINT8_MAX); /* seal_segment() has a limit */
+    tokens->headers = headers;
+    tokens->header_count = header_count;
+    tokens->header_seeds = alloc_array(tokens->header_count, sizeof(*tokens->header_seeds));
+    for (size_t i = 0; i < tokens->header_count; i++) {
+        struct buffer kind = {0};
+        buffer_printf(&kind, "header:%s", headers[i]);
+        tokens->header_seeds[i] = bloom_kind_seed(seed, bytes_make(kind.data, kind.length));
+        buffer_done(&kind);
+    }
+    tokens->distinct_slots = 4096;
+    tokens->distinct = alloc_array(tokens->distinct_slots, sizeof(*tokens->distinct));
+    return tokens;
+}
+
+void
+seal_tokens_free(struct seal_tokens *tokens)
+{
+    if (tokens == NULL)
+        return;
+    buffer_done(&tokens->probe);
+    free(tokens->header_seeds);
+    free(tokens->distinct);
+    free(tokens->all);
+    free(tokens);
+}
+
+/* The slot that holds the token, or the free one where it would go. */
+static size_t
+slot_of(const struct seal_tokens *tokens, uint64_t token)
+{
+    size_t slot = (size_t)token & (tokens->distinct_slots - 1);
+    while (tokens->distinct[slot] != 0 && tokens->distinct[slot] != token)
+        slot = (slot + 1) & (tokens->distinct_slots - 1);
+    return slot;
+}
+
+static void
+grow_distinct(struct seal_tokens *tokens)
+{
+    free(tokens->distinct);
+    tokens->distinct_slots *= 2;
+    tokens->distinct = alloc_array(tokens->distinct_slots, sizeof(*tokens->distinct));
+    for (size_t i = tokens->block_start; i < tokens->all_count; i++)
+        tokens->distinct[slot_of(tokens, tokens->all[i])] = tokens->all[i];
+}
+
+static void
+add_token(struct seal_tokens *tokens, uint64_t seed, struct bytes value)
+{
+    uint64_t token = bloom_token(seed, value);
+    size_t slot = slot_of(tokens, token);
+    if (tokens->distinct[slot] == token && token != 0)
+        return;
+    tokens->distinct[slot] = token;
+    tokens->all =
+        alloc_grow(tokens->all, tokens->all_count, &tokens->all_capacity, sizeof(*tokens->all));
+    tokens->all[tokens->all_count++] = token;
+    if ((tokens->all_count - tokens->block_start) * 2 > tokens->distinct_slots)
+        grow_distinct(tokens);
+}
+
+/* Ask event_identify() what a header of this name would be, with a value that could be any of it. */
+static enum role
+role_of_name(struct seal_tokens *tokens, struct bytes name)
+{
+    static const char traceparent[] = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
+    struct event event = {0};
+    struct event_identity identity;
+    headers_begin(&tokens->probe, 1);
+    headers_add(&tokens->probe, name, bytes_of(traceparent));
+    event.headers = bytes_make(tokens->probe.data, tokens->probe.length);
+    event_identify(&event, &identity);
+    if (identity.id.data != NULL)
+        return ROLE_ID;
+    if (identity.correlation.data != NULL)
+        return ROLE_CORRELATION;
+    if (identity.trace.data == NULL)
+        return ROLE_NONE;
+    return identity.trace.length == sizeof(traceparent) - 1 ? ROLE_TRACE : ROLE_TRACEPARENT;
+}
+
+static unsigned char
+configured_of_name(const struct seal_tokens *tokens, struct bytes name)
+{
+    for (size_t i = 0; i < tokens->header_count; i++) {
+        if (bytes_equal_text(name, tokens->headers[i]))
+            return (unsigned char)(i + 1);
+    }
+    return 0;
+}
+
+static void
+learn_shape(struct seal_tokens *tokens, struct shape_roles *shape, const struct header_list *list)
+{
+    shape->known = true;
+    shape->none = true;
+    for (size_t i = 0; i < list->count; i++) {
+        shape->role[i] = (unsigned char)role_of_name(tokens, list->headers[i].name);
+        shape->configured[i] = configured_of_name(tokens, list->headers[i].name);
+        if (shape->role[i] != ROLE_NONE || shape->configured[i] != 0)
+            shape->none = false;
+    }
+}
+
+static void
+add_value(struct seal_tokens *tokens, enum role role, struct bytes value)
+{
+    switch (role) {
+    case ROLE_NONE:
+        break;
+    case ROLE_ID:
+        add_token(tokens, tokens->id_seed, value);
+        break;
+    case ROLE_CORRELATION:
+        add_token(tokens, tokens->correlation_seed, value);
+        break;
+    case ROLE_TRACE:
+        add_token(tokens, tokens->trace_seed, value);
+        break;
+    case ROLE_TRACEPARENT: /* the trace id in "00-<32 digits>-..." */
+        if (value.length >= 35)
+            add_token(tokens, tokens->trace_seed, bytes_make(value.data + 3, 32));
+        break;
+    }
+}
+
+static void
+add_by_shape(
+    struct seal_tokens *tokens, const struct shape_roles *shape, const struct header_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct bytes value = list->headers[i].value;
+        if (value.data == NULL)
+            continue;
+        add_value(tokens, (enum role)shape->role[i], value);
+        if (shape->configured[i] != 0)
+            add_token(tokens, tokens->header_seeds[shape->configured[i] - 1], value);
+    }
+}
+
+/* For a list that has no shape. */
+static void
+add_by_walking(struct seal_tokens *tokens, const struct record *record)
+{
+    struct event event = {.headers = record->headers};
+    struct event_identity identity;
+    event_identify(&event, &identity);
+    if (identity.id.data != NULL)
+        add_token(tokens, tokens->id_seed, identity.id);
+    if (identity.correlation.data != NULL)
+        add_token(tokens, tokens->correlation_seed, identity.correlation);
+    if (identity.trace.data != NULL)
+        add_token(tokens, tokens->trace_seed, identity.trace);
+
+    struct event_header header;
+    size_t at = 0;
+    while (tokens->header_count > 0 && event_next_header(&event, &at, &header)) {
+        unsigned configured = configured_of_name(tokens, header.name);
+        if (configured != 0 && header.value.data != NULL)
+            add_token(tokens, tokens->header_seeds[configured - 1], header.value);
+    }
+}
+
+void
+seal_tokens_add(struct seal_tokens *tokens, const struct record *record, unsigned shape,
+    const struct header_list *list)
+{
+    if (record->key.data != NULL)
+        add_token(tokens, tokens->key_seed, record->key);
+    if (record->headers.length == 0)
+        return;
+    if (shape == 0) {
+        add_by_walking(tokens, record);
+        return;
+    }
+    struct shape_roles *roles = &tokens->shapes[shape];
+    if (!roles->known)
+        learn_shape(tokens, roles, list);
+    if (!roles->none)
+        add_by_shape(tokens, roles, list);
+}
+
+uint32_t
+seal_tokens_end_block(struct seal_tokens *tokens, struct buffer *filters)
+{
+    uint32_t blocks = bloom_blocks_for(tokens->all_count - tokens->block_start);
+    size_t bytes = (size_t)blocks * BLOOM_BLOCK_BYTES;
+    unsigned char *filter = buffer_reserve(filters, bytes);
+    memset(filter, 0, bytes);
+    filters->length += bytes;
+    for (size_t i = tokens->block_start; i < tokens->all_count; i++) {
+        uint64_t token = tokens->all[i];
+        bloom_add(filter + (size_t)bloom_block_of(blocks, token) * BLOOM_BLOCK_BYTES, token);
+    }
+    tokens->block_start = tokens->all_count;
+    memset(tokens->distinct, 0, tokens->distinct_slots * sizeof(*tokens->distinct));
+    for (size_t i = 0; i < 256; i++)
+        tokens->shapes[i].known = false;
+    return blocks;
+}
+
+void
+seal_tokens_finish(struct seal_tokens *tokens, struct buffer *pages)
+{
+    uint32_t blocks = bloom_blocks_for(tokens->all_count);
+    uint32_t page_count = (blocks + FILTER_PAGE_BLOCKS - 1) / FILTER_PAGE_BLOCKS;
+    size_t bytes = (size_t)page_count * FILTER_PAGE_BYTES;
+    unsigned char *start = buffer_reserve(pages, bytes);
+    memset(start, 0, bytes);
+    pages->length += bytes;
+    for (size_t i = 0; i < tokens->all_count; i++) {
+        uint32_t block = bloom_block_of(blocks, tokens->all[i]);
+        size_t page = block / FILTER_PAGE_BLOCKS;
+        size_t place = block % FILTER_PAGE_BLOCKS;
+        bloom_add(start + page * FILTER_PAGE_BYTES + place * BLOOM_BLOCK_BYTES, tokens->all[i]);
+    }
+    for (uint32_t i = 0; i < page_count; i++) {
+        unsigned char *page = start + (size_t)i * FILTER_PAGE_BYTES;
+        store_u32(page + FILTER_PAGE_TOTAL, blocks);
+        store_u32(page + FILTER_PAGE_NUMBER, i);
+        store_u32(page + FILTER_PAGE_CRC, crc32c(0, page, FILTER_PAGE_CRC));
+    }
+}

@@ -1,0 +1,302 @@
+#include "index/sealer.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "index/hole.h"
+#include "index/hole_record.h"
+#include "index/journal.h"
+#include "index/seal.h"
+#include "index/stream_table.h"
+#include "index/tape_internal.h"
+
+#define RETRY_S     5
+#define RETENTION_S 30
+
+/* waiting[] is in the order of the numbers; everything in here is under the lock except while one
+ * journal is being sealed, which nobody else touches. */
+struct sealer {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    char *directory;
+    struct sealer_options options;
+    uint64_t *waiting;
+    size_t waiting_count;
+    size_t waiting_capacity;
+    bool stopping;
+    bool drain;
+    int64_t retained_ns; /* monotonic: when retention was applied last */
+    struct sealer_report report;
+};
+
+/* ---- one journal ---- */
+
+/* What a journal holds, read whole. */
+struct content {
+    struct buffer records;
+    struct seal_region *regions;
+    struct stream_table streams;
+    struct hole *holes;
+    size_t hole_count;
+    size_t hole_capacity;
+};
+
+static void
+content_done(struct content *content)
+{
+    buffer_done(&content->records);
+    free(content->regions);
+    free(content->holes);
+    stream_table_done(&content->streams);
+}
+
+static void
+take_control(void *self, const struct record *record)
+{
+    struct content *content = self;
+    struct hole hole;
+    if (record->type == RECORD_STREAM && record->stream_id < STREAM_ID_LIMIT) {
+        if (stream_table_at(&content->streams, record->stream_id) == NULL)
+            (void)stream_table_add(
+                &content->streams, record->stream_id, record->key, record->payload);
+    } else if (record->type == RECORD_HOLE && hole_record_read(record, &hole)) {
+        content->holes = alloc_grow(
+            content->holes, content->hole_count, &content->hole_capacity, sizeof(*content->holes));
+        content->holes[content->hole_count++] = hole;
+    }
+}
+
+static bool
+read_frames(struct journal *journal, struct content *content, struct error *err)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < journal->frame_count; i++)
+        total += journal->frames[i].body_bytes;
+    (void)buffer_reserve(&content->records, total);
+    content->regions = alloc_array(journal->frame_count, sizeof(*content->regions));
+
+    struct buffer frame = {0};
+    bool good = true;
+    for (size_t i = 0; good && i < journal->frame_count; i++) {
+        good = journal_read_frame(journal, &journal->frames[i], &frame, err);
+        if (!good)
+            break;
+        const unsigned char *start = content->records.data + content->records.length;
+        buffer_append(
+            &content->records, frame.data + FRAME_HEADER_BYTES, frame.length - FRAME_HEADER_BYTES);
+        content->regions[i] = (struct seal_region){
+            .records = bytes_make(start, frame.length - FRAME_HEADER_BYTES),
+            .first_seq = journal->frames[i].first_seq,
+            .event_count = journal->frames[i].event_count,
+        };
+    }
+    buffer_done(&frame);
+    return good;
+}
+
+static bool
+seal_content(const char *directory, const struct journal *journal, const struct content *content,
+    enum block_codec codec, struct error *err)
+{
+    struct seal_input input = {
+        .id = journal->header.id,
+        .first_seq = journal->header.base_seq,
+        .end_seq = journal->end_seq,
+        .created_ns = clock_now_ns(),
+        .regions = content->regions,
+        .region_count = journal->frame_count,
+        .streams = content->streams.streams,
+        .stream_count = content->streams.count,
+        .holes = content->holes,
+        .hole_count = content->hole_count,
+    };
+    static_assert(sizeof(input.uuid) == sizeof(journal->header.uuid), "both are the tape's");
+    memcpy(input.uuid, journal->header.uuid, sizeof(input.uuid));
+    struct seal_options options = {.codec = codec};
+    struct seal_result result;
+    return seal_segment(directory, &input, &options, &result, err);
+}
+
+bool
+sealer_seal_journal(const char *directory, uint64_t id, enum block_codec codec, struct error *err)
+{
+    char *path = journal_path(directory, id, "jnl");
+    struct journal journal;
+    struct content content = {0};
+    bool good = journal_open(&journal, path, err);
+    if (good) {
+        good = journal_scan(&journal, true, true, take_control, &content, err);
+        if (good && journal.damage_count > 0)
+            good =
+                error_set(err, ERROR_DAMAGED, "journal %s is damaged and is kept as it is", path);
+        good = good && read_frames(&journal, &content, err) &&
+               seal_content(directory, &journal, &content, codec, err);
+        journal_close(&journal);
+    }
+    if (good && unlink(path) != 0)
+        good = error_set_system(err, "cannot remove the sealed journal %s", path);
+    content_done(&content);
+    free(path);
+    return good;
+}
+
+/* ---- the thread ---- */
+
+static void
+wait_for_work(struct sealer *sealer, int seconds)
+{
+    int64_t at_ns = clock_monotonic_ns() + seconds * NS_PER_S;
+    struct timespec deadline = {
+        .tv_sec = (time_t)(at_ns / NS_PER_S), .tv_nsec = (long)(at_ns % NS_PER_S)};
+    (void)pthread_cond_timedwait(&sealer->changed, &sealer->lock, &deadline);
+}
+
+static void
+note(struct sealer *sealer, const struct error *err)
+{
+    (void)snprintf(sealer->report.problem, sizeof(sealer->report.problem), "%.*s",
+        (int)sizeof(sealer->report.problem) - 1, err == NULL ? "" : err->text);
+}
+
+/* Delete what is too old, now and then. Called and returns with the lock held. */
+static void
+retain(struct sealer *sealer)
+{
+    const struct retention *rules = &sealer->options.retention;
+    int64_t now_ns = clock_monotonic_ns();
+    if ((rules->keep_bytes == 0 && rules->keep_age_ns == 0) ||
+        (sealer->retained_ns != 0 && now_ns - sealer->retained_ns < RETENTION_S * NS_PER_S))
+        return;
+    sealer->retained_ns = now_ns;
+    (void)pthread_mutex_unlock(&sealer->lock);
+    struct retention_result result = {0};
+    struct error err;
+    bool good = retention_apply(sealer->directory, rules, clock_now_ns(), false, &result, &err);
+    (void)pthread_mutex_lock(&sealer->lock);
+    sealer->report.deleted += result.deleted_files;
+    if (!good)
+        note(sealer, &err);
+}
+
+/* Seal the first that waits. False: it must be tried again later. With the lock held. */
+static bool
+seal_first(struct sealer *sealer)
+{
+    uint64_t id = sealer->waiting[0];
+    struct error err = {0};
+    (void)pthread_mutex_unlock(&sealer->lock);
+    bool good = sealer_seal_journal(sealer->directory, id, sealer->options.codec, &err);
+    (void)pthread_mutex_lock(&sealer->lock);
+    note(sealer, good ? NULL : &err);
+    if (!good && err.code != ERROR_DAMAGED && err.code != ERROR_FORMAT)
+        return false;
+    sealer->waiting_count--;
+    memmove(sealer->waiting, sealer->waiting + 1, sealer->waiting_count * sizeof(uint64_t));
+    sealer->report.sealed += good;
+    sealer->retained_ns = 0;
+    return true;
+}
+
+static void *
+run(void *self)
+{
+    struct sealer *sealer = self;
+    (void)pthread_mutex_lock(&sealer->lock);
+    for (;;) {
+        if (sealer->stopping && (!sealer->drain || sealer->waiting_count == 0))
+            break;
+        if (sealer->waiting_count > 0) {
+            if (!seal_first(sealer)) {
+                if (sealer->stopping)
+                    break; /* the next recorder will find the journal */
+                wait_for_work(sealer, RETRY_S);
+            }
+        } else {
+            wait_for_work(sealer, RETENTION_S);
+        }
+        retain(sealer);
+    }
+    (void)pthread_mutex_unlock(&sealer->lock);
+    return NULL;
+}
+
+static void
+free_sealer(struct sealer *sealer)
+{
+    (void)pthread_cond_destroy(&sealer->changed);
+    (void)pthread_mutex_destroy(&sealer->lock);
+    free(sealer->waiting);
+    free(sealer->directory);
+    free(sealer);
+}
+
+struct sealer *
+sealer_start(const struct sealer_options *options, struct error *err)
+{
+    struct sealer *sealer = alloc_zeroed(sizeof(*sealer));
+    sealer->directory = alloc_text(options->directory);
+    sealer->options = *options;
+    pthread_condattr_t attributes;
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_mutex_init(&sealer->lock, NULL);
+    (void)pthread_cond_init(&sealer->changed, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+
+    sigset_t all;
+    sigset_t before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&sealer->thread, NULL, run, sealer);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed != 0) {
+        (void)error_set(err, ERROR_SYSTEM, "cannot start the sealer's thread");
+        free_sealer(sealer);
+        return NULL;
+    }
+    return sealer;
+}
+
+void
+sealer_add(struct sealer *sealer, uint64_t id)
+{
+    (void)pthread_mutex_lock(&sealer->lock);
+    sealer->waiting = alloc_grow(
+        sealer->waiting, sealer->waiting_count, &sealer->waiting_capacity, sizeof(uint64_t));
+    sealer->waiting[sealer->waiting_count++] = id;
+    (void)pthread_cond_signal(&sealer->changed);
+    (void)pthread_mutex_unlock(&sealer->lock);
+}
+
+void
+sealer_stop(struct sealer *sealer, bool drain)
+{
+    if (sealer == NULL)
+        return;
+    (void)pthread_mutex_lock(&sealer->lock);
+    sealer->stopping = true;
+    sealer->drain = drain;
+    (void)pthread_cond_signal(&sealer->changed);
+    (void)pthread_mutex_unlock(&sealer->lock);
+    (void)pthread_join(sealer->thread, NULL);
+    free_sealer(sealer);
+}
+
+void
+sealer_report(struct sealer *sealer, struct sealer_report *report)
+{
+    (void)pthread_mutex_lock(&sealer->lock);
+    *report = sealer->report;
+    report->waiting = sealer->waiting_count;
+    (void)pthread_mutex_unlock(&sealer->lock);
+}

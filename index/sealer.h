@@ -1,0 +1,50 @@
+/* sealer.h - the thread that turns finished journals into segments, and deletes what is too old.
+ *
+ * Takes the numbers of journals that nobody appends to any more, reads each back (it is still in the
+ * page cache), seals it and removes the journal. A journal that cannot be sealed now (the disk is
+ * full) waits and is tried again; one that is damaged stays a journal, so that nothing of what is
+ * known about the damage is lost. Readers notice nothing: for an instant both files are there, with
+ * the same events.
+ *
+ * Threads: its own one. sealer_add() may be called from any thread.
+ */
+#ifndef INDEX_SEALER_H
+#define INDEX_SEALER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "index/block.h"
+#include "index/retention.h"
+
+struct error;
+struct sealer;
+
+struct sealer_options {
+    const char *directory;
+    enum block_codec codec;
+    struct retention retention;
+};
+
+struct sealer *sealer_start(const struct sealer_options *options, struct error *err);
+
+/* Journal `id` is finished: nothing is appended to it any more. */
+void sealer_add(struct sealer *sealer, uint64_t id);
+
+/* End the thread; with `drain` everything that was added is sealed first, as far as the disk lets
+ * it. Frees. NULL is allowed. */
+void sealer_stop(struct sealer *sealer, bool drain);
+
+struct sealer_report {
+    uint64_t sealed; /* journals so far */
+    uint64_t waiting;
+    uint64_t deleted;  /* files by retention */
+    char problem[256]; /* why the last try failed; empty when it did not */
+};
+void sealer_report(struct sealer *sealer, struct sealer_report *report);
+
+/* Seal one journal on the caller's thread and remove it. ERROR_DAMAGED: it stays as it is. */
+bool sealer_seal_journal(
+    const char *directory, uint64_t id, enum block_codec codec, struct error *err);
+
+#endif

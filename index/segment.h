@@ -1,0 +1,103 @@
+/* segment.h - reading a sealed segment, NNNNNNNN.seg; docs/FORMAT.md, "Segment files".
+ *
+ * Opening reads the end of the file and checks it: after that, streams, lanes, holes and what is known
+ * of each block are in memory (some 200 bytes per block). Filters and blocks are read, with pread, when
+ * they are asked for, and checked then. A damaged filter excludes nothing; a damaged block is an
+ * error that names what it held, and the other blocks stay readable.
+ *
+ * To find something cheaply: segment_may_hold(), then for each block what segment_block() knows and
+ * segment_block_may_hold(), then segment_read_block() with META and what the question is about, then the
+ * rest of the blocks that have an answer.
+ *
+ * Threads: one owner per struct segment; any number may have the same file open.
+ */
+#ifndef INDEX_SEGMENT_H
+#define INDEX_SEGMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "index/block.h"
+#include "index/bloom.h"
+
+struct error;
+struct lanes;
+struct segment;
+struct stream;
+
+struct segment_info {
+    unsigned char uuid[BLOOM_UUID_BYTES]; /* of the tape */
+    uint64_t id;
+    uint32_t version;
+    uint64_t
+        first_seq; /* it stands for seqs first_seq .. end_seq - 1; those it has no event for were */
+    uint64_t end_seq; /* lost before it was sealed */
+    uint64_t event_count;
+    uint64_t record_bytes; /* of the events as records */
+    uint64_t file_bytes;
+    int64_t min_time_ns; /* event_time(); minimum > maximum when there are no events */
+    int64_t max_time_ns;
+    int64_t min_received_ns;
+    int64_t max_received_ns;
+    int64_t created_ns;
+    uint32_t block_count;
+};
+
+/* Open the segment at `path`. NULL with ERROR_DAMAGED when it is cut, broken or of a newer version;
+ * ERROR_SYSTEM when it cannot be read, with errno as open() left it. */
+struct segment *segment_open(const char *path, struct error *err);
+void segment_close(struct segment *segment);
+
+const char *segment_path(const struct segment *segment);
+const struct segment_info *segment_info(const struct segment *segment);
+
+/* The streams that the segment defines, and those that it only has events of: they are called
+ * "?/stream-ID". Pointers live until segment_close(). */
+size_t segment_stream_count(const struct segment *segment);
+const struct stream *segment_stream(const struct segment *segment, size_t index);
+
+/* Let events point to other streams than the segment's own: to those of the tape. Asked only for ids
+ * that segment_stream() has. */
+void segment_use_streams(struct segment *segment, block_stream_lookup *lookup, void *self);
+
+/* Its lanes, with their holes. */
+const struct lanes *segment_lanes(const struct segment *segment);
+
+/* What is known of block number `index` (0 .. block_count - 1), without reading it. */
+const struct block_info *segment_block(const struct segment *segment, uint32_t index);
+
+/* A value that is asked for: `kind` is "key", "id", "trace", "correlation" or "header:NAME". */
+struct segment_token {
+    bool is_indexed; /* false: this segment has no filter for the kind, everything may hold it */
+    uint64_t hash;
+};
+struct segment_token segment_token(
+    const struct segment *segment, const char *kind, struct bytes value);
+
+/* False: surely no event of the segment, or of the block, has the value. Reads the filter when it is
+ * not in memory; true when that fails. */
+bool segment_may_hold(struct segment *segment, struct segment_token token);
+bool segment_block_may_hold(struct segment *segment, uint32_t index, struct segment_token token);
+
+/* Give back the memory of the filters of the blocks (some 5 bytes per event, kept since the first
+ * segment_block_may_hold()). */
+void segment_trim(struct segment *segment);
+
+/* Make sure that `block` holds the wanted sections (BLOCK_BIT() of each, or BLOCK_ALL; META comes with
+ * any) of block number `index`; what it holds already is not read again. What was in it is gone when it
+ * was another block.
+ *
+ * False with ERROR_DAMAGED, naming the block's seqs and lanes, or ERROR_SYSTEM; `block` is then empty. */
+bool segment_read_block(struct segment *segment, uint32_t index, unsigned wanted,
+    struct block *block, struct error *err);
+
+/* Called for each damaged place; its events have seqs in first_seq .. end_seq - 1, among others. Equal:
+ * no event is lost. */
+typedef void segment_damage(void *self, uint64_t first_seq, uint64_t end_seq, const char *text);
+
+/* Check every byte that matters: checksums of sections, filters and blocks, and that each block can
+ * be decoded. True when all could be read, however damaged. */
+bool segment_verify(struct segment *segment, segment_damage *damage, void *self, struct error *err);
+
+#endif

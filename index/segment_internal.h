@@ -1,0 +1,56 @@
+/* segment_internal.h - what the files that make up the segment reader share. */
+#ifndef INDEX_SEGMENT_INTERNAL_H
+#define INDEX_SEGMENT_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "index/seal_tokens.h"
+#include "index/segment.h"
+#include "index/segment_format.h"
+
+enum filters_state {
+    FILTERS_UNREAD,
+    FILTERS_READ,
+    FILTERS_DAMAGED,
+};
+
+/* An open segment. `streams` is sorted by id; `page` is the page of the segment filter that was read
+ * last, `filters` the filters of all blocks. */
+struct segment {
+    uint64_t serial; /* differs from that of every other segment this process ever opened */
+    int fd;
+    char *path;
+    struct segment_info info;
+    struct section_row sections[SECTION_KNOWN]; /* type 0: it has none */
+    struct stream **streams;
+    size_t stream_count;
+    size_t stream_capacity;
+    struct lanes *lanes;
+    struct block_info *blocks;
+    uint64_t tape_seed;
+    char **token_headers;
+    size_t token_header_count;
+    enum filters_state filters_state;
+    struct buffer filters;
+    bool page_is_read;
+    uint32_t page_number;
+    unsigned char page[FILTER_PAGE_BYTES];
+    struct buffer io;
+    block_stream_lookup *lookup;
+    void *lookup_self;
+};
+
+/* The segment's own stream with this id, or NULL. */
+struct stream *segment_own_stream(const struct segment *segment, uint32_t id);
+
+/* Read `length` bytes at `at`; fewer is ERROR_DAMAGED. */
+bool segment_read_at(
+    const struct segment *segment, void *to, size_t length, uint64_t at, struct error *err);
+
+/* Read a footer section into `to`, replacing its content, and check it. */
+bool segment_read_section(
+    const struct segment *segment, enum segment_section type, struct buffer *to, struct error *err);
+
+#endif

@@ -1,0 +1,526 @@
+/* A sealed segment as a part of the tape.
+ *
+ * A walk first plans: it goes through the blocks, skips those that cannot hold a match, and notes
+ * where in them the events are that may; then it puts these places in the order of their seqs and gives
+ * them out, decoding each block once and dropping it behind its last event. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "index/block.h"
+#include "index/block_cache.h"
+#include "index/event.h"
+#include "index/lanes.h"
+#include "index/part.h"
+#include "index/query.h"
+#include "index/segment.h"
+#include "index/tape_internal.h"
+
+#define TOKENS_MAX 8u
+
+/* Where an event is: number `index` of block `block`. */
+struct place {
+    uint64_t seq;
+    uint32_t block;
+    uint32_t index;
+};
+
+/* by_seq[seq - first_seq]: the place of each event, made when a single event is asked for first; an
+ * index of UINT32_MAX: there is none. */
+struct segment_as_part {
+    struct part part;
+    struct segment *segment;
+    struct place *by_seq;
+};
+
+static struct segment_as_part *
+as_segment(struct part *part)
+{
+    return (struct segment_as_part *)part;
+}
+
+static const struct stream *
+stream_of_tape(void *self, uint32_t id)
+{
+    return tape_stream_by_id(self, id);
+}
+
+static struct part *
+open_part(struct tape *tape, const char *path, struct error *err)
+{
+    struct segment *segment = segment_open(path, err);
+    if (segment == NULL)
+        return NULL;
+    const struct segment_info *info = segment_info(segment);
+    for (size_t i = 0; i < segment_stream_count(segment); i++) {
+        const struct stream *stream = segment_stream(segment, i);
+        if (strcmp(stream->tap, "?") != 0)
+            tape_define_stream(tape, stream->id, bytes_of(stream->tap), bytes_of(stream->name));
+    }
+    segment_use_streams(segment, stream_of_tape, tape);
+
+    struct segment_as_part *self = alloc_zeroed(sizeof(*self));
+    self->segment = segment;
+    self->part = (struct part){
+        .ops = &segment_part,
+        .id = info->id,
+        .first_seq = info->first_seq,
+        .end_seq = info->end_seq,
+        .is_final = true,
+    };
+    return &self->part;
+}
+
+static void
+close_part(struct part *part)
+{
+    struct segment_as_part *self = as_segment(part);
+    segment_close(self->segment);
+    free(self->by_seq);
+    free(self);
+}
+
+static bool
+refresh(struct part *part, struct tape *tape, bool is_final, struct error *err)
+{
+    (void)part;
+    (void)tape;
+    (void)is_final;
+    (void)err;
+    return true;
+}
+
+static const struct lanes *
+lanes_of(struct part *part, struct tape *tape, struct error *err)
+{
+    (void)tape;
+    (void)err;
+    return segment_lanes(as_segment(part)->segment);
+}
+
+static void
+note_damage(void *self, uint64_t first_seq, uint64_t end_seq, const char *text)
+{
+    tape_note_damage(self, first_seq, end_seq, "%s", text);
+}
+
+static bool
+verify(struct part *part, struct tape *tape, struct error *err)
+{
+    return segment_verify(as_segment(part)->segment, note_damage, tape, err);
+}
+
+/* places[next] (newest first: places[next - 1]) is given out next once `is_planned`; before that
+ * `plan_block` is the next block to look at. left[block] says how many places of a block are still to
+ * come. */
+struct segment_walk {
+    struct part_walk walk;
+    struct tape *tape;
+    struct part_walk_options options;
+    struct query_bounds bounds;
+    struct bytes literal;
+    struct bytes key; /* that every match has; null: any */
+    struct segment_token tokens[TOKENS_MAX];
+    size_t token_count;
+    bool is_hopeless; /* the whole segment is known to hold no match */
+    bool is_planned;
+    uint32_t plan_block;
+    struct place *places;
+    size_t place_count;
+    size_t place_capacity;
+    size_t next;
+    uint32_t *left;
+    struct block_cache *cache;
+};
+
+static struct segment *
+segment_of(const struct segment_walk *self)
+{
+    return as_segment(self->walk.part)->segment;
+}
+
+static void
+learn_tokens(struct segment_walk *self)
+{
+    struct query_token tokens[TOKENS_MAX];
+    size_t count = query_required_tokens(self->options.query, tokens, TOKENS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        self->tokens[i] = segment_token(segment_of(self), tokens[i].kind, tokens[i].value);
+        if (strcmp(tokens[i].kind, "key") == 0)
+            self->key = tokens[i].value;
+        if (!segment_may_hold(segment_of(self), self->tokens[i]))
+            self->is_hopeless = true;
+    }
+    self->token_count = count;
+}
+
+static bool
+zone_may_match(const struct segment_walk *self, int64_t min_time_ns, int64_t max_time_ns,
+    int64_t min_received_ns, int64_t max_received_ns)
+{
+    return max_time_ns >= self->bounds.from_ns && min_time_ns <= self->bounds.until_ns &&
+           max_received_ns >= self->bounds.received_from_ns &&
+           min_received_ns <= self->bounds.received_until_ns;
+}
+
+static struct part_walk *
+walk(struct part *part, struct tape *tape, const struct part_walk_options *options)
+{
+    struct segment_walk *self = alloc_zeroed(sizeof(*self));
+    const struct segment_info *info = segment_info(as_segment(part)->segment);
+    self->walk.part = part;
+    part->references++;
+    self->tape = tape;
+    self->options = *options;
+    self->left = alloc_array(info->block_count, sizeof(*self->left));
+    self->cache = block_cache_new(as_segment(part)->segment, info->block_count);
+    if (options->query != NULL) {
+        query_bounds(options->query, &self->bounds);
+        self->literal = query_required_literal(options->query);
+        learn_tokens(self);
+        if (!zone_may_match(self, info->min_time_ns, info->max_time_ns, info->min_received_ns,
+                info->max_received_ns))
+            self->is_hopeless = true;
+    }
+    return &self->walk;
+}
+
+static void
+walk_free(struct part_walk *walk)
+{
+    struct segment_walk *self = (struct segment_walk *)walk;
+    block_cache_free(self->cache);
+    free(self->places);
+    free(self->left);
+    part_release(walk->part);
+    free(self);
+}
+
+/* ---- planning ---- */
+
+/* Can a lane between the first and the last of the block match? Decided for blocks of one lane. */
+static bool
+lanes_may_match(const struct segment_walk *self, const struct block_info *info)
+{
+    if (info->first_stream != info->last_stream)
+        return true;
+    const struct stream *stream = tape_stream_by_id(self->tape, info->first_stream);
+    int32_t partition = info->first_partition == info->last_partition ? info->first_partition : -1;
+    return query_may_match_lane(self->options.query, stream, partition);
+}
+
+static bool
+block_may_match(const struct segment_walk *self, uint32_t index)
+{
+    const struct block_info *info = segment_block(segment_of(self), index);
+    if (self->is_hopeless || info->min_seq >= self->options.end_seq ||
+        info->max_seq < self->options.first_seq)
+        return false;
+    if (self->options.query == NULL)
+        return true;
+    if (info->min_seq > self->bounds.last_seq || info->max_seq < self->bounds.first_seq ||
+        info->min_offset > self->bounds.last_offset ||
+        info->max_offset < self->bounds.first_offset ||
+        !zone_may_match(self, info->min_time_ns, info->max_time_ns, info->min_received_ns,
+            info->max_received_ns) ||
+        !lanes_may_match(self, info))
+        return false;
+    for (size_t i = 0; i < self->token_count; i++) {
+        if (!segment_block_may_hold(segment_of(self), index, self->tokens[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool
+event_may_match(const struct segment_walk *self, const struct event *event)
+{
+    if (event->seq < self->options.first_seq || event->seq >= self->options.end_seq)
+        return false;
+    if (self->options.query == NULL)
+        return true;
+    int64_t time_ns = event_time(event);
+    return zone_may_match(self, time_ns, time_ns, event->received_ns, event->received_ns) &&
+           event->offset >= self->bounds.first_offset &&
+           event->offset <= self->bounds.last_offset &&
+           (self->key.data == NULL || bytes_equal(event->key, self->key));
+}
+
+static void
+add_place(struct segment_walk *self, uint32_t block, uint32_t index, const struct event *event)
+{
+    if (!event_may_match(self, event))
+        return;
+    self->places =
+        alloc_grow(self->places, self->place_count, &self->place_capacity, sizeof(*self->places));
+    self->places[self->place_count++] = (struct place){event->seq, block, index};
+    self->left[block]++;
+}
+
+/* The events whose payload has the literal: one search over the payloads of the whole block. */
+static void
+add_places_with_literal(struct segment_walk *self, uint32_t number, const struct block *block)
+{
+    struct bytes payloads = block->payloads;
+    size_t at = 0;
+    while (at < payloads.length) {
+        const unsigned char *hit = memmem(
+            payloads.data + at, payloads.length - at, self->literal.data, self->literal.length);
+        if (hit == NULL)
+            break;
+        size_t place = (size_t)(hit - payloads.data);
+        uint32_t index = block_event_of_payload(block, place);
+        size_t end = block->payload_at[index + 1];
+        if (place + self->literal.length <= end) {
+            add_place(self, number, index, &block->events[index]);
+            at = end;
+        } else {
+            at = place + 1; /* it crosses into the next event */
+        }
+    }
+}
+
+/* Look into one block. False: it cannot be read at all. */
+static bool
+plan_block(struct segment_walk *self, uint32_t number, uint64_t *budget, struct error *err)
+{
+    const struct block_info *info = segment_block(segment_of(self), number);
+    struct cursor_progress *progress = self->options.progress;
+    if (!block_may_match(self, number)) {
+        progress->pruned_blocks++;
+        return true;
+    }
+    *budget -= *budget < info->event_count ? *budget : info->event_count;
+    progress->scanned_blocks++;
+    progress->scanned_events += info->event_count;
+    progress->scanned_bytes += info->record_bytes;
+
+    unsigned wanted = BLOCK_BIT(BLOCK_META);
+    if (self->literal.data != NULL)
+        wanted |= BLOCK_BIT(BLOCK_PAY);
+    if (self->key.data != NULL)
+        wanted |= BLOCK_BIT(BLOCK_KEY);
+    const struct block *block = block_cache_read(self->cache, number, wanted, err);
+    if (block == NULL) {
+        if (err->code != ERROR_DAMAGED)
+            return false;
+        tape_note_damage(self->tape, info->min_seq, info->max_seq + 1, "%s", err->text);
+        return true;
+    }
+    if (self->literal.data != NULL) {
+        add_places_with_literal(self, number, block);
+    } else {
+        for (uint32_t i = 0; i < block->count; i++)
+            add_place(self, number, i, &block->events[i]);
+    }
+    if (self->left[number] == 0)
+        block_cache_drop(self->cache, number);
+    return true;
+}
+
+static int
+compare_places(const void *a, const void *b)
+{
+    const struct place *left = a;
+    const struct place *right = b;
+    return (left->seq > right->seq) - (left->seq < right->seq);
+}
+
+/* Many places: each goes to the slot of its seq, and the slots are read off in order. */
+static void
+sort_by_slots(struct segment_walk *self, uint64_t span)
+{
+    uint64_t first_seq = self->walk.part->first_seq;
+    uint32_t *slots = alloc_array((size_t)span, sizeof(*slots));
+    for (size_t i = 0; i < self->place_count; i++)
+        slots[self->places[i].seq - first_seq] = (uint32_t)i + 1;
+    struct place *sorted = alloc_array(self->place_count, sizeof(*sorted));
+    size_t count = 0;
+    for (uint64_t slot = 0; slot < span; slot++) {
+        if (slots[slot] != 0)
+            sorted[count++] = self->places[slots[slot] - 1];
+    }
+    free(slots);
+    free(self->places);
+    self->places = sorted;
+    self->place_count = self->place_capacity = count;
+}
+
+static void
+sort_places(struct segment_walk *self)
+{
+    uint64_t span = self->walk.part->end_seq - self->walk.part->first_seq;
+    bool is_sorted = true;
+    for (size_t i = 1; i < self->place_count && is_sorted; i++)
+        is_sorted = self->places[i - 1].seq < self->places[i].seq;
+    if (is_sorted)
+        return;
+    if (span / 16 < self->place_count)
+        sort_by_slots(self, span);
+    else
+        qsort(self->places, self->place_count, sizeof(*self->places), compare_places);
+}
+
+/* CURSOR_EVENT: planned. */
+static enum cursor_step
+plan(struct segment_walk *self, uint64_t *budget, struct error *err)
+{
+    uint32_t count = segment_info(segment_of(self))->block_count;
+    for (; self->plan_block < count; self->plan_block++) {
+        if (*budget == 0)
+            return CURSOR_PAUSED;
+        if (!plan_block(self, self->plan_block, budget, err))
+            return CURSOR_FAILED;
+    }
+    sort_places(self);
+    self->next = self->options.newest_first ? self->place_count : 0;
+    self->is_planned = true;
+    return CURSOR_EVENT;
+}
+
+/* ---- giving out ---- */
+
+static enum cursor_step
+next_event(struct part_walk *walk, uint64_t *budget, struct event *event, struct error *err)
+{
+    struct segment_walk *self = (struct segment_walk *)walk;
+    if (!self->is_planned) {
+        enum cursor_step step = plan(self, budget, err);
+        if (step != CURSOR_EVENT)
+            return step;
+    }
+    for (;;) {
+        if (self->options.newest_first ? self->next == 0 : self->next == self->place_count)
+            return CURSOR_END;
+        size_t number = self->options.newest_first ? self->next - 1 : self->next;
+        const struct place *place = &self->places[number];
+        if (!block_cache_has(self->cache, place->block, BLOCK_ALL)) {
+            if (*budget == 0)
+                return CURSOR_PAUSED;
+            uint32_t count = segment_block(segment_of(self), place->block)->event_count;
+            *budget -= *budget < count ? *budget : count;
+        }
+        self->next = self->options.newest_first ? self->next - 1 : self->next + 1;
+        const struct block *block = block_cache_read(self->cache, place->block, BLOCK_ALL, err);
+        if (block == NULL && err->code != ERROR_DAMAGED)
+            return CURSOR_FAILED;
+        if (--self->left[place->block] == 0)
+            block_cache_drop_later(self->cache, place->block);
+        if (block == NULL) {
+            const struct block_info *info = segment_block(segment_of(self), place->block);
+            tape_note_damage(self->tape, info->min_seq, info->max_seq + 1, "%s", err->text);
+            continue;
+        }
+        *event = block->events[place->index];
+        return CURSOR_EVENT;
+    }
+}
+
+/* ---- single events ---- */
+
+/* Is (stream, partition, offset) of the block's last event at or behind the wanted one? */
+static bool
+ends_behind(const struct block_info *info, uint32_t stream_id, int32_t partition, int64_t offset)
+{
+    if (info->last_stream != stream_id)
+        return info->last_stream > stream_id;
+    if (info->last_partition != partition)
+        return (uint32_t)info->last_partition > (uint32_t)partition;
+    return info->last_offset >= offset;
+}
+
+static enum cursor_step
+fetch_offset(struct part_walk *walk, uint32_t stream_id, int32_t partition, int64_t offset,
+    struct event *event, struct error *err)
+{
+    struct segment_walk *self = (struct segment_walk *)walk;
+    uint32_t low = 0;
+    uint32_t high = segment_info(segment_of(self))->block_count;
+    uint32_t count = high;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (ends_behind(segment_block(segment_of(self), middle), stream_id, partition, offset))
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    if (low == count)
+        return CURSOR_END;
+
+    const struct block *block = block_cache_read(self->cache, low, BLOCK_ALL, err);
+    if (block == NULL)
+        return CURSOR_FAILED;
+    for (uint32_t i = 0; i < block->count; i++) {
+        const struct event *found = &block->events[i];
+        if (found->stream->id == stream_id && found->partition == partition &&
+            found->offset >= offset) {
+            *event = *found;
+            return CURSOR_EVENT;
+        }
+    }
+    return CURSOR_END;
+}
+
+/* Note where each event of the segment is. */
+static bool
+make_by_seq(struct segment_walk *self, struct error *err)
+{
+    struct segment_as_part *part = as_segment(self->walk.part);
+    const struct segment_info *info = segment_info(part->segment);
+    size_t span = (size_t)(info->end_seq - info->first_seq);
+    struct place *places = alloc_array(span, sizeof(*places));
+    memset(places, 0xff, span * sizeof(*places));
+    struct block *block = block_new();
+    bool good = true;
+    for (uint32_t number = 0; good && number < info->block_count; number++) {
+        good = segment_read_block(part->segment, number, BLOCK_BIT(BLOCK_META), block, err);
+        for (uint32_t i = 0; good && i < block->count; i++)
+            places[block->events[i].seq - info->first_seq] =
+                (struct place){block->events[i].seq, number, i};
+        if (!good && err->code == ERROR_DAMAGED)
+            good = true; /* its events are not found, and a walk names the damage */
+    }
+    block_free(block);
+    if (!good) {
+        free(places);
+        return false;
+    }
+    part->by_seq = places;
+    return true;
+}
+
+static enum cursor_step
+fetch_seq(struct part_walk *walk, uint64_t seq, struct event *event, struct error *err)
+{
+    struct segment_walk *self = (struct segment_walk *)walk;
+    struct segment_as_part *part = as_segment(walk->part);
+    if (seq < walk->part->first_seq || seq >= walk->part->end_seq)
+        return CURSOR_END;
+    if (part->by_seq == NULL && !make_by_seq(self, err))
+        return CURSOR_FAILED;
+    const struct place *place = &part->by_seq[seq - walk->part->first_seq];
+    if (place->index == UINT32_MAX)
+        return CURSOR_END;
+    const struct block *block = block_cache_read(self->cache, place->block, BLOCK_ALL, err);
+    if (block == NULL)
+        return err->code == ERROR_DAMAGED ? CURSOR_END : CURSOR_FAILED;
+    *event = block->events[place->index];
+    return CURSOR_EVENT;
+}
+
+const struct part_ops segment_part = {
+    .suffix = "seg",
+    .open = open_part,
+    .close = close_part,
+    .refresh = refresh,
+    .lanes = lanes_of,
+    .walk = walk,
+    .next = next_event,
+    .walk_free = walk_free,
+    .fetch_seq = fetch_seq,
+    .fetch_offset = fetch_offset,
+    .verify = verify,
+};

@@ -1,0 +1,208 @@
+/* Filters and blocks of an open segment, read when they are asked for. */
+#include <assert.h>
+#include <string.h>
+
+#include "base/crc32c.h"
+#include "base/error.h"
+#include "index/event.h"
+#include "index/segment.h"
+#include "index/segment_internal.h"
+
+#define HEADER_KIND "header:"
+
+static bool
+is_indexed(const struct segment *segment, const char *kind)
+{
+    if (strncmp(kind, HEADER_KIND, strlen(HEADER_KIND)) == 0) {
+        const char *name = kind + strlen(HEADER_KIND);
+        for (size_t i = 0; i < segment->token_header_count; i++) {
+            if (strcmp(segment->token_headers[i], name) == 0)
+                return true;
+        }
+        return false;
+    }
+    return strcmp(kind, "key") == 0 || strcmp(kind, "id") == 0 || strcmp(kind, "trace") == 0 ||
+           strcmp(kind, "correlation") == 0;
+}
+
+struct segment_token
+segment_token(const struct segment *segment, const char *kind, struct bytes value)
+{
+    struct segment_token token = {.is_indexed = false};
+    if (value.data == NULL || !is_indexed(segment, kind))
+        return token;
+    token.is_indexed = true;
+    token.hash = bloom_token(bloom_kind_seed(segment->tape_seed, bytes_of(kind)), value);
+    return token;
+}
+
+/* Blocks in the segment filter that would fill its pages, and at least one too few. */
+static uint32_t
+page_count(const struct segment *segment)
+{
+    uint64_t pages = segment->sections[SECTION_SEGMENT_FILTER].stored / FILTER_PAGE_BYTES;
+    return pages > UINT32_MAX / FILTER_PAGE_BLOCKS ? 0 : (uint32_t)pages;
+}
+
+/* Have page `number` of the segment filter in segment->page. */
+static bool
+read_page(struct segment *segment, uint32_t number)
+{
+    struct error err;
+    if (segment->page_is_read && segment->page_number == number)
+        return true;
+    const struct section_row *row = &segment->sections[SECTION_SEGMENT_FILTER];
+    const unsigned char *page = segment->page;
+    segment->page_is_read = false;
+    if (!segment_read_at(segment, segment->page, FILTER_PAGE_BYTES,
+            row->at + (uint64_t)number * FILTER_PAGE_BYTES, &err) ||
+        load_u32(page + FILTER_PAGE_CRC) != crc32c(0, page, FILTER_PAGE_CRC) ||
+        load_u32(page + FILTER_PAGE_NUMBER) != number)
+        return false;
+    segment->page_is_read = true;
+    segment->page_number = number;
+    return true;
+}
+
+/* How many filter blocks the segment filter has: each page says so. 0 when none can be read. */
+static uint32_t
+filter_block_count(struct segment *segment)
+{
+    uint32_t pages = page_count(segment);
+    if (pages == 0 || (!segment->page_is_read && !read_page(segment, 0)))
+        return 0;
+    uint32_t blocks = load_u32(segment->page + FILTER_PAGE_TOTAL);
+    uint32_t needed = blocks / FILTER_PAGE_BLOCKS + (blocks % FILTER_PAGE_BLOCKS != 0);
+    return needed == pages ? blocks : 0;
+}
+
+bool
+segment_may_hold(struct segment *segment, struct segment_token token)
+{
+    if (!token.is_indexed)
+        return true;
+    uint32_t blocks = filter_block_count(segment);
+    if (blocks == 0)
+        return true;
+    uint32_t block = bloom_block_of(blocks, token.hash);
+    if (!read_page(segment, block / FILTER_PAGE_BLOCKS))
+        return true;
+    size_t place = (size_t)(block % FILTER_PAGE_BLOCKS) * BLOOM_BLOCK_BYTES;
+    return bloom_may_hold(segment->page + place, token.hash);
+}
+
+static void
+read_filters(struct segment *segment)
+{
+    struct error err;
+    bool good = segment_read_section(segment, SECTION_BLOCK_FILTERS, &segment->filters, &err);
+    segment->filters_state = good ? FILTERS_READ : FILTERS_DAMAGED;
+}
+
+bool
+segment_block_may_hold(struct segment *segment, uint32_t index, struct segment_token token)
+{
+    assert(index < segment->info.block_count);
+
+    if (!token.is_indexed)
+        return true;
+    if (segment->filters_state == FILTERS_UNREAD)
+        read_filters(segment);
+    if (segment->filters_state == FILTERS_DAMAGED)
+        return true;
+    const struct block_info *info = &segment->blocks[index];
+    uint32_t block = info->filter + bloom_block_of(info->filter_blocks, token.hash);
+    return bloom_may_hold(segment->filters.data + (size_t)block * BLOOM_BLOCK_BYTES, token.hash);
+}
+
+void
+segment_trim(struct segment *segment)
+{
+    buffer_done(&segment->filters);
+    buffer_done(&segment->io);
+    if (segment->filters_state == FILTERS_READ)
+        segment->filters_state = FILTERS_UNREAD;
+}
+
+static const struct stream *
+find_stream(void *self, uint32_t id)
+{
+    const struct segment *segment = self;
+    const struct stream *own = segment_own_stream(segment, id);
+    if (own == NULL || segment->lookup == NULL)
+        return own;
+    return segment->lookup(segment->lookup_self, id);
+}
+
+static const char *
+label_of(const struct segment *segment, uint32_t id)
+{
+    const struct stream *stream = segment_own_stream(segment, id);
+    return stream == NULL ? "?" : stream->label;
+}
+
+/* Put in front of the error which block it was and what was in it. */
+static bool
+name_block(const struct segment *segment, uint32_t index, struct error *err)
+{
+    const struct block_info *info = &segment->blocks[index];
+    return error_wrap(err,
+        "segment %s: block %u of %u (%u events, seq %llu to %llu, %s[%d]@%lld to %s[%d]@%lld)",
+        segment->path, index, segment->info.block_count, info->event_count,
+        (unsigned long long)info->min_seq, (unsigned long long)info->max_seq,
+        label_of(segment, info->first_stream), info->first_partition, (long long)info->first_offset,
+        label_of(segment, info->last_stream), info->last_partition, (long long)info->last_offset);
+}
+
+/* Read and decode the sections in `missing`, which is not empty, with one pread. */
+static bool
+load(struct segment *segment, const struct block_info *info, unsigned missing, struct block *block,
+    struct error *err)
+{
+    uint64_t start[BLOCK_SECTIONS + 1];
+    int first = BLOCK_SECTIONS;
+    int last = 0;
+    start[0] = info->at + BLOCK_HEADER_BYTES;
+    for (int i = 0; i < BLOCK_SECTIONS; i++) {
+        start[i + 1] = start[i] + info->sections[i].stored;
+        if ((missing & BLOCK_BIT(i)) != 0) {
+            first = i < first ? i : first;
+            last = i;
+        }
+    }
+    assert(first <= last);
+
+    size_t length = (size_t)(start[last + 1] - start[first]);
+    segment->io.length = 0;
+    unsigned char *bytes = buffer_reserve(&segment->io, length + 1);
+    if (!segment_read_at(segment, bytes, length, start[first], err))
+        return false;
+    for (int i = first; i <= last; i++) {
+        struct bytes stored = {bytes + (start[i] - start[first]), info->sections[i].stored};
+        if ((missing & BLOCK_BIT(i)) != 0 &&
+            !block_decode(block, info, (enum block_section)i, stored, find_stream, segment, err))
+            return false;
+    }
+    return true;
+}
+
+bool
+segment_read_block(struct segment *segment, uint32_t index, unsigned wanted, struct block *block,
+    struct error *err)
+{
+    assert(index < segment->info.block_count);
+
+    if (block->owner != segment->serial || block->index != index)
+        block->loaded = 0;
+    unsigned missing = (wanted | BLOCK_BIT(BLOCK_META)) & ~block->loaded & BLOCK_ALL;
+    if (missing == 0)
+        return true;
+    block->owner = segment->serial;
+    block->index = index;
+    if (load(segment, &segment->blocks[index], missing, block, err))
+        return true;
+    block->owner = 0;
+    block->loaded = 0;
+    block->count = 0;
+    return name_block(segment, index, err);
+}

@@ -1,0 +1,397 @@
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "index/event.h"
+#include "index/hole.h"
+#include "index/lanes.h"
+#include "index/seal.h"
+#include "index/segment.h"
+#include "tests/support/index_segments.h"
+#include "tests/support/unit.h"
+
+static int
+make_directory(void **state)
+{
+    *state = temp_directory_new();
+    return 0;
+}
+
+static int
+remove_directory(void **state)
+{
+    temp_directory_remove(*state);
+    return 0;
+}
+
+/* Seal, open, compare everything. */
+static void
+expect_round_trip(
+    const char *directory, const struct test_records *records, const struct seal_options *options)
+{
+    test_seal(directory, records, 1000, options);
+    struct segment *segment = test_open_segment(directory);
+    assert_int_equal(segment_info(segment)->event_count, records->count);
+    test_expect_records(segment, records, 1000);
+    segment_close(segment);
+}
+
+static void
+gives_back_every_record_byte_by_byte(void **state)
+{
+    struct test_records records = {0};
+    uint64_t seed = 42;
+    for (int i = 0; i < 20000; i++)
+        test_records_add_random(&records, &seed);
+    expect_round_trip(*state, &records, NULL);
+    test_records_done(&records);
+}
+
+static void
+gives_back_the_same_with_lz4_and_without_compression(void **state)
+{
+    struct test_records records = {0};
+    uint64_t seed = 7;
+    for (int i = 0; i < 5000; i++)
+        test_records_add_random(&records, &seed);
+    expect_round_trip(*state, &records, &(struct seal_options){.codec = BLOCK_LZ4});
+    expect_round_trip(*state, &records, &(struct seal_options){.codec = BLOCK_RAW});
+    test_records_done(&records);
+}
+
+static void
+takes_more_header_shapes_than_a_block_can_number(void **state)
+{
+    struct test_records records = {0};
+    struct buffer headers = {0};
+    for (unsigned i = 0; i < 1500; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "name-%u", i % 700);
+        headers_begin(&headers, 1);
+        headers_add(&headers, bytes_of(name), bytes_of("0123456789abcdef"));
+        struct record record = {.position = i, .headers = bytes_make(headers.data, headers.length)};
+        test_records_add(&records, &record);
+    }
+    expect_round_trip(*state, &records, NULL);
+    buffer_done(&headers);
+    test_records_done(&records);
+}
+
+static void
+takes_a_list_of_more_headers_than_a_shape_has(void **state)
+{
+    struct test_records records = {0};
+    struct buffer headers = {0};
+    headers_begin(&headers, 300);
+    for (int i = 0; i < 300; i++)
+        headers_add(&headers, bytes_of("same"), i % 2 == 0 ? BYTES_NULL : bytes_of("value"));
+    struct record record = {.headers = bytes_make(headers.data, headers.length)};
+    test_records_add(&records, &record);
+    expect_round_trip(*state, &records, NULL);
+    buffer_done(&headers);
+    test_records_done(&records);
+}
+
+static void
+takes_more_events_than_16_bits_count(void **state)
+{
+    struct test_records records = {0};
+    for (unsigned i = 0; i < 70000; i++)
+        test_records_add(&records, &(struct record){.position = i / 2, .time_ns = i});
+    expect_round_trip(*state, &records, NULL);
+    test_records_done(&records);
+}
+
+static void
+gives_a_large_event_a_block_alone(void **state)
+{
+    struct test_records records = {0};
+    size_t length = (size_t)24 * 1024 * 1024;
+    unsigned char *payload = alloc_zeroed(length);
+    uint64_t seed = 3;
+    for (size_t i = 0; i + 8 <= length; i += 64)
+        store_u64(payload + i, test_random(&seed));
+    test_records_add_usual(&records, 0, 0, 0, 0);
+    test_records_add(
+        &records, &(struct record){.position = 1, .payload = bytes_make(payload, length)});
+    test_records_add_usual(&records, 0, 0, 2, 2);
+    expect_round_trip(*state, &records, NULL);
+
+    struct segment *segment = test_open_segment(*state);
+    assert_int_equal(segment_info(segment)->block_count, 3);
+    assert_int_equal(segment_block(segment, 1)->event_count, 1);
+    segment_close(segment);
+    free(payload);
+    test_records_done(&records);
+}
+
+static void
+takes_thousands_of_lanes(void **state)
+{
+    struct test_records records = {0};
+    for (unsigned i = 0; i < 12000; i++)
+        test_records_add_usual(&records, i % 37, i * 7 % 211, i, i);
+    expect_round_trip(*state, &records, NULL);
+    struct segment *segment = test_open_segment(*state);
+    assert_int_equal(lanes_count(segment_lanes(segment)), 37 * 211);
+    segment_close(segment);
+    test_records_done(&records);
+}
+
+static void
+keeps_the_order_of_arrival_of_equal_offsets(void **state)
+{
+    struct test_records records = {0};
+    for (unsigned i = 0; i < 300; i++)
+        test_records_add_usual(&records, 0, 0, 100 - (int64_t)(i % 3), i);
+    expect_round_trip(*state, &records, NULL); /* looks at the order */
+    test_records_done(&records);
+}
+
+static void
+takes_an_input_with_seqs_missing(void **state)
+{
+    struct test_records first = {0};
+    struct test_records second = {0};
+    struct error err;
+    for (unsigned i = 0; i < 10; i++) {
+        test_records_add_usual(&first, 0, 0, i, i);
+        test_records_add_usual(&second, 0, 0, 30 + i, 30 + i);
+    }
+    struct seal_region regions[] = {
+        {bytes_make(first.bytes.data, first.bytes.length), 5, 10},
+        {bytes_make(second.bytes.data, second.bytes.length), 35, 10},
+    };
+    struct seal_input input = {
+        .uuid = TEST_UUID,
+        .id = 1,
+        .first_seq = 3,
+        .end_seq = 50,
+        .regions = regions,
+        .region_count = 2,
+    };
+    struct seal_result result;
+    assert_ok(seal_segment(*state, &input, NULL, &result, &err));
+
+    struct segment *segment = test_open_segment(*state);
+    struct block *block = block_new();
+    assert_int_equal(segment_info(segment)->first_seq, 3);
+    assert_int_equal(segment_info(segment)->end_seq, 50);
+    assert_ok(segment_read_block(segment, 0, BLOCK_ALL, block, &err));
+    assert_int_equal(block->events[0].seq, 5);
+    assert_int_equal(block->events[9].seq, 14);
+    assert_int_equal(block->events[10].seq, 35);
+    assert_int_equal(block->events[19].seq, 44);
+    assert_string_equal(block->events[0].stream->label, "?/stream-0");
+    block_free(block);
+    segment_close(segment);
+    test_records_done(&first);
+    test_records_done(&second);
+}
+
+static void
+keeps_holes_where_no_event_is(void **state)
+{
+    struct error err;
+    struct hole holes[] = {
+        {.stream_id = 9,
+            .partition = 2,
+            .from = 7,
+            .to = 11,
+            .reason = HOLE_RETENTION,
+            .noticed_ns = 77},
+        {.stream_id = 9, .partition = 3, .from = 5, .to = -1, .reason = HOLE_DROPPED},
+    };
+    struct seal_input input = {.id = 1, .holes = holes, .hole_count = 2};
+    struct seal_result result;
+    assert_ok(seal_segment(*state, &input, NULL, &result, &err));
+
+    struct segment *segment = test_open_segment(*state);
+    const struct lane *lane = lanes_find(segment_lanes(segment), 9, 2);
+    assert_non_null(lane);
+    assert_int_equal(lane->events, 0);
+    assert_int_equal(lane->hole_count, 1);
+    assert_int_equal(lane->holes[0].to, 11);
+    assert_int_equal(lane->holes[0].reason, HOLE_RETENTION);
+    assert_int_equal(lane->holes[0].noticed_ns, 77);
+    assert_int_equal(lanes_find(segment_lanes(segment), 9, 3)->holes[0].to, -1);
+    assert_int_equal(segment_info(segment)->block_count, 0);
+    segment_close(segment);
+}
+
+static void
+expect_refused(const char *directory, const struct seal_input *input, const char *why)
+{
+    struct error err;
+    struct seal_result result;
+    assert_false(seal_segment(directory, input, NULL, &result, &err));
+    if (strstr(err.text, why) == NULL)
+        fail_msg("expected '%s' in '%s'", why, err.text);
+    char *temporary = alloc_format("%s/00000001.tmp", directory);
+    assert_int_equal(access(temporary, F_OK), -1);
+    free(temporary);
+}
+
+static void
+refuses_what_is_no_row_of_event_records(void **state)
+{
+    struct test_records records = {0};
+    test_records_add_usual(&records, 0, 0, 0, 0);
+    struct seal_region region = {bytes_make(records.bytes.data, records.bytes.length - 1), 0, 1};
+    struct seal_input input = {.id = 1, .end_seq = 9, .regions = &region, .region_count = 1};
+    expect_refused(*state, &input, "no event record");
+    region.records.length = 0;
+    expect_refused(*state, &input, "holds 0 events, not 1");
+    region.records.length = records.bytes.length;
+    region.first_seq = 9;
+    expect_refused(*state, &input, "not expected");
+    test_records_done(&records);
+}
+
+static void
+says_where_it_could_not_write(void **state)
+{
+    struct test_records records = {0};
+    test_records_add_usual(&records, 0, 0, 0, 0);
+    struct seal_region region = {bytes_make(records.bytes.data, records.bytes.length), 0, 1};
+    struct seal_input input = {.id = 1, .end_seq = 1, .regions = &region, .region_count = 1};
+    char *missing = alloc_format("%s/missing", (char *)*state);
+    expect_refused(missing, &input, "cannot make");
+    free(missing);
+    test_records_done(&records);
+}
+
+static void
+leaves_nothing_but_the_segment_readable_by_its_owner(void **state)
+{
+    struct test_records records = {0};
+    struct stat status;
+    test_records_add_usual(&records, 0, 0, 0, 0);
+    test_seal(*state, &records, 0, NULL);
+    char *path = alloc_format("%s/00000001.seg", (char *)*state);
+    char *temporary = alloc_format("%s/00000001.tmp", (char *)*state);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0600);
+    assert_int_equal(access(temporary, F_OK), -1);
+    free(path);
+    free(temporary);
+    test_records_done(&records);
+}
+
+#define GOLDEN_PATH TEST_SOURCE_DIR "/tests/golden/segment_v1.hex"
+#define GOLDEN_SEQ  100
+
+static void
+make_golden_records(struct test_records *records)
+{
+    uint64_t seed = 1;
+    for (unsigned i = 0; i < 12; i++)
+        test_records_add_usual(records, i % 2, i % 3, i, i);
+    for (unsigned i = 0; i < 4; i++)
+        test_records_add_random(records, &seed);
+}
+
+/* If this fails, the bytes on disk have changed, and every segment that users have is of another
+ * format. TAPEDECK_UPDATE_GOLDEN=1 rewrites the file. Uncompressed, because the bytes of a codec are its
+ * own affair. */
+static void
+writes_the_bytes_of_version_1(void **state)
+{
+    struct test_records records = {0};
+    struct error err;
+    make_golden_records(&records);
+    test_seal(*state, &records, GOLDEN_SEQ, &(struct seal_options){.codec = BLOCK_RAW});
+
+    char *path = alloc_format("%s/00000001.seg", (char *)*state);
+    struct buffer segment = {0};
+    struct buffer hex = {0};
+    struct buffer golden = {0};
+    assert_ok(file_read_whole(path, 1u << 20, &segment, &err));
+    for (size_t at = 0; at < segment.length; at += 32) {
+        size_t left = segment.length - at;
+        hex_append(&hex, bytes_make(segment.data + at, left < 32 ? left : 32));
+        buffer_append_byte(&hex, '\n');
+    }
+    if (getenv("TAPEDECK_UPDATE_GOLDEN") != NULL) /* NOLINT(concurrency-mt-unsafe) */
+        assert_ok(file_replace(GOLDEN_PATH, hex.data, hex.length, &err));
+    assert_ok(file_read_whole(GOLDEN_PATH, 1u << 20, &golden, &err));
+    assert_string_equal(buffer_text(&hex), buffer_text(&golden));
+    buffer_done(&segment);
+    buffer_done(&hex);
+    buffer_done(&golden);
+    free(path);
+    test_records_done(&records);
+}
+
+static unsigned char
+digit_of(unsigned char c)
+{
+    return (unsigned char)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+/* Whatever later versions write, this one stays readable. */
+static void
+reads_the_bytes_of_version_1(void **state)
+{
+    struct test_records records = {0};
+    struct error err;
+    struct buffer hex = {0};
+    struct buffer segment = {0};
+    assert_ok(file_read_whole(GOLDEN_PATH, 1u << 20, &hex, &err));
+    for (size_t at = 0; at + 1 < hex.length; at += 2) {
+        if (hex.data[at] == '\n')
+            at++;
+        if (at + 1 < hex.length)
+            buffer_append_byte(&segment,
+                (unsigned char)(digit_of(hex.data[at]) << 4 | digit_of(hex.data[at + 1])));
+    }
+    char *path = alloc_format("%s/00000001.seg", (char *)*state);
+    assert_ok(file_replace(path, segment.data, segment.length, &err));
+    make_golden_records(&records);
+    struct segment *opened = test_open_segment(*state);
+    test_expect_records(opened, &records, GOLDEN_SEQ);
+    segment_close(opened);
+    buffer_done(&hex);
+    buffer_done(&segment);
+    free(path);
+    test_records_done(&records);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            gives_back_every_record_byte_by_byte, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(
+            gives_back_the_same_with_lz4_and_without_compression, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(
+            takes_more_header_shapes_than_a_block_can_number, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(
+            takes_a_list_of_more_headers_than_a_shape_has, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(
+            takes_more_events_than_16_bits_count, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(
+            gives_a_large_event_a_block_alone, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(takes_thousands_of_lanes, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(
+            keeps_the_order_of_arrival_of_equal_offsets, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(
+            takes_an_input_with_seqs_missing, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(
+            keeps_holes_where_no_event_is, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(
+            refuses_what_is_no_row_of_event_records, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(
+            says_where_it_could_not_write, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(
+            leaves_nothing_but_the_segment_readable_by_its_owner, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(
+            writes_the_bytes_of_version_1, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(
+            reads_the_bytes_of_version_1, make_directory, remove_directory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
