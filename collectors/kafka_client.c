@@ -1,0 +1,241 @@
+#include "collectors/kafka_client.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "collectors/source.h"
+#include "collectors/tap_url.h"
+
+struct setting {
+    const char *name;
+    const char *value;
+};
+
+/* What a tap may change. librdkafka 2.0.2 stops fetching for a whole second when its local queue
+ * holds more than one of the two `queued` limits, and counts all partitions together: the number
+ * of messages is no limit here, the bytes are what memory allows. fetch.wait.max.ms is how long an
+ * idle broker holds a fetch, and with it the news that a partition's end is reached. */
+static const struct setting defaults[] = {
+    {"client.id", "tapedeck"},
+    {"isolation.level", "read_committed"},
+    {"queued.min.messages", "10000000"},
+    {"queued.max.messages.kbytes", "65536"},
+    {"fetch.wait.max.ms", "100"},
+    {"fetch.error.backoff.ms", "100"},
+    {"fetch.max.bytes", "16777216"},
+    {"fetch.message.max.bytes", "1048576"},
+    {"receive.message.max.bytes", "134217728"}, /* a record of 64 MiB, and what stands around it */
+    {"reconnect.backoff.ms", "100"},
+    {"reconnect.backoff.max.ms", "2000"},
+    {"topic.metadata.refresh.fast.interval.ms", "250"},
+    {"socket.keepalive.enable", "true"},
+    {"socket.nagle.disable", "true"},
+};
+
+/* What makes the client one that only looks, and what the source relies on. */
+static const struct setting fixed[] = {
+    {"enable.partition.eof", "true"},
+    {"enable.auto.commit", "false"},
+    {"enable.auto.offset.store", "false"},
+    {"allow.auto.create.topics", "false"},
+    {"auto.offset.reset", "error"},
+};
+
+static const char *const reserved[] = {"bootstrap.servers", "metadata.broker.list", "group.id",
+    "group.instance.id", "log.queue", "auto.commit.enable"};
+
+static bool
+is_reserved(const char *name)
+{
+    for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+        if (strcmp(name, reserved[i]) == 0)
+            return true;
+    for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+        if (strcmp(name, fixed[i].name) == 0)
+            return true;
+    return false;
+}
+
+static bool
+set(rd_kafka_conf_t *conf, const char *name, const char *value, struct error *err)
+{
+    char why[256];
+    if (rd_kafka_conf_set(conf, name, value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
+        return true;
+    return error_set(err, ERROR_CONFIG, "kafka property '%s': %s", name, why);
+}
+
+static void
+keep_silent(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+    (void)rk;
+    (void)level;
+    (void)facility;
+    (void)text;
+}
+
+static bool
+set_all(rd_kafka_conf_t *conf, const struct source_config *config, struct error *err)
+{
+    for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+        if (!set(conf, defaults[i].name, defaults[i].value, err))
+            return false;
+    for (size_t i = 0; i < config->property_count; i++) {
+        const struct recorder_property *property = &config->properties[i];
+        if (is_reserved(property->name))
+            return error_set(err, ERROR_CONFIG,
+                "kafka property '%s' cannot be set: tapedeck only looks, joins no group and takes "
+                "the brokers from the URL",
+                property->name);
+        if (!set(conf, property->name, property->value, err))
+            return false;
+    }
+    for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+        if (!set(conf, fixed[i].name, fixed[i].value, err))
+            return false;
+    return set(conf, "bootstrap.servers", config->url->address, err);
+}
+
+static rd_kafka_conf_t *
+make_conf(const struct source_config *config, struct error *err)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, keep_silent);
+    rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_ERROR);
+    if (set_all(conf, config, err))
+        return conf;
+    rd_kafka_conf_destroy(conf);
+    return NULL;
+}
+
+bool
+kafka_client_check(const struct source_config *config, struct error *err)
+{
+    rd_kafka_conf_t *conf = make_conf(config, err);
+    if (conf == NULL)
+        return false;
+    rd_kafka_conf_destroy(conf);
+    return true;
+}
+
+bool
+kafka_client_open(
+    struct kafka_client *client, const struct source_config *config, struct error *err)
+{
+    *client = (struct kafka_client){.address = config->url->address};
+    rd_kafka_conf_t *conf = make_conf(config, err);
+    if (conf == NULL)
+        return false;
+    char why[256];
+    client->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
+    if (client->rk == NULL) {
+        rd_kafka_conf_destroy(conf);
+        return error_set(err, ERROR_CONFIG, "cannot make a kafka client: %s", why);
+    }
+    client->events = rd_kafka_queue_get_main(client->rk);
+    return true;
+}
+
+void
+kafka_client_close(struct kafka_client *client)
+{
+    if (client->events != NULL)
+        rd_kafka_queue_destroy(client->events);
+    if (client->rk != NULL)
+        rd_kafka_destroy(client->rk);
+    *client = (struct kafka_client){0};
+}
+
+/* Make librdkafka's sentence ours: "HOST:PORT/1: Connect to ipv4#127.0.0.1:1 failed: Connection refused
+ * (after 0ms in state CONNECT)" is "connection refused" beside the address that we name. */
+static void
+put_reason(struct kafka_client *client, enum error_code code, const char *text)
+{
+    char reason[256];
+    const char *begin = text;
+    size_t name = strcspn(text, " "); /* "HOST:PORT/bootstrap:", "sasl_ssl://HOST:PORT/3:" */
+    if (name > 1 && text[name] == ' ' && text[name - 1] == ':' && memchr(text, '/', name) != NULL)
+        begin = text + name + 1;
+    const char *failed = strstr(begin, " failed: ");
+    if (strncmp(begin, "Connect to ", 11) == 0 && failed != NULL)
+        begin = failed + strlen(" failed: ");
+    const char *end = strstr(begin, " (after ");
+    size_t length = end != NULL ? (size_t)(end - begin) : strlen(begin);
+    (void)snprintf(reason, sizeof(reason), "%.*s", (int)length, begin);
+    if (isupper((unsigned char)reason[0]) && !isupper((unsigned char)reason[1]))
+        reason[0] = (char)tolower((unsigned char)reason[0]);
+
+    if (code == ERROR_REFUSED)
+        error_set(&client->reason, code, "kafka at %s refuses: %s", client->address, reason);
+    else
+        error_set(&client->reason, code, "cannot reach kafka at %s: %s", client->address, reason);
+}
+
+static void
+take_error(struct kafka_client *client, rd_kafka_event_t *event)
+{
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+        client->is_down = true;
+    else if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION)
+        put_reason(client, ERROR_REFUSED, rd_kafka_event_error_string(event));
+    else
+        put_reason(client, ERROR_REMOTE, rd_kafka_event_error_string(event));
+}
+
+void
+kafka_client_serve(struct kafka_client *client)
+{
+    rd_kafka_event_t *event;
+    while ((event = rd_kafka_queue_poll(client->events, 0)) != NULL) {
+        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR)
+            take_error(client, event);
+        rd_kafka_event_destroy(event);
+    }
+}
+
+/* Why a request failed: what the connection said, or else what the request did. */
+static bool
+fail(struct kafka_client *client, rd_kafka_resp_err_t code, struct error *err)
+{
+    kafka_client_serve(client);
+    if (client->reason.code != ERROR_NONE) {
+        *err = client->reason;
+        return false;
+    }
+    return error_set(err, ERROR_REMOTE, "cannot reach kafka at %s: %s", client->address,
+        code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__TIMED_OUT
+            ? "no answer"
+            : rd_kafka_err2str(code));
+}
+
+const rd_kafka_metadata_t *
+kafka_client_metadata(struct kafka_client *client, rd_kafka_topic_t *topic, bool all,
+    int timeout_ms, struct error *err)
+{
+    const rd_kafka_metadata_t *metadata = NULL;
+    rd_kafka_resp_err_t code =
+        rd_kafka_metadata(client->rk, all ? 1 : 0, topic, &metadata, timeout_ms);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        fail(client, code, err);
+        return NULL;
+    }
+    kafka_client_serve(client);
+    client->is_down = false;
+    client->reason.code = ERROR_NONE;
+    return metadata;
+}
+
+bool
+kafka_client_offsets(struct kafka_client *client, rd_kafka_topic_partition_list_t *list,
+    int timeout_ms, struct error *err)
+{
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(client->rk, list, timeout_ms);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return fail(client, code, err);
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
+            return fail(client, list->elems[i].err, err);
+    return true;
+}

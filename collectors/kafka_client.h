@@ -1,0 +1,50 @@
+/* kafka_client.h - librdkafka as the Kafka source wants it: a client that only looks.
+ *
+ * It joins no group, commits nothing and creates no topic. What librdkafka would log or report on its
+ * own threads is read here, and turned into one sentence for the console.
+ *
+ * Threads: one owns a client.
+ */
+#ifndef COLLECTORS_KAFKA_CLIENT_H
+#define COLLECTORS_KAFKA_CLIENT_H
+
+#include <stdbool.h>
+
+#include <librdkafka/rdkafka.h>
+
+#include "base/error.h"
+
+struct source_config;
+
+struct kafka_client {
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *events;
+    const char *address;
+    bool is_down;        /* no broker is connected; `reason` says why */
+    struct error reason; /* of the last failure; ERROR_NONE when there was none */
+};
+
+/* See whether librdkafka takes the tap's properties. ERROR_CONFIG with its own sentence. */
+bool kafka_client_check(const struct source_config *config, struct error *err);
+
+/* Make the client; it connects when it is first asked something. */
+bool kafka_client_open(
+    struct kafka_client *client, const struct source_config *config, struct error *err);
+void kafka_client_close(struct kafka_client *client);
+
+/* Read what librdkafka reported since the last call. */
+void kafka_client_serve(struct kafka_client *client);
+
+/* Ask for the metadata of `topic` (NULL: of all the client uses, or with `all` of every one there
+ * is). The caller gives it to rd_kafka_metadata_destroy(). NULL with ERROR_REMOTE or ERROR_REFUSED
+ * and the reason. */
+const rd_kafka_metadata_t *kafka_client_metadata(struct kafka_client *client,
+    rd_kafka_topic_t *topic, bool all, int timeout_ms, struct error *err);
+
+/* Replace the times in the list by offsets: RD_KAFKA_OFFSET_BEGINNING and _END by log start and end
+ * (the last stable one), milliseconds by the first offset at or after them, -1 when there is none.
+ * False with the reason when not all were answered: then what was not keeps its negative number. */
+bool kafka_client_offsets(struct kafka_client *client, rd_kafka_topic_partition_list_t *list,
+    int timeout_ms, struct error *err);
+
+#endif

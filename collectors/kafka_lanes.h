@@ -1,0 +1,91 @@
+/* kafka_lanes.h - the partitions of a Kafka tap: where each one starts, goes on, and is done.
+ *
+ * A lane that cannot be read yet (no leader, no answer, offset out of range) waits; each look tries
+ * again. Part of the Kafka source: one thread.
+ *
+ * When the log behind a topic is another one (deleted and made again, or cut: its end lies before what
+ * the tape has), offsets would mean two things. What follows is recorded as a stream of its own,
+ * "orders#2", and the old stream gets a hole of unknown size.
+ */
+#ifndef COLLECTORS_KAFKA_LANES_H
+#define COLLECTORS_KAFKA_LANES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <librdkafka/rdkafka.h>
+
+#include "collectors/kafka_client.h"
+
+struct outlet;
+struct source_config;
+struct tap_lane;
+
+enum kafka_lane_state {
+    KAFKA_LANE_WAITING, /* must be placed */
+    KAFKA_LANE_READING,
+    KAFKA_LANE_REACHED, /* its end; must be stopped */
+    KAFKA_LANE_DONE,
+};
+
+struct kafka_lane {
+    struct tap_lane *lane;
+    int64_t position; /* behind the last offset that was seen, event or not */
+    int64_t end;      /* UNTIL_END: where to stop; -1: nowhere */
+    enum kafka_lane_state state;
+    int behind;      /* how often the log's end was found before our place, in a row */
+    bool was_placed; /* `from` was applied */
+    bool is_whole;   /* wanted from its beginning, whatever `from` says */
+    bool is_late;    /* the partition appeared while we recorded */
+    bool has_leader;
+};
+
+/* The opaque of its rd_kafka_topic_t. */
+struct kafka_topic {
+    char *name;
+    char *stream; /* "orders", or "orders#2" */
+    int generation;
+    rd_kafka_topic_t *rkt;
+    struct kafka_lane *lanes; /* by partition */
+    int32_t lane_count;
+};
+
+struct kafka_lanes {
+    const struct source_config *config;
+    struct outlet *outlet;
+    struct kafka_client *client;
+    rd_kafka_queue_t *queue; /* where messages of all partitions come out */
+    struct kafka_topic *topics;
+    size_t topic_count;
+    size_t waiting;
+    size_t reading;
+    size_t reached;      /* to be stopped by kafka_lanes_stop_reached() */
+    struct error notice; /* for the operator, once all lanes are read; ERROR_NONE: nothing */
+    bool ends_known;     /* UNTIL_TIME: the moment came, and each lane has its end */
+};
+
+/* Make the topics and see whether they exist. *is_final: trying again cannot mend it. Waits about 4 s
+ * at most for the broker, less when the outlet is stopping. */
+bool kafka_lanes_open(struct kafka_lanes *lanes, bool *is_final, struct error *err);
+void kafka_lanes_close(struct kafka_lanes *lanes);
+
+/* Start what waits and can be started. False with a reason when something goes on waiting. */
+bool kafka_lanes_start(struct kafka_lanes *lanes, struct error *err);
+
+/* Ask for metadata: new partitions, leaders, topics that are gone. False with the reason. */
+bool kafka_lanes_look(struct kafka_lanes *lanes, struct error *err);
+
+/* Events up to `position` were seen. */
+void kafka_lane_advance(struct kafka_lanes *lanes, struct kafka_lane *lane, int64_t position);
+
+/* The broker does not have the offset we asked for. */
+void kafka_lanes_reset(
+    struct kafka_lanes *lanes, struct kafka_topic *topic, struct kafka_lane *lane);
+
+void kafka_lanes_stop_reached(struct kafka_lanes *lanes);
+
+/* Stop each lane where the log ends now: the moment of UNTIL_TIME has come. */
+bool kafka_lanes_take_ends(struct kafka_lanes *lanes, struct error *err);
+
+#endif

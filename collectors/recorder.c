@@ -1,0 +1,372 @@
+#include "collectors/recorder.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "collectors/collector.h"
+#include "collectors/source.h"
+#include "collectors/tap_url.h"
+#include "index/indexer.h"
+#include "index/live.h"
+#include "index/tape_writer.h"
+
+/* The first answers may take this long; then the start says what is known. */
+#define START_NS (4500 * NS_PER_MS)
+#define LOOK_NS  (10 * NS_PER_MS)
+
+struct tap {
+    char *name;
+    const struct source_ops *ops;
+    struct tap_url url;
+    struct source_config config;
+    struct recorder_property *properties;
+    char **texts; /* of the properties, name and value in turn */
+    struct collector *collector;
+};
+
+/* Taps are complete before the indexer's thread starts, and their collectors before it first
+ * describes them: `described` says how many it may look at. */
+struct recorder {
+    struct recorder_options options;
+    struct tape_writer *writer;
+    struct indexer *indexer;
+    struct live *live;
+    struct tap *taps;
+    size_t tap_count;
+    atomic_size_t described;
+    atomic_uint_fast64_t budget;
+};
+
+static bool
+read_from(const char *text, struct source_config *config, struct error *err)
+{
+    if (text == NULL || strcmp(text, "resume") == 0) {
+        config->from = FROM_RESUME;
+        return true;
+    }
+    if (strcmp(text, "beginning") == 0) {
+        config->from = FROM_BEGINNING;
+        return true;
+    }
+    if (strcmp(text, "end") == 0) {
+        config->from = FROM_END;
+        return true;
+    }
+    config->from = FROM_TIME;
+    if (!clock_parse(text, strlen(text), clock_now_ns(), &config->from_ns, err)) {
+        error_wrap(err, "from '%.60s' is neither resume, beginning, end nor a time", text);
+        return false;
+    }
+    return true;
+}
+
+static bool
+name_is_taken(const struct recorder *recorder, const char *name)
+{
+    for (size_t i = 0; i < recorder->tap_count; i++)
+        if (strcmp(recorder->taps[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The given name when it can be one, or one made from the transport: "kafka", "kafka-2". */
+static bool
+choose_name(const struct recorder *recorder, const char *given, const char *scheme, char **name,
+    struct error *err)
+{
+    if (given == NULL) {
+        *name = alloc_text(scheme);
+        for (int number = 2; name_is_taken(recorder, *name); number++) {
+            free(*name);
+            *name = alloc_format("%s-%d", scheme, number);
+        }
+        return true;
+    }
+
+    size_t length = strlen(given);
+    if (length == 0 || length > 63 || given[0] == '@')
+        return error_set(err, ERROR_ARGUMENT,
+            "a tap's name has 1 to 63 characters and does not begin with '@', not '%.80s'", given);
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)given[i] <= ' ' || given[i] == '/' || given[i] == 0x7f)
+            return error_set(
+                err, ERROR_ARGUMENT, "a tap's name has no blanks, slashes or control characters");
+    if (name_is_taken(recorder, given))
+        return error_set(err, ERROR_ARGUMENT, "two taps are called '%s'", given);
+    *name = alloc_text(given);
+    return true;
+}
+
+/* The caller's may end before the recorder does. */
+static void
+copy_properties(struct tap *tap, const struct recorder_tap *given)
+{
+    tap->properties = alloc_array(given->property_count + 1, sizeof(struct recorder_property));
+    tap->texts = alloc_array(2 * given->property_count + 1, sizeof(char *));
+    for (size_t i = 0; i < given->property_count; i++) {
+        tap->texts[2 * i] = alloc_text(given->properties[i].name);
+        tap->texts[2 * i + 1] = alloc_text(given->properties[i].value);
+        tap->properties[i].name = tap->texts[2 * i];
+        tap->properties[i].value = tap->texts[2 * i + 1];
+    }
+}
+
+static void
+tap_done(struct tap *tap)
+{
+    collector_free(tap->collector);
+    for (size_t i = 0; i < 2 * tap->config.property_count; i++) {
+        explicit_bzero(tap->texts[i], strlen(tap->texts[i])); /* it may be a password */
+        free(tap->texts[i]);
+    }
+    free(tap->texts);
+    free(tap->properties);
+    tap_url_done(&tap->url);
+    free(tap->name);
+    *tap = (struct tap){0};
+}
+
+/* Everything about the tap that can be known without connecting. */
+static bool
+prepare_tap(struct recorder *recorder, const struct recorder_tap *given, struct error *err)
+{
+    struct tap *tap = &recorder->taps[recorder->tap_count];
+    tap->ops = source_for_url(given->url, err);
+    if (tap->ops == NULL || !tap_url_parse(given->url, tap->ops->default_port, &tap->url, err))
+        return false;
+
+    copy_properties(tap, given);
+    tap->config = (struct source_config){
+        .url = &tap->url,
+        .until = recorder->options.until,
+        .until_ns = recorder->options.until_ns,
+        .properties = tap->properties,
+        .property_count = given->property_count,
+    };
+    if (!read_from(given->from, &tap->config, err) || !tap->ops->check(&tap->config, err) ||
+        !choose_name(recorder, given->name, tap->ops->scheme, &tap->name, err)) {
+        tap_done(tap);
+        return false;
+    }
+    recorder->tap_count++;
+    return true;
+}
+
+static bool
+prepare_taps(struct recorder *recorder, const struct recorder_options *options, struct error *err)
+{
+    if (options->tap_count == 0)
+        return error_set(err, ERROR_ARGUMENT, "there is nothing to record: no tap");
+    if (options->tap_count > LIVE_TAPS)
+        return error_set(err, ERROR_ARGUMENT, "%zu taps are more than one recorder takes (%u)",
+            options->tap_count, LIVE_TAPS);
+    recorder->taps = alloc_zeroed(options->tap_count * sizeof(recorder->taps[0]));
+    for (size_t i = 0; i < options->tap_count; i++)
+        if (!prepare_tap(recorder, &options->taps[i], err))
+            return false;
+    return true;
+}
+
+static void
+describe_taps(struct recorder *recorder, struct live_status *status)
+{
+    size_t count = atomic_load_explicit(&recorder->described, memory_order_acquire);
+    status->dropped = 0;
+    status->refused_events = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct collector *collector = recorder->taps[i].collector;
+        collector_describe(collector, &status->taps[i]);
+        status->dropped += status->taps[i].dropped;
+        status->refused_events += collector_refused(collector);
+    }
+    status->tap_count = (uint32_t)count;
+}
+
+/* The indexer's thread asks for what it does not know. */
+static void
+describe(void *self, struct live_status *status)
+{
+    struct recorder *recorder = self;
+    describe_taps(recorder, status);
+    if (recorder->options.groups != NULL)
+        status->group_count =
+            recorder->options.groups(recorder->options.groups_self, status->groups, LIVE_GROUPS);
+}
+
+static bool
+push(void *self, struct batch **batch, int timeout_ms)
+{
+    return indexer_push(self, batch, timeout_ms);
+}
+
+static bool
+start_collectors(struct recorder *recorder, struct error *err)
+{
+    for (size_t i = 0; i < recorder->tap_count; i++) {
+        struct tap *tap = &recorder->taps[i];
+        struct outlet_options outlet = {
+            .writer = recorder->writer,
+            .push = push,
+            .push_self = recorder->indexer,
+            .tap = tap->name,
+            .url = tap->url.text,
+            .can_wait = tap->ops->can_wait,
+            .until = recorder->options.until,
+            .until_ns = recorder->options.until_ns,
+            .budget = recorder->options.until == UNTIL_EVENTS ? &recorder->budget : NULL,
+        };
+        tap->collector = collector_start(tap->ops, &tap->config, &outlet, err);
+        if (tap->collector == NULL)
+            return false;
+        atomic_store_explicit(&recorder->described, i + 1, memory_order_release);
+    }
+    return true;
+}
+
+/* True when the tap has said something: it is there, or why not. */
+static bool
+has_answered(enum tap_state state)
+{
+    return state != TAP_CONNECTING;
+}
+
+/* See whether the taps came up. False when one failed for good, or the only one does not answer. */
+static bool
+wait_for_taps(struct recorder *recorder, struct error *err)
+{
+    int64_t deadline = clock_monotonic_ns() + START_NS;
+    for (;;) {
+        size_t answered = 0;
+        size_t up = 0;
+        for (size_t i = 0; i < recorder->tap_count; i++) {
+            struct error why;
+            enum tap_state state = collector_state(recorder->taps[i].collector, &why);
+            if (state == TAP_FAILED) {
+                *err = why;
+                return false;
+            }
+            answered += has_answered(state);
+            up += state == TAP_LIVE || state == TAP_ENDED;
+        }
+        if (up == recorder->tap_count || (answered == recorder->tap_count && answered > 1))
+            return true;
+        int64_t now = clock_monotonic_ns();
+        if (now >= deadline)
+            break;
+        clock_sleep_until_ns(now + LOOK_NS);
+    }
+
+    struct tap *only = &recorder->taps[0];
+    struct error why;
+    if (recorder->tap_count > 1)
+        return true;
+    (void)collector_state(only->collector, &why);
+    if (why.text[0] == '\0')
+        return error_set(err, ERROR_REMOTE, "cannot reach %s at %s: no answer within 5 seconds",
+            only->ops->scheme, only->url.address);
+    return error_set(err, ERROR_REMOTE, "%s", why.text);
+}
+
+/* Stop in flow order; false when something received was lost. */
+static bool
+end(struct recorder *recorder, struct error *err)
+{
+    bool is_whole = true;
+    for (size_t i = 0; i < recorder->tap_count; i++)
+        if (recorder->taps[i].collector != NULL)
+            collector_stop(recorder->taps[i].collector);
+    for (size_t i = 0; i < recorder->tap_count; i++)
+        if (recorder->taps[i].collector != NULL && !collector_join(recorder->taps[i].collector))
+            is_whole = error_set(err, ERROR_SYSTEM,
+                "tap '%s': events were received that the tape could not take",
+                recorder->taps[i].name);
+    if (recorder->indexer != NULL && !indexer_stop(recorder->indexer, err))
+        is_whole = false;
+    for (size_t i = 0; i < recorder->tap_count; i++)
+        tap_done(&recorder->taps[i]);
+    live_close(recorder->live);
+    tape_writer_close(recorder->writer);
+    free(recorder->taps);
+    free(recorder);
+    return is_whole;
+}
+
+static bool
+start(struct recorder *recorder, struct error *err)
+{
+    const struct recorder_options *options = &recorder->options;
+    recorder->writer = tape_writer_open(options->directory, &options->tape, err);
+    if (recorder->writer == NULL)
+        return false;
+    struct indexer_options indexer = {.describe = describe, .describe_self = recorder};
+    recorder->indexer = indexer_start(recorder->writer, options->directory, &indexer, err);
+    if (recorder->indexer == NULL)
+        return false;
+    recorder->live = live_open(options->directory, err);
+    return recorder->live != NULL && start_collectors(recorder, err) &&
+           wait_for_taps(recorder, err);
+}
+
+struct recorder *
+recorder_start(const struct recorder_options *options, struct error *err)
+{
+    struct recorder *recorder = alloc_zeroed(sizeof(*recorder));
+    recorder->options = *options;
+    atomic_init(&recorder->budget, options->until_events);
+    if (prepare_taps(recorder, options, err) && start(recorder, err))
+        return recorder;
+
+    struct error ignored; /* the reason for the failed start is what counts */
+    (void)end(recorder, &ignored);
+    return NULL;
+}
+
+bool
+recorder_is_finished(struct recorder *recorder)
+{
+    for (size_t i = 0; i < recorder->tap_count; i++) {
+        struct error why;
+        enum tap_state state = collector_state(recorder->taps[i].collector, &why);
+        if (state != TAP_ENDED && state != TAP_FAILED)
+            return false;
+    }
+    return true;
+}
+
+bool
+recorder_has_failed(struct recorder *recorder, struct error *err)
+{
+    if (!indexer_is_well(recorder->indexer, err))
+        return true;
+    struct error first;
+    for (size_t i = recorder->tap_count; i-- > 0;)
+        if (collector_state(recorder->taps[i].collector, &first) != TAP_FAILED)
+            return false;
+    *err = first;
+    return true;
+}
+
+void
+recorder_status(struct recorder *recorder, struct live_status *status)
+{
+    bool recording;
+    if (!live_read(recorder->live, status, &recording))
+        memset(status, 0, sizeof(*status));
+    describe_taps(recorder, status); /* newer than the page, and in one piece with the question */
+}
+
+const char *
+recorder_repairs(const struct recorder *recorder)
+{
+    return tape_writer_repairs(recorder->writer);
+}
+
+bool
+recorder_stop(struct recorder *recorder, struct error *err)
+{
+    return end(recorder, err);
+}

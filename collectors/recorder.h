@@ -1,0 +1,82 @@
+/* recorder.h - taps, queue, indexer and tape put together: what `tapedeck record` runs.
+ *
+ * One collector thread per tap, one indexer thread. Stops in flow order: collectors, queue, indexer,
+ * tape.  Threads: one thread starts, asks and stops.
+ */
+#ifndef COLLECTORS_RECORDER_H
+#define COLLECTORS_RECORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "index/tape_writer.h"
+
+struct error;
+struct live_group;
+struct live_status;
+struct recorder;
+
+/* A property of the transport's client library ("security.protocol", "SSL"). */
+struct recorder_property {
+    const char *name;
+    const char *value;
+};
+
+struct recorder_tap {
+    const char *name; /* unique; NULL: made from the URL (its transport, "kafka", "zmq", "kafka-2") */
+    const char *url;  /* kafka://host:9092,host2:9092/orders,payments  zmq://host:5556/prefix */
+    const char *from; /* "resume" (NULL; where the tape ends, else end), "beginning", "end", a time */
+    const struct recorder_property *properties;
+    size_t property_count;
+};
+
+enum recorder_until {
+    UNTIL_STOPPED,
+    UNTIL_END,    /* the end offsets as they were at the start (transports without offsets: never) */
+    UNTIL_TIME,   /* no event with a later time, and then no longer than that moment */
+    UNTIL_EVENTS, /* this many events, all taps together; exactly */
+};
+
+struct recorder_options {
+    const char *directory;
+    const struct recorder_tap *taps;
+    size_t tap_count;
+    enum recorder_until until;
+    int64_t until_ns;
+    uint64_t until_events;
+    struct tape_writer_options tape;
+
+    /* Fills group rows of the live page; called on the indexer's thread. May be NULL. */
+    uint32_t (*groups)(void *self, struct live_group *groups, uint32_t limit);
+    void *groups_self;
+};
+
+/* Check the URLs, open the tape, connect the taps and start. Waits up to 5 s until each tap is
+ * connected or has said why not; a tap that fails for a reason that trying again cannot mend (a URL
+ * that is wrong, a topic that does not exist) ends the start, one that may come back is
+ * retried while the others record, unless `*tap_count` is 1 and nothing answers at all within 5 s:
+ * then ERROR_REMOTE.
+ *
+ * NULL with ERROR_ARGUMENT, ERROR_REMOTE, ERROR_REFUSED (a second recorder, wrong password),
+ * ERROR_DISK_FULL, ERROR_DAMAGED or ERROR_SYSTEM. */
+struct recorder *recorder_start(const struct recorder_options *options, struct error *err);
+
+/* True when every tap reached what `until` asks for, or failed for good. */
+bool recorder_is_finished(struct recorder *recorder);
+
+/* The first reason why recording cannot go on (the tape cannot be written, every tap failed for
+ * good); false while all is well. */
+bool recorder_has_failed(struct recorder *recorder, struct error *err);
+
+/* The same as on the live page, now. */
+void recorder_status(struct recorder *recorder, struct live_status *status);
+
+/* What opening the tape repaired, or NULL. */
+const char *recorder_repairs(const struct recorder *recorder);
+
+/* Stop the taps, write everything that was received, close the tape, free. False when something
+ * received could not be written. */
+bool recorder_stop(struct recorder *recorder, struct error *err);
+
+#endif

@@ -1,0 +1,378 @@
+/* The Kafka source: librdkafka's simple consumer, all partitions of a tap in one queue.
+ *
+ * It reads by explicit offsets, so there is no group on the broker and nothing to commit: where the
+ * tape ends is where it goes on. Markers of transactions, aborted and compacted events take offsets
+ * that no message has; an end is reached by position, not by the last message. */
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <librdkafka/rdkafka.h>
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "collectors/kafka_client.h"
+#include "collectors/kafka_lanes.h"
+#include "collectors/outlet.h"
+#include "collectors/source.h"
+#include "collectors/tap_url.h"
+#include "index/event.h"
+
+#define MESSAGES       1000 /* for one poll */
+#define LOOK_NS        (10 * NS_PER_S)
+#define LOOK_AGAIN_NS  NS_PER_S /* while something is missing */
+#define TOPIC_NAME_MAX 249
+
+/* `wake` becomes readable when messages arrive in an empty queue: consume_batch_queue() itself would
+ * wait until it has as many as it may take. */
+struct kafka {
+    const struct source_config *config;
+    struct outlet *outlet;
+    struct kafka_client client;
+    struct kafka_lanes lanes;
+    rd_kafka_queue_t *queue;
+    int wake;
+    int64_t look_ns; /* monotonic: when to ask for metadata again */
+    bool is_well;    /* what the console was told */
+    struct buffer headers;
+    rd_kafka_message_t *messages[MESSAGES];
+};
+
+/* ---- before connecting ---- */
+
+static bool
+topic_is_legal(const char *name)
+{
+    size_t length =
+        strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+    return length > 0 && length <= TOPIC_NAME_MAX && name[length] == '\0' &&
+           strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+static bool
+check_topic(const struct tap_url *url, const char *name, size_t index, struct error *err)
+{
+    if (!topic_is_legal(name))
+        return error_set(err, ERROR_ARGUMENT,
+            "'%s': '%.80s' cannot be a topic; topics have letters, digits, '.', '_' and '-'",
+            url->text, name);
+    for (size_t i = 0; i < index; i++) {
+        char *other = tap_url_item(url->path, i);
+        bool same = strcmp(other, name) == 0;
+        free(other);
+        if (same)
+            return error_set(err, ERROR_ARGUMENT, "'%s' names topic '%s' twice", url->text, name);
+    }
+    return true;
+}
+
+static bool
+kafka_check(const struct source_config *config, struct error *err)
+{
+    const struct tap_url *url = config->url;
+    if (strcmp(url->transport, "kafka") != 0)
+        return error_set(err, ERROR_ARGUMENT, "'%s': Kafka is reached by kafka:// only", url->text);
+    if (url->path[0] == '\0')
+        return error_set(err, ERROR_ARGUMENT,
+            "'%s' names no topic; write kafka://%s/TOPIC or kafka://%s/TOPIC,TOPIC", url->text,
+            url->address, url->address);
+    char *name;
+    for (size_t i = 0; (name = tap_url_item(url->path, i)) != NULL; i++) {
+        bool good = check_topic(url, name, i, err);
+        free(name);
+        if (!good)
+            return false;
+    }
+    return kafka_client_check(config, err);
+}
+
+/* ---- connecting ---- */
+
+static void
+on_messages(rd_kafka_t *rk, void *opaque)
+{
+    (void)rk;
+    const int *wake = opaque;
+    uint64_t one = 1;
+    ssize_t written = write(*wake, &one, sizeof(one));
+    (void)written; /* full is readable */
+}
+
+static void
+kafka_close(void *self)
+{
+    struct kafka *kafka = self;
+    kafka_lanes_close(&kafka->lanes);
+    if (kafka->queue != NULL) {
+        rd_kafka_queue_cb_event_enable(kafka->queue, NULL, NULL);
+        rd_kafka_queue_destroy(kafka->queue);
+    }
+    kafka_client_close(&kafka->client);
+    if (kafka->wake >= 0)
+        (void)close(kafka->wake);
+    buffer_done(&kafka->headers);
+    free(kafka);
+}
+
+/* Tell the console when that changes. */
+static void
+report(struct kafka *kafka, bool is_well, const struct error *err)
+{
+    if (is_well && !kafka->is_well)
+        outlet_set_state(kafka->outlet, TAP_LIVE, NULL);
+    else if (!is_well && kafka->is_well)
+        outlet_count_retry(kafka->outlet);
+    if (!is_well)
+        outlet_set_state(kafka->outlet, TAP_RETRYING, "%s", err->text);
+    kafka->is_well = is_well;
+}
+
+/* Start what can be started. A part that cannot is tried again while the rest records. */
+static void
+start_lanes(struct kafka *kafka)
+{
+    struct error err;
+    bool good = kafka_lanes_start(&kafka->lanes, &err);
+    report(kafka, good, &err);
+    if (good && kafka->lanes.notice.code != ERROR_NONE)
+        outlet_warn(kafka->outlet, "%s", kafka->lanes.notice.text);
+    if (good)
+        kafka->lanes.notice.code = ERROR_NONE;
+    kafka->look_ns = clock_monotonic_ns() + (good ? LOOK_NS : LOOK_AGAIN_NS);
+}
+
+static enum source_state
+connect_kafka(struct kafka *kafka, struct error *err)
+{
+    if (!kafka_client_open(&kafka->client, kafka->config, err))
+        return SOURCE_FAILED;
+    kafka->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (kafka->wake < 0) {
+        error_set_system(err, "cannot make an event descriptor");
+        return SOURCE_LOST;
+    }
+    kafka->queue = rd_kafka_queue_new(kafka->client.rk);
+    rd_kafka_queue_cb_event_enable(kafka->queue, on_messages, &kafka->wake);
+    kafka->lanes = (struct kafka_lanes){
+        .config = kafka->config,
+        .outlet = kafka->outlet,
+        .client = &kafka->client,
+        .queue = kafka->queue,
+    };
+    bool is_final = false;
+    if (kafka_lanes_open(&kafka->lanes, &is_final, err))
+        return SOURCE_LIVE;
+    return is_final ? SOURCE_FAILED : SOURCE_LOST;
+}
+
+static enum source_state
+kafka_open(
+    const struct source_config *config, struct outlet *outlet, void **self, struct error *err)
+{
+    struct kafka *kafka = alloc_zeroed(sizeof(*kafka));
+    kafka->config = config;
+    kafka->outlet = outlet;
+    kafka->wake = -1;
+    enum source_state state = connect_kafka(kafka, err);
+    if (state != SOURCE_LIVE) {
+        kafka_close(kafka);
+        return state;
+    }
+    start_lanes(kafka);
+    *self = kafka;
+    return SOURCE_LIVE;
+}
+
+/* ---- messages ---- */
+
+static void
+read_time(const rd_kafka_message_t *message, struct event *event)
+{
+    rd_kafka_timestamp_type_t type;
+    int64_t ms = rd_kafka_message_timestamp(message, &type);
+    event->time_type = TIME_NONE;
+    event->time_ns = CLOCK_NONE;
+    if (type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms < 0 || ms > INT64_MAX / NS_PER_MS)
+        return;
+    event->time_type = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME ? TIME_APPEND : TIME_CREATE;
+    event->time_ns = ms * NS_PER_MS;
+}
+
+static struct bytes
+read_headers(struct kafka *kafka, const rd_kafka_message_t *message)
+{
+    rd_kafka_headers_t *headers;
+    if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return BYTES_NULL;
+    kafka->headers.length = 0;
+    size_t count = rd_kafka_header_cnt(headers);
+    headers_begin(&kafka->headers, count);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = "";
+        const void *value = NULL;
+        size_t size = 0;
+        (void)rd_kafka_header_get_all(headers, i, &name, &value, &size);
+        headers_add(&kafka->headers, bytes_of(name), bytes_make(value, size));
+    }
+    return bytes_make(kafka->headers.data, kafka->headers.length);
+}
+
+static enum outlet_step
+take_message(struct kafka *kafka, struct kafka_lane *lane, const rd_kafka_message_t *message)
+{
+    if (lane->end >= 0 && message->offset >= lane->end) {
+        kafka_lane_advance(&kafka->lanes, lane, message->offset);
+        return OUTLET_GO_ON;
+    }
+    struct event event = {
+        .offset = message->offset,
+        .key = bytes_make(message->key, message->key_len),
+        .headers = read_headers(kafka, message),
+        .payload = bytes_make(message->payload, message->len),
+    };
+    read_time(message, &event);
+    enum outlet_step step = outlet_event(kafka->outlet, lane->lane, &event);
+    if (step == OUTLET_GO_ON)
+        kafka_lane_advance(&kafka->lanes, lane, message->offset + 1);
+    return step;
+}
+
+/* A message that is none: an end, or something that went wrong on one partition. */
+static void
+take_notice(struct kafka *kafka, struct kafka_topic *topic, struct kafka_lane *lane,
+    const rd_kafka_message_t *message)
+{
+    switch ((int)message->err) {
+    case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+        kafka_lane_advance(&kafka->lanes, lane, message->offset);
+        return;
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+        kafka_lanes_reset(&kafka->lanes, topic, lane);
+        kafka->look_ns = clock_monotonic_ns();
+        return;
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+        return; /* the connection says more */
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+    case RD_KAFKA_RESP_ERR__UNDERFLOW:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+        outlet_count_lost(kafka->outlet, lane->lane);
+        break;
+    default:
+        break;
+    }
+    outlet_warn(kafka->outlet, "%s[%d] at offset %lld: %s", topic->name, message->partition,
+        (long long)lane->position, rd_kafka_message_errstr(message));
+}
+
+static enum outlet_step
+dispatch(struct kafka *kafka, const rd_kafka_message_t *message)
+{
+    struct kafka_topic *topic = message->rkt == NULL ? NULL : rd_kafka_topic_opaque(message->rkt);
+    if (topic == NULL || message->partition < 0 || message->partition >= topic->lane_count)
+        return OUTLET_GO_ON;
+    struct kafka_lane *lane = &topic->lanes[message->partition];
+    if (lane->state != KAFKA_LANE_READING)
+        return OUTLET_GO_ON; /* what was under way when it was stopped */
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return take_message(kafka, lane, message);
+    take_notice(kafka, topic, lane, message);
+    return OUTLET_GO_ON;
+}
+
+/* Take what is in the local queue. */
+static ssize_t
+drain(struct kafka *kafka, enum outlet_step *step)
+{
+    ssize_t count = rd_kafka_consume_batch_queue(kafka->queue, 0, kafka->messages, MESSAGES);
+    if (count > 0)
+        outlet_mark_received(kafka->outlet);
+    for (ssize_t i = 0; i < count; i++) {
+        if (*step == OUTLET_GO_ON)
+            *step = dispatch(kafka, kafka->messages[i]);
+        rd_kafka_message_destroy(kafka->messages[i]);
+    }
+    kafka_lanes_stop_reached(&kafka->lanes);
+    return count;
+}
+
+/* ---- polling ---- */
+
+static void
+wait_for_messages(struct kafka *kafka, int timeout_ms)
+{
+    struct pollfd fds[] = {
+        {.fd = kafka->wake, .events = POLLIN},
+        {.fd = outlet_stop_fd(kafka->outlet), .events = POLLIN},
+    };
+    (void)poll(fds, 2, timeout_ms);
+    uint64_t ignored;
+    ssize_t got = read(kafka->wake, &ignored, sizeof(ignored));
+    (void)got; /* nothing there is fine */
+}
+
+/* Now and then: new partitions, lost brokers, lanes that wait. */
+static void
+look(struct kafka *kafka)
+{
+    struct error err;
+    kafka_client_serve(&kafka->client);
+    if (kafka->client.is_down && kafka->is_well)
+        kafka->look_ns = 0;
+    if (clock_monotonic_ns() < kafka->look_ns)
+        return;
+    if (kafka_lanes_look(&kafka->lanes, &err)) {
+        start_lanes(kafka);
+        return;
+    }
+    report(kafka, false, &err);
+    kafka->look_ns = clock_monotonic_ns() + LOOK_AGAIN_NS;
+}
+
+static bool
+is_at_end(struct kafka *kafka)
+{
+    if (kafka->config->until == UNTIL_TIME && !kafka->lanes.ends_known &&
+        clock_now_ns() > kafka->config->until_ns) {
+        struct error err;
+        if (!kafka_lanes_take_ends(&kafka->lanes, &err))
+            report(kafka, false, &err);
+        kafka_lanes_stop_reached(&kafka->lanes);
+    }
+    bool has_ends = kafka->config->until == UNTIL_END || kafka->lanes.ends_known;
+    return has_ends && kafka->lanes.waiting == 0 && kafka->lanes.reading == 0;
+}
+
+static enum source_state
+kafka_poll(void *self, int timeout_ms, struct error *err)
+{
+    (void)err;
+    struct kafka *kafka = self;
+    enum outlet_step step = OUTLET_GO_ON;
+    look(kafka);
+    if (drain(kafka, &step) <= 0 && !is_at_end(kafka)) {
+        wait_for_messages(kafka, timeout_ms);
+        (void)drain(kafka, &step);
+    }
+    return step == OUTLET_DONE || is_at_end(kafka) ? SOURCE_ENDED : SOURCE_LIVE;
+}
+
+const struct source_ops source_kafka = {
+    .scheme = "kafka",
+    .summary = "topics of a Kafka cluster, without a consumer group",
+    .example = "kafka://localhost:9092/orders,payments",
+    .default_port = 9092,
+    .can_wait = true,
+    .check = kafka_check,
+    .open = kafka_open,
+    .poll = kafka_poll,
+    .close = kafka_close,
+};

@@ -1,0 +1,444 @@
+/* tapedeck record - taps to tape, until told to stop. */
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "collectors/recorder.h"
+#include "console/command.h"
+#include "console/config.h"
+#include "console/json_event.h"
+#include "console/log.h"
+#include "console/notify.h"
+#include "console/output.h"
+#include "index/live.h"
+
+#define LOOK_MS     50
+#define PROGRESS_NS (5 * NS_PER_S)
+
+struct record_settings {
+    const char *from;
+    const char *until;
+    int64_t for_ns;
+    const char *durability;
+};
+
+/* Why recording ended; in the summary. */
+enum record_end {
+    RECORD_STOPPED, /* by a signal */
+    RECORD_FOR_OVER,
+    RECORD_UNTIL_REACHED,
+    RECORD_FAILED,
+};
+
+/* What was last said about a tap, so that only changes are said. */
+struct tap_said {
+    enum tap_state state;
+    char error[sizeof(((struct live_tap *)NULL)->error)];
+};
+
+struct recording {
+    const struct invocation *invocation;
+    struct recorder *recorder;
+    char *directory;
+    struct live_status *status;
+    struct tap_said said[LIVE_TAPS];
+    bool was_full;
+    int64_t started_ns; /* monotonic, like the others */
+    int64_t progress_ns;
+    uint64_t progress_events;
+};
+
+/* ---- what is said ---- */
+
+static void
+say_tap(const struct live_tap *tap)
+{
+    struct buffer pairs = {0};
+    log_add_text(&pairs, "tap", tap->name);
+    log_add_text(&pairs, "state", tap_state_text(tap->state));
+    log_add_text(&pairs, "url", tap->url);
+    if (tap->error[0] != '\0')
+        log_add_text(&pairs, "reason", tap->error);
+    log_say(tap->state == TAP_FAILED ? "error" : tap->error[0] != '\0' ? "warn" : "info", &pairs);
+    buffer_done(&pairs);
+}
+
+static void
+say_changes(struct recording *recording)
+{
+    const struct live_status *status = recording->status;
+    for (uint32_t i = 0; i < status->tap_count; i++) {
+        const struct live_tap *tap = &status->taps[i];
+        struct tap_said *said = &recording->said[i];
+        if (tap->state == said->state && strcmp(tap->error, said->error) == 0)
+            continue;
+        say_tap(tap);
+        said->state = tap->state;
+        memcpy(said->error, tap->error, sizeof(said->error));
+    }
+    if ((status->disk_full != 0) != recording->was_full) {
+        recording->was_full = status->disk_full != 0;
+        log_say_text(recording->was_full ? "error" : "info", "disk",
+            recording->was_full ? "full: nothing is recorded until there is room"
+                                : "has room again: recording goes on");
+    }
+}
+
+static void
+say_progress(struct recording *recording)
+{
+    const struct live_status *status = recording->status;
+    int64_t now = clock_monotonic_ns();
+    if (now < recording->progress_ns + PROGRESS_NS)
+        return;
+    double seconds = (double)(now - recording->progress_ns) / (double)NS_PER_S;
+    struct buffer pairs = {0};
+    log_add_number(&pairs, "events", status->events);
+    buffer_printf(
+        &pairs, " rate=%.0f", (double)(status->events - recording->progress_events) / seconds);
+    log_add_number(&pairs, "bytes", status->bytes);
+    log_add_number(&pairs, "dropped", status->dropped);
+    log_add_number(&pairs, "queue_bytes", status->queue_bytes);
+    log_say("info", &pairs);
+    buffer_done(&pairs);
+    recording->progress_ns = now;
+    recording->progress_events = status->events;
+}
+
+/* ---- options ---- */
+
+static bool
+read_until(const char *text, struct recorder_options *options, struct error *err)
+{
+    options->until = UNTIL_STOPPED;
+    if (text == NULL)
+        return true;
+    if (strcmp(text, "end") == 0) {
+        options->until = UNTIL_END;
+        return true;
+    }
+    if (text[0] != '\0' && strspn(text, "0123456789") == strlen(text)) {
+        errno = 0;
+        unsigned long long count = strtoull(text, NULL, 10);
+        if (errno != 0 || count == 0)
+            return error_set(
+                err, ERROR_ARGUMENT, "--until %s: the number of events must be 1 or more", text);
+        options->until = UNTIL_EVENTS;
+        options->until_events = count;
+        return true;
+    }
+    options->until = UNTIL_TIME;
+    if (clock_parse(text, strlen(text), clock_now_ns(), &options->until_ns, err))
+        return true;
+    return error_wrap(err, "--until takes 'end', a number of events or a time");
+}
+
+static enum durability
+read_durability(const char *text, enum durability configured)
+{
+    if (text == NULL)
+        return configured;
+    if (strcmp(text, "kernel") == 0)
+        return DURABILITY_KERNEL;
+    return strcmp(text, "each") == 0 ? DURABILITY_EACH : DURABILITY_INTERVAL;
+}
+
+/* The taps of the command line, else the configured ones. Both lists are empty when nobody named any:
+ * then the error says what to type. */
+static bool
+choose_taps(const struct invocation *invocation, const struct config *config,
+    struct config_taps *taps, struct recorder_tap **list, size_t *count, struct error *err)
+{
+    const struct record_settings *settings = invocation->settings;
+    if (invocation->argc == 0 && !config_taps(config, taps, err))
+        return false;
+    *count = invocation->argc > 0 ? (size_t)invocation->argc : taps->count;
+    if (*count == 0)
+        return error_set(err, ERROR_ARGUMENT,
+            "nothing to record: name a URL, such as: tapedeck record "
+            "kafka://localhost:9092/orders (or configure taps, see tapedeck.conf(5))");
+
+    *list = alloc_array(*count, sizeof(**list));
+    for (size_t i = 0; i < *count; i++) {
+        struct recorder_tap *tap = &(*list)[i];
+        *tap = invocation->argc > 0 ? (struct recorder_tap){.url = invocation->argv[i]}
+                                    : taps->taps[i];
+        if (settings->from != NULL)
+            tap->from = settings->from;
+    }
+    return true;
+}
+
+/* ---- recording ---- */
+
+/* A second signal: what was acknowledged is with the kernel, the rest can be read again. */
+static void
+stop_at_once(int number)
+{
+    (void)number;
+    _exit(1);
+}
+
+static void
+arm_second_signal(void)
+{
+    struct sigaction action = {.sa_handler = stop_at_once};
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    if (signals_pending() > 1)
+        stop_at_once(0);
+}
+
+static enum record_end
+wait_for_end(struct recording *recording, struct error *err)
+{
+    const struct record_settings *settings = recording->invocation->settings;
+    for (;;) {
+        recorder_status(recording->recorder, recording->status);
+        say_changes(recording);
+        if (!recording->invocation->quiet)
+            say_progress(recording);
+        if (recorder_has_failed(recording->recorder, err))
+            return RECORD_FAILED;
+        if (recorder_is_finished(recording->recorder))
+            return RECORD_UNTIL_REACHED;
+        if (signals_pending() > 0)
+            return RECORD_STOPPED;
+        if (settings->for_ns > 0 &&
+            clock_monotonic_ns() - recording->started_ns >= settings->for_ns)
+            return RECORD_FOR_OVER;
+        struct pollfd signals = {.fd = signals_fd(), .events = POLLIN};
+        (void)poll(&signals, 1, LOOK_MS);
+    }
+}
+
+static const char *
+end_text(enum record_end end)
+{
+    switch (end) {
+    case RECORD_STOPPED:
+        return "stopped";
+    case RECORD_FOR_OVER:
+        return "for";
+    case RECORD_UNTIL_REACHED:
+        return "until";
+    case RECORD_FAILED:
+        return "failed";
+    }
+    return "failed";
+}
+
+/* The page was published a last time when everything was on the tape. */
+static void
+read_last_page(struct recording *recording)
+{
+    struct error err;
+    bool is_recording;
+    struct live *live = live_open(recording->directory, &err);
+    if (live == NULL)
+        return;
+    (void)live_read(live, recording->status, &is_recording);
+    live_close(live);
+}
+
+static uint32_t
+count_streams(const struct live_status *status)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < status->stream_count && i < LIVE_STREAMS; i++)
+        count += status->streams[i].events > 0;
+    return count;
+}
+
+static void
+add_tap_json(struct buffer *to, const struct live_tap *tap)
+{
+    buffer_append_text(to, "{\"tap\":");
+    json_append_string(to, bytes_of(tap->name));
+    buffer_append_text(to, ",\"url\":");
+    json_append_string(to, bytes_of(tap->url));
+    buffer_printf(to, ",\"state\":\"%s\",\"reason\":", tap_state_text(tap->state));
+    if (tap->error[0] == '\0')
+        buffer_append_text(to, "null");
+    else
+        json_append_string(to, bytes_of(tap->error));
+    buffer_printf(to,
+        ",\"events\":\"%llu\",\"bytes\":\"%llu\",\"dropped\":\"%llu\",\"retries\":\"%llu\"}",
+        (unsigned long long)tap->events, (unsigned long long)tap->bytes,
+        (unsigned long long)tap->dropped, (unsigned long long)tap->retries);
+}
+
+static bool
+print_json(
+    const struct recording *recording, enum record_end end, double seconds, struct error *err)
+{
+    const struct live_status *status = recording->status;
+    struct output output;
+    output_start(&output, STDOUT_FILENO);
+    struct buffer *to = &output.buffer;
+    buffer_append_text(to, "{\"v\":1,\"done\":true,\"tape\":");
+    json_append_string(to, bytes_of(recording->directory));
+    buffer_printf(to,
+        ",\"end\":\"%s\",\"events\":\"%llu\",\"bytes\":\"%llu\",\"streams\":%u,\"dropped\":\"%llu\""
+        ",\"refused\":\"%llu\",\"end_seq\":\"%llu\",\"seconds\":%.3f,\"taps\":[",
+        end_text(end), (unsigned long long)status->events, (unsigned long long)status->bytes,
+        count_streams(status), (unsigned long long)status->dropped,
+        (unsigned long long)status->refused_events, (unsigned long long)status->end_seq, seconds);
+    for (uint32_t i = 0; i < status->tap_count; i++) {
+        if (i > 0)
+            buffer_append_byte(to, ',');
+        add_tap_json(to, &status->taps[i]);
+    }
+    buffer_append_text(to, "]}\n");
+    return output_finish(&output, err);
+}
+
+static void
+say_summary(const struct recording *recording, enum record_end end, double seconds)
+{
+    const struct live_status *status = recording->status;
+    struct buffer pairs = {0};
+    log_add_text(&pairs, "end", end_text(end));
+    log_add_text(&pairs, "tape", recording->directory);
+    log_add_number(&pairs, "events", status->events);
+    log_add_number(&pairs, "bytes", status->bytes);
+    log_add_number(&pairs, "streams", count_streams(status));
+    log_add_number(&pairs, "dropped", status->dropped);
+    log_add_number(&pairs, "refused", status->refused_events);
+    buffer_printf(&pairs, " seconds=%.3f rate=%.0f", seconds,
+        seconds > 0 ? (double)status->events / seconds : 0.0);
+    log_say("info", &pairs);
+    buffer_done(&pairs);
+}
+
+/* A tap that failed for good is no success, also when the others reached their end. */
+static bool
+all_taps_well(const struct live_status *status, struct error *err)
+{
+    for (uint32_t i = 0; i < status->tap_count; i++)
+        if (status->taps[i].state == TAP_FAILED)
+            return error_set(
+                err, ERROR_REMOTE, "tap '%s': %s", status->taps[i].name, status->taps[i].error);
+    return true;
+}
+
+static int
+run_recorder(struct recording *recording, struct error *err)
+{
+    const char *repairs = recorder_repairs(recording->recorder);
+    if (repairs != NULL)
+        log_say_text("warn", "repaired", repairs);
+    log_say_text("info", "recording", recording->directory);
+    notify_manager("READY=1");
+
+    enum record_end end = wait_for_end(recording, err);
+    bool is_well = end != RECORD_FAILED;
+    notify_manager("STOPPING=1");
+    arm_second_signal();
+    struct error why_not;
+    bool is_whole = recorder_stop(recording->recorder, &why_not);
+    if (is_well && !is_whole)
+        *err = why_not;
+    is_well = is_well && is_whole;
+
+    read_last_page(recording);
+    double seconds = (double)(clock_monotonic_ns() - recording->started_ns) / (double)NS_PER_S;
+    say_changes(recording);
+    say_summary(recording, end, seconds);
+    is_well = is_well && all_taps_well(recording->status, err);
+    if (recording->invocation->json)
+        is_well = print_json(recording, end, seconds, err) && is_well;
+    return is_well ? 0 : command_fail(err);
+}
+
+static int
+start_and_run(const struct invocation *invocation, struct recorder_options *options,
+    char *directory, struct error *err)
+{
+    struct recording *recording = alloc_zeroed(sizeof(*recording));
+    recording->invocation = invocation;
+    recording->directory = directory;
+    recording->status = alloc_zeroed(sizeof(*recording->status));
+    recording->started_ns = clock_monotonic_ns();
+    recording->progress_ns = recording->started_ns;
+    options->directory = directory;
+
+    signals_catch();
+    recording->recorder = recorder_start(options, err);
+    int code = recording->recorder == NULL ? command_fail(err) : run_recorder(recording, err);
+    free(recording->status);
+    free(recording);
+    return code;
+}
+
+static int
+run(const struct invocation *invocation)
+{
+    const struct record_settings *settings = invocation->settings;
+    struct error err;
+    struct config config = {0};
+    struct config_taps taps = {0};
+    struct recorder_options options = {0};
+    struct recorder_tap *list = NULL;
+    if (!config_load(invocation->config, &config, &err))
+        return command_fail(&err);
+
+    int code;
+    char *directory = NULL;
+    options.tape = config.tape.writer;
+    options.tape.durability = read_durability(settings->durability, options.tape.durability);
+    if (read_until(settings->until, &options, &err) &&
+        choose_taps(invocation, &config, &taps, &list, &options.tap_count, &err) &&
+        (directory = invocation_tape(invocation, &err)) != NULL) {
+        options.taps = list;
+        code = start_and_run(invocation, &options, directory, &err);
+    } else {
+        code = command_fail(&err);
+    }
+
+    free(list);
+    free(directory);
+    config_taps_done(&taps);
+    config_free(&config);
+    return code;
+}
+
+static const struct option_row options[] = {
+    {"from", OPTION_TEXT, offsetof(struct record_settings, from), "WHERE",
+        "resume, beginning, end or a time; a stream on the tape goes on where it ends", NULL},
+    {"until", OPTION_TEXT, offsetof(struct record_settings, until), "WHEN",
+        "end (as it is now), a time, or a number of events; then stop", NULL},
+    {"for", OPTION_SECONDS, offsetof(struct record_settings, for_ns), "SECONDS",
+        "stop after this long", NULL},
+    {"durability", OPTION_TEXT, offsetof(struct record_settings, durability), "WHAT",
+        "when to fdatasync: never ourselves, every 200 ms, for each batch", "kernel|interval|each"},
+};
+
+const struct command command_record = {
+    .name = "record",
+    .usage = "[URL...]",
+    .summary = "record taps until stopped",
+    .details =
+        "Without a URL the configured taps are recorded. URLs:\n"
+        "  kafka://host:9092,host2:9092/orders,payments   topics, without a consumer group\n"
+        "  zmq://host:5556/prefix                         a publisher; no prefix: everything\n"
+        "  zmq+ipc:///run/shop.sock#prefix\n"
+        "Watching changes nothing: no group is joined, nothing is committed or created.\n"
+        "SIGINT or SIGTERM stops when what was received is on the tape, a second one at once.",
+    .options = options,
+    .option_count = sizeof(options) / sizeof(options[0]),
+    .settings_size = sizeof(struct record_settings),
+    .min_arguments = 0,
+    .max_arguments = -1,
+    .run = run,
+};
