@@ -1,0 +1,330 @@
+/* `tapedeck replay plan`: freeze what would be replayed, check the target, send nothing. */
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "console/command.h"
+#include "console/output.h"
+#include "console/replay_options.h"
+#include "console/sizes.h"
+#include "index/query.h"
+#include "replay/plan.h"
+#include "replay/plan_store.h"
+#include "replay/planner.h"
+
+struct settings {
+    const char *to;
+    const char *out;
+    const char *speed;
+    const char *timestamps;
+    const char *partitions;
+    const char *kafka_settings;
+    int64_t max_gap_ns;
+    uint64_t max_hops;
+    bool allow_source;
+};
+
+static const struct option_row options[] = {
+    {"to", OPTION_TEXT, offsetof(struct settings, to), "TARGET",
+        "kafka://HOST:PORT/TOPIC, or NAME of [target.NAME] in the configuration; needed", NULL},
+    {"out", OPTION_TEXT, offsetof(struct settings, out), "FILE", "write the plan to FILE too",
+        NULL},
+    {"speed", OPTION_TEXT, offsetof(struct settings, speed), "SPEED",
+        "max: as fast as the target acknowledges, the default; original; 2x; 500/s", NULL},
+    {"max-gap", OPTION_SECONDS, offsetof(struct settings, max_gap_ns), "TIME",
+        "with original or 2x: no pause is longer; 0: as long as they were, the default", NULL},
+    {"timestamps", OPTION_TEXT, offsetof(struct settings, timestamps), "WHICH",
+        "the events' own times (original, the default) or the time of sending (now)",
+        "original|now"},
+    {"partitions", OPTION_TEXT, offsetof(struct settings, partitions), "MAP",
+        "the same numbers (the default), modulo the target's count, or by key as Java does",
+        "same|modulo|murmur2"},
+    {"max-hops", OPTION_NUMBER, offsetof(struct settings, max_hops), "N",
+        "refuse events that were replayed N times already; 0: 1, the default", NULL},
+    {"allow-source", OPTION_FLAG, offsetof(struct settings, allow_source), NULL,
+        "the target's topic may have the name of a selected stream", NULL},
+    {"kafka-settings", OPTION_TEXT, offsetof(struct settings, kafka_settings), "FILE",
+        "librdkafka settings for the target, a NAME=VALUE a line", NULL},
+};
+
+static bool
+is_interrupted(void *self)
+{
+    (void)self;
+    return signals_pending() > 0;
+}
+
+static bool
+read_speed(const struct settings *settings, struct pacing_settings *pacing, struct error *err)
+{
+    const char *speed = settings->speed;
+    *pacing = (struct pacing_settings){.pacing = PACING_FAST};
+    if (speed == NULL || strcmp(speed, "max") == 0)
+        return settings->max_gap_ns == 0 ||
+               error_set(err, ERROR_ARGUMENT, "--max-gap needs --speed original or a factor");
+
+    size_t length = strlen(speed);
+    bool is_rate = length > 2 && strcmp(speed + length - 2, "/s") == 0;
+    pacing->pacing = is_rate ? PACING_RATE : PACING_SPEED;
+    pacing->max_gap_ns = settings->max_gap_ns;
+    if (pacing->max_gap_ns < 0 || (is_rate && pacing->max_gap_ns != 0))
+        return error_set(err, ERROR_ARGUMENT, "--max-gap needs --speed original or a factor");
+    if (strcmp(speed, "original") == 0)
+        speed = "1";
+    return pacer_parse(speed, &pacing->value, err) || error_wrap(err, "--speed");
+}
+
+/* The plan in a few lines. */
+
+static void
+print_target(const struct plan *plan)
+{
+    const struct plan_preflight *preflight = &plan->preflight;
+    char retention[CLOCK_TEXT_MAX] = "for ever";
+    char limit[SIZES_TEXT_MAX];
+    replay_print(STDOUT_FILENO, "target    %s: %d partitions, cluster %s", plan->target.url,
+        (int)preflight->partitions, preflight->cluster != NULL ? preflight->cluster : "unknown");
+    if (!preflight->configured) {
+        replay_print(STDOUT_FILENO, "          its settings are unknown: the broker did not tell");
+        return;
+    }
+    if (preflight->retention_ms >= 0 && preflight->retention_ms < INT64_MAX / NS_PER_MS)
+        clock_format_duration(preflight->retention_ms * NS_PER_MS, retention);
+    replay_print(STDOUT_FILENO, "          keeps events %s, messages up to %s, cleanup %s%s",
+        retention, sizes_format((uint64_t)preflight->max_message_bytes, limit), preflight->cleanup,
+        preflight->stamps_messages ? ", gives messages its own time" : "");
+}
+
+static void
+print_pacing(const struct pacing_settings *pacing)
+{
+    double value = (double)pacing->value / 1e6;
+    switch (pacing->pacing) {
+    case PACING_FAST:
+        replay_print(STDOUT_FILENO, "pace      as fast as the target acknowledges");
+        break;
+    case PACING_SPEED:
+        replay_print(STDOUT_FILENO, "pace      %g times as fast as it happened", value);
+        break;
+    case PACING_RATE:
+        replay_print(STDOUT_FILENO, "pace      %g events a second", value);
+        break;
+    }
+}
+
+static void
+print_lanes(const struct plan *plan)
+{
+    replay_print(
+        STDOUT_FILENO, "%-32s %6s %12s %10s  %s", "LANE", "TO", "EVENTS", "BYTES", "OFFSETS");
+    for (size_t i = 0; i < plan->lane_count; i++) {
+        const struct plan_lane *lane = &plan->lanes[i];
+        char name[300];
+        char to[16] = "by key";
+        char events[REPLAY_NUMBER_MAX];
+        char bytes[SIZES_TEXT_MAX];
+        char missing[64] = "";
+        snprintf(name, sizeof(name), "%s/%s[%d]", lane->tap, lane->stream, (int)lane->partition);
+        if (lane->target_partition >= 0)
+            snprintf(to, sizeof(to), "%d", (int)lane->target_partition);
+        if (lane->missing > 0)
+            snprintf(missing, sizeof(missing), "  %" PRIu64 " not on the tape", lane->missing);
+        replay_print(STDOUT_FILENO, "%-32s %6s %12s %10s  %" PRId64 "..%" PRId64 "%s", name, to,
+            replay_number(lane->events, events), sizes_format(lane->bytes, bytes),
+            lane->first_offset, lane->last_offset, missing);
+    }
+}
+
+static void
+print_count(uint64_t count, const char *text)
+{
+    char number[REPLAY_NUMBER_MAX];
+    if (count > 0)
+        replay_print(STDOUT_FILENO, "note      %s %s", replay_number(count, number), text);
+}
+
+static void
+print_checks(const struct plan *plan)
+{
+    const struct plan_fidelity *fidelity = &plan->fidelity;
+    const struct plan_order *order = &plan->order;
+    const char *least = order->keys_complete ? "" : "at least ";
+    char keys[REPLAY_NUMBER_MAX];
+    char moved[REPLAY_NUMBER_MAX];
+
+    print_count(
+        fidelity->timeless, "events have no time that Kafka can keep; the target stamps them");
+    print_count(
+        fidelity->sub_millisecond, "events lose the part of their time below a millisecond");
+    print_count(
+        fidelity->stamped_by_target, "events get the time of landing: the target stamps them");
+    print_count(fidelity->past_retention, "events are older than the target keeps and may be "
+                                          "deleted at once; consider --timestamps now");
+    print_count(order->null_keys, "events have no key");
+    replay_print(STDOUT_FILENO,
+        "order     kept within each partition; %s%s keys, %s%s move to another partition number",
+        least, replay_number(order->keys, keys), least, replay_number(order->moved_keys, moved));
+    print_count(order->split_keys,
+        "keys have events in more than one target partition; between those no order is kept");
+}
+
+static void
+print_plan(const struct plan *plan)
+{
+    char first[CLOCK_TEXT_MAX];
+    char last[CLOCK_TEXT_MAX];
+    char events[REPLAY_NUMBER_MAX];
+    char bytes[SIZES_TEXT_MAX];
+    replay_print(STDOUT_FILENO, "plan      %s", plan->id);
+    replay_print(STDOUT_FILENO, "tape      %s", plan->tape);
+    replay_print(
+        STDOUT_FILENO, "query     %s", plan->query[0] != '\0' ? plan->query : "everything");
+    replay_print(STDOUT_FILENO, "events    %s, %s", replay_number(plan->events, events),
+        sizes_format(plan->bytes, bytes));
+    replay_print(STDOUT_FILENO, "from      %s", clock_format(plan->first_ns, first));
+    replay_print(STDOUT_FILENO, "to        %s", clock_format(plan->last_ns, last));
+    replay_print(STDOUT_FILENO, "content   sha256 %s", plan->content);
+    print_target(plan);
+    print_pacing(&plan->pacing);
+    print_checks(plan);
+    print_lanes(plan);
+}
+
+static bool
+write_outputs(const struct invocation *invocation, struct plan *plan, struct error *err)
+{
+    const struct settings *settings = invocation->settings;
+    if (!plan_store_write(plan->tape, plan, err))
+        return false;
+    bool written = true;
+    if (settings->out != NULL) {
+        char *text = plan_to_json(plan, false);
+        written = file_replace(settings->out, text, strlen(text), err);
+        free(text);
+    }
+    if (written && invocation->json) {
+        char *text = plan_to_json(plan, true);
+        struct output output;
+        output_start(&output, STDOUT_FILENO);
+        buffer_append_text(&output.buffer, text);
+        buffer_append_byte(&output.buffer, '\n');
+        written = output_finish(&output, err);
+        free(text);
+    } else if (written && !invocation->quiet) {
+        print_plan(plan);
+        replay_print(STDOUT_FILENO,
+            "Nothing was sent. To send it: tapedeck replay run %s --confirm %s",
+            settings->out != NULL ? settings->out : plan->id, plan->target.name);
+    }
+    return written;
+}
+
+static bool
+make_plan(const struct invocation *invocation, const char *query, struct error *err)
+{
+    const struct settings *settings = invocation->settings;
+    struct planner_options planner = {
+        .query = query,
+        .max_hops = settings->max_hops > 0 ? settings->max_hops : 1,
+        .allow_source = settings->allow_source,
+        .is_cancelled = is_interrupted,
+    };
+    if (settings->timestamps != NULL && strcmp(settings->timestamps, "now") == 0)
+        planner.timestamps = TIMESTAMPS_NOW;
+    if (settings->partitions != NULL)
+        partition_map_parse(settings->partitions, &planner.partitions);
+    if (!read_speed(settings, &planner.pacing, err))
+        return false;
+
+    struct replay_target target;
+    char *tape = invocation_tape(invocation, err);
+    if (tape == NULL ||
+        !replay_target_find(invocation, settings->to, settings->kafka_settings, &target, err)) {
+        free(tape);
+        return false;
+    }
+    planner.tape = tape;
+    planner.target = target.url;
+    planner.target_name = target.name;
+    planner.settings = target.settings;
+    struct plan *plan = planner_make(&planner, err);
+    bool done = plan != NULL && write_outputs(invocation, plan, err);
+    plan_free(plan);
+    replay_target_done(&target);
+    free(tape);
+    return done;
+}
+
+/* Say what is wrong with the query, and show where. */
+static int
+fail_query(const char *text, size_t column, const struct error *err)
+{
+    struct output output;
+    struct error ignored; /* there is nowhere left to report to */
+    int code = command_fail(err);
+    if (column == 0)
+        return code;
+    output_start(&output, STDERR_FILENO);
+    query_caret(&output.buffer, text, column);
+    if (output.buffer.length > 0 && output.buffer.data[output.buffer.length - 1] != '\n')
+        buffer_append_byte(&output.buffer, '\n');
+    (void)output_finish(&output, &ignored);
+    return code;
+}
+
+static int
+run_plan(const struct invocation *invocation)
+{
+    const struct settings *settings = invocation->settings;
+    struct error err;
+    if (settings->to == NULL) {
+        error_set(&err, ERROR_ARGUMENT, "replay plan needs --to kafka://HOST:PORT/TOPIC");
+        return command_fail(&err);
+    }
+    struct buffer query = {0};
+    for (int i = 0; i < invocation->argc; i++)
+        buffer_printf(&query, "%s%s", i == 0 ? "" : " ", invocation->argv[i]);
+    signals_catch();
+
+    size_t column = 0;
+    struct query *compiled = query_compile(buffer_text(&query), clock_now_ns(), &column, &err);
+    int code = 0;
+    if (compiled == NULL)
+        code = fail_query(buffer_text(&query), column, &err);
+    else if (!make_plan(invocation, buffer_text(&query), &err))
+        code = command_fail(&err);
+    query_free(compiled);
+    buffer_done(&query);
+    return code;
+}
+
+const struct command command_replay_plan = {
+    .name = "replay plan",
+    .usage = "[QUERY...]",
+    .summary = "freeze what a query selects into a plan, check the target, send nothing",
+    .details = "The plan says for each lane how many events, bytes and offsets, the SHA-256 of "
+               "their content,\n"
+               "what will not survive (times), which keys move, and what the target is. It is kept "
+               "in the\n"
+               "tape's directory under its id. What is recorded after the plan was made is not "
+               "part of it.",
+    .examples =
+        "tapedeck replay plan stream=orders since -15m --to kafka://staging:9092/orders-copy\n"
+        "tapedeck replay plan key=o-417 --to kafka://127.0.0.1/debug --speed 2x --max-gap 5s\n"
+        "tapedeck replay plan stream=orders --to staging --partitions murmur2 --out plan.json",
+    .options = options,
+    .option_count = sizeof(options) / sizeof(options[0]),
+    .settings_size = sizeof(struct settings),
+    .min_arguments = 0,
+    .max_arguments = -1,
+    .run = run_plan,
+};

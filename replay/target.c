@@ -1,0 +1,101 @@
+#include "replay/target.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/error.h"
+
+#define TOPIC_MAX  249u
+#define KAFKA_PORT "9092"
+
+static const char topic_characters[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+/* A host of a URL is a name, an IPv4 or a bracketed IPv6 address; nothing that librdkafka's list of
+ * servers, or a terminal, could read as something else. */
+static const char host_characters[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:[]";
+
+static bool
+is_made_of(const char *text, size_t length, const char *characters)
+{
+    for (size_t i = 0; i < length; i++)
+        if (text[i] == '\0' || strchr(characters, text[i]) == NULL)
+            return false;
+    return length > 0;
+}
+
+/* Append one server, with Kafka's port where it names none. */
+static bool
+add_server(struct buffer *servers, const char *host, size_t length)
+{
+    if (!is_made_of(host, length, host_characters))
+        return false;
+    if (servers->length > 0)
+        buffer_append_byte(servers, ',');
+    buffer_append(servers, host, length);
+
+    const char *colon = memrchr(host, ':', length);
+    const char *bracket = memrchr(host, ']', length);
+    if (colon == NULL || (bracket != NULL && colon < bracket))
+        buffer_append_text(servers, ":" KAFKA_PORT);
+    return true;
+}
+
+static bool
+parse_servers(const char *from, const char *end, struct buffer *servers)
+{
+    while (true) {
+        const char *comma = memchr(from, ',', (size_t)(end - from));
+        const char *stop = comma != NULL ? comma : end;
+        if (!add_server(servers, from, (size_t)(stop - from)))
+            return false;
+        if (comma == NULL)
+            return true;
+        from = comma + 1;
+    }
+}
+
+bool
+target_parse(const char *url, struct target *target, struct error *err)
+{
+    static const char expected[] = "expected kafka://HOST:PORT/TOPIC";
+    static const char scheme[] = "kafka://";
+    size_t skip = sizeof(scheme) - 1;
+
+    if (strncmp(url, scheme, skip) != 0)
+        return error_set(err, ERROR_ARGUMENT, "target '%s': %s", url, expected);
+    const char *slash = strchr(url + skip, '/');
+    if (slash == NULL || slash[1] == '\0')
+        return error_set(err, ERROR_ARGUMENT, "target '%s' names no topic: %s", url, expected);
+
+    const char *topic = slash + 1;
+    if (!is_made_of(topic, strlen(topic), topic_characters) || strlen(topic) > TOPIC_MAX)
+        return error_set(err, ERROR_ARGUMENT,
+            "target '%s': a topic's name is 1 to %u letters, digits, '.', '_' or '-'", url,
+            TOPIC_MAX);
+
+    struct buffer servers = {0};
+    if (!parse_servers(url + skip, slash, &servers)) {
+        buffer_done(&servers);
+        return error_set(err, ERROR_ARGUMENT, "target '%s' names no server: %s", url, expected);
+    }
+    target->url = alloc_text(url);
+    target->transport = alloc_text("kafka");
+    target->servers = alloc_text(buffer_text(&servers));
+    target->name = alloc_text(topic);
+    buffer_done(&servers);
+    return true;
+}
+
+void
+target_done(struct target *target)
+{
+    free(target->url);
+    free(target->transport);
+    free(target->servers);
+    free(target->name);
+    *target = (struct target){0};
+}
