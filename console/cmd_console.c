@@ -1,0 +1,70 @@
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "console/command.h"
+#include "console/console_run.h"
+#include "index/tape.h"
+#include "ui/screen.h"
+
+struct settings {
+    const char *screen;
+};
+
+static const struct option_row options[] = {
+    {"screen", OPTION_TEXT, offsetof(struct settings, screen), "NAME", "begin with this screen",
+        NULL},
+};
+
+/* A tape that is not there is not an error of the user's: say how to get one. */
+static int
+say_how_to_begin(const char *directory)
+{
+    struct error err = {0};
+    error_set(&err, ERROR_ARGUMENT,
+        "there is no tape in %s yet: `tapedeck record kafka://HOST:9092/TOPIC` makes one, "
+        "`tapedeck demo` shows a made-up shop",
+        directory);
+    return command_fail(&err);
+}
+
+static int
+run(const struct invocation *invocation)
+{
+    const struct settings *settings = invocation->settings;
+    struct error err = {0};
+
+    char *directory = invocation_tape(invocation, &err);
+    if (directory == NULL)
+        return command_fail(&err);
+    struct tape *tape = tape_open(directory, &err);
+    tape_close(tape);
+    int code;
+    if (tape == NULL && err.code == ERROR_ARGUMENT) {
+        code = say_how_to_begin(directory);
+    } else if (tape == NULL) {
+        code = command_fail(&err);
+    } else {
+        struct console_options console = {
+            .directory = directory, .screen = settings->screen, .color = invocation->color};
+        code = console_run(&console);
+    }
+    free(directory);
+    return code;
+}
+
+const struct command command_console = {
+    .name = "console",
+    .usage = "",
+    .summary = "the screens; what tapedeck alone does",
+    .details =
+        "Shows the tape while it is recorded, or afterwards. ? on any screen shows its keys.\n"
+        "Watching never changes a broker or the tape.",
+    .options = options,
+    .option_count = sizeof(options) / sizeof(options[0]),
+    .settings_size = sizeof(struct settings),
+    .min_arguments = 0,
+    .max_arguments = 0,
+    .run = run,
+};

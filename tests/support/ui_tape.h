@@ -1,0 +1,33 @@
+/* ui_tape.h - a canned tape for the screens: fixed times, awkward bytes, and a live page. */
+#ifndef TESTS_SUPPORT_UI_TAPE_H
+#define TESTS_SUPPORT_UI_TAPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+struct live;
+struct stream;
+struct tape_writer;
+
+/* 2026-11-23T14:32:07Z, the moment at which the screens look at the canned tape. */
+#define UI_TAPE_NOW_NS INT64_C(1795444327000000000)
+
+struct ui_tape {
+    char *directory;            /* .../shop-tape */
+    struct tape_writer *writer; /* held: the tape is being recorded */
+    struct live *live;
+    char *parent;
+};
+
+/* Write 60 events of three streams within the minute before UI_TAPE_NOW_NS. With `recording` the writer
+ * stays open and a live page says what a recorder would. */
+void ui_tape_open(struct ui_tape *tape, bool recording);
+void ui_tape_close(struct ui_tape *tape);
+
+/* Append one event to an open writer. */
+void ui_tape_add(struct ui_tape *tape, const char *stream, int64_t received_ns, int64_t offset,
+    struct bytes key, struct bytes payload);
+
+#endif

@@ -1,0 +1,244 @@
+/* What the screens draw on a canned tape, through the real loop and a real terminal's parser. The
+ * files are tests/golden/NAME.COLUMNSxROWS.txt; TAPEDECK_UPDATE_GOLDEN=1 rewrites them. */
+#include <locale.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "tests/support/ui_tape.h"
+#include "tests/support/ui_terminal.h"
+#include "tests/support/unit.h"
+#include "ui/loop.h"
+
+struct console {
+    const char *directory;
+    const char *screen;
+};
+
+static int
+run_console(void *self)
+{
+    const struct console *console = self;
+    struct error err = {0};
+    int code = 1;
+    struct loop_options options = {
+        .stage = {.directory = console->directory, .screen = console->screen},
+        .test_now_ns = UI_TAPE_NOW_NS};
+    if (!loop_run(&options, &code, &err)) {
+        (void)fprintf(stderr, "%s\n", err.text);
+        return 2;
+    }
+    return code;
+}
+
+static void
+compare(const char *name, const struct terminal *terminal, const char *text)
+{
+    struct error err = {0};
+    struct buffer golden = {0};
+    char *path = alloc_format(
+        "%s/tests/golden/%s.%dx%d.txt", TEST_SOURCE_DIR, name, terminal->columns, terminal->rows);
+
+    if (getenv("TAPEDECK_UPDATE_GOLDEN") != NULL) {
+        assert_ok(file_replace(path, text, strlen(text), &err));
+    } else {
+        if (!file_read_whole(path, 1024 * 1024, &golden, &err))
+            fail_msg("%s (TAPEDECK_UPDATE_GOLDEN=1 makes it)", err.text);
+        if (strcmp(buffer_text(&golden), text) != 0)
+            fail_msg("%s differs.\n--- golden\n%s+++ drawn\n%s", path, buffer_text(&golden), text);
+    }
+    buffer_done(&golden);
+    free(path);
+}
+
+/* Type `keys` on a screen of both sizes and compare each with its golden file. */
+static void
+check(bool recording, const char *screen, const char *keys, const char *name)
+{
+    static const int sizes[][2] = {{24, 80}, {40, 120}};
+    struct ui_tape tape;
+    ui_tape_open(&tape, recording);
+
+    for (size_t i = 0; i < 2; i++) {
+        struct console console = {.directory = tape.directory, .screen = screen};
+        struct terminal *terminal =
+            terminal_start(sizes[i][0], sizes[i][1], "xterm-256color", run_console, &console);
+        terminal_settle(terminal);
+        terminal_type(terminal, keys);
+        terminal_settle(terminal);
+        char *text = terminal_text(terminal);
+        const char *bad = terminal_bad_bytes(terminal);
+        if (bad != NULL)
+            fail_msg("%s: %s", name, bad);
+        compare(name, terminal, text);
+        free(text);
+        terminal_close(terminal);
+    }
+    ui_tape_close(&tape);
+}
+
+static void
+flows_while_recording(void **state)
+{
+    (void)state;
+    check(true, "flows", "", "flows");
+}
+
+static void
+flows_of_a_tape_that_nobody_records(void **state)
+{
+    (void)state;
+    check(false, "flows", "j", "flows_past");
+}
+
+static void
+events_live(void **state)
+{
+    (void)state;
+    check(true, "events", "", "events");
+}
+
+static void
+events_held_with_the_cursor_moved(void **state)
+{
+    (void)state;
+    check(true, "events", " kkk", "events_held");
+}
+
+static void
+events_filtered(void **state)
+{
+    (void)state;
+    check(true, "events", "fkey=o-00419\r", "events_filtered");
+}
+
+static void
+events_with_a_filter_that_is_wrong(void **state)
+{
+    (void)state;
+    check(true, "events", "fkey=o-00417 and color=red\r", "events_filter_error");
+}
+
+static void
+events_with_a_filter_that_matches_nothing(void **state)
+{
+    (void)state;
+    check(true, "events", "fkey=nobody\r", "events_no_match");
+}
+
+static void
+one_event_as_a_tree(void **state)
+{
+    (void)state;
+    check(true, "events", " kkkkkkkk\r", "events_tree");
+}
+
+static void
+one_event_raw_with_hostile_bytes(void **state)
+{
+    (void)state;
+    check(true, "events", " kkkk\rv", "events_raw");
+}
+
+static void
+one_event_in_hex(void **state)
+{
+    (void)state;
+    check(true, "events", " kkkk\rvv\\", "events_hex");
+}
+
+static void
+help_of_events(void **state)
+{
+    (void)state;
+    check(true, "events", "?", "help");
+}
+
+static void
+the_palette(void **state)
+{
+    (void)state;
+    check(true, "flows", ":filter st", "palette");
+}
+
+static void
+a_terminal_that_is_too_small_says_so(void **state)
+{
+    (void)state;
+    struct ui_tape tape;
+    ui_tape_open(&tape, true);
+    struct console console = {.directory = tape.directory};
+    struct terminal *terminal = terminal_start(14, 52, "xterm-256color", run_console, &console);
+    terminal_settle(terminal);
+    char *text = terminal_text(terminal);
+    assert_non_null(strstr(text, "tapedeck needs 60x16, this is 52x14."));
+    free(text);
+    terminal_resize(terminal, 24, 80);
+    terminal_settle(terminal);
+    text = terminal_text(terminal);
+    assert_non_null(strstr(text, "orders"));
+    free(text);
+    terminal_close(terminal);
+    ui_tape_close(&tape);
+}
+
+static void
+stepping_moves_the_head_to_newer_events(void **state)
+{
+    (void)state;
+    struct ui_tape tape;
+    ui_tape_open(&tape, true);
+    struct console console = {.directory = tape.directory, .screen = "events"};
+    struct terminal *terminal = terminal_start(24, 80, "xterm-256color", run_console, &console);
+    terminal_settle(terminal);
+    terminal_type(terminal, " ");
+    terminal_settle(terminal);
+    ui_tape_add(&tape, "orders", UI_TAPE_NOW_NS, 9000001, bytes_of("first"), bytes_of("{}"));
+    ui_tape_add(&tape, "orders", UI_TAPE_NOW_NS, 9000002, bytes_of("second"), bytes_of("{}"));
+    terminal_settle(terminal);
+    char *text = terminal_text(terminal);
+    assert_null(strstr(text, "first"));
+    assert_non_null(strstr(text, "HELD +2"));
+    free(text);
+
+    terminal_type(terminal, ".");
+    terminal_settle(terminal);
+    text = terminal_text(terminal);
+    assert_non_null(strstr(text, "first"));
+    assert_null(strstr(text, "second"));
+    free(text);
+
+    terminal_type(terminal, "F");
+    terminal_settle(terminal);
+    text = terminal_text(terminal);
+    assert_non_null(strstr(text, "second"));
+    assert_non_null(strstr(text, "LIVE"));
+    free(text);
+    terminal_close(terminal);
+    ui_tape_close(&tape);
+}
+
+int
+main(void)
+{
+    setlocale(LC_CTYPE, "C.UTF-8");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(flows_while_recording),
+        cmocka_unit_test(flows_of_a_tape_that_nobody_records),
+        cmocka_unit_test(events_live),
+        cmocka_unit_test(events_held_with_the_cursor_moved),
+        cmocka_unit_test(events_filtered),
+        cmocka_unit_test(events_with_a_filter_that_is_wrong),
+        cmocka_unit_test(events_with_a_filter_that_matches_nothing),
+        cmocka_unit_test(one_event_as_a_tree),
+        cmocka_unit_test(one_event_raw_with_hostile_bytes),
+        cmocka_unit_test(one_event_in_hex),
+        cmocka_unit_test(help_of_events),
+        cmocka_unit_test(the_palette),
+        cmocka_unit_test(a_terminal_that_is_too_small_says_so),
+        cmocka_unit_test(stepping_moves_the_head_to_newer_events),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
