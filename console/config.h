@@ -1,0 +1,80 @@
+/* config.h - the configuration file: tapedeck.conf(5) has it section by section.
+ *
+ * Reading checks everything that can be checked without touching the world outside: unknown sections
+ * and keys, values, taps that say too little. Secrets (env:, file:, cmd:) are resolved when
+ * a tap or a target is used, not before.
+ *
+ *     struct config config;
+ *     struct config_taps taps;
+ *     if (!config_load(invocation->config, &config, &err))
+ *         return command_fail(&err);
+ *     if (!config_taps(&config, &taps, &err)) ...
+ *     options.taps = taps.taps;  options.tap_count = taps.count;
+ *     options.tape = config.tape.writer;
+ *     ...
+ *     config_taps_done(&taps);
+ *     config_free(&config);
+ *
+ * Threads: one owns a struct config.
+ */
+#ifndef CONSOLE_CONFIG_H
+#define CONSOLE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "collectors/recorder.h"
+#include "index/tape_writer.h"
+
+struct buffer;
+struct config_section;
+struct error;
+
+struct config_tape {
+    const char *directory; /* absolute, or NULL when the file does not say */
+    struct tape_writer_options writer;
+};
+
+struct config {
+    char *path; /* the file that was read; NULL: there is none, everything has its default */
+    struct config_tape tape;
+    struct config_section *sections; /* owned; what stands in the file, in its order */
+    size_t section_count;
+    size_t section_capacity;
+};
+
+/* Read `path`; NULL: $XDG_CONFIG_HOME/tapedeck/tapedeck.conf, else ~/.config/tapedeck/tapedeck.conf,
+ * and when that is missing the configuration is empty.
+ *
+ * False with ERROR_CONFIG, "FILE:LINE:COLUMN: what is wrong"; *config needs no config_free() then. */
+bool config_load(const char *path, struct config *config, struct error *err);
+
+/* Give back what config_load() made. Freeing a zeroed struct config is allowed. */
+void config_free(struct config *config);
+
+/* Append the line that an error of config_load() points to and a caret below its column; nothing for
+ * other errors. Values are left out where the caret points to a key, because one may be a secret. */
+void config_append_caret(struct buffer *to, const struct error *err);
+
+/* Taps as the recorder takes them; secrets are resolved. Lives until config_taps_done(). */
+struct config_taps {
+    struct recorder_tap *taps;
+    size_t count;
+};
+
+/* The configured taps in the order of the file; count 0 when there are none. False with ERROR_CONFIG
+ * that names the tap, the key and the source of a secret that is not there. */
+bool config_taps(const struct config *config, struct config_taps *taps, struct error *err);
+
+/* [target.NAME] as one entry: url and properties. False with ERROR_CONFIG for a secret,
+ * ERROR_ARGUMENT (naming the nearest) when there is no such target. */
+bool config_target(
+    const struct config *config, const char *name, struct config_taps *target, struct error *err);
+
+/* True when the file has [target.NAME]. */
+bool config_has_target(const struct config *config, const char *name);
+
+/* Overwrite and free. */
+void config_taps_done(struct config_taps *taps);
+
+#endif

@@ -1,0 +1,279 @@
+#include "console/query_run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "console/command.h"
+#include "console/plain_event.h"
+#include "index/query.h"
+#include "index/tape.h"
+
+/* Events between two looks at the clock, the signals and the waiting output. */
+#define BUDGET 20000
+/* How far behind the limit to look for one more match before "there may be more" is said. */
+#define PEEK_BUDGET 100000
+
+static char *
+join_arguments(const struct invocation *invocation)
+{
+    struct buffer text = {0};
+    for (int i = 0; i < invocation->argc; i++)
+        buffer_printf(&text, "%s%s", i == 0 ? "" : " ", invocation->argv[i]);
+    char *copy = alloc_text(buffer_text(&text));
+    buffer_done(&text);
+    return copy;
+}
+
+static void
+print_caret(const char *text, size_t column)
+{
+    struct output output;
+    output_start(&output, STDERR_FILENO);
+    query_caret(&output.buffer, text, column);
+    if (output.buffer.length > 0 && output.buffer.data[output.buffer.length - 1] != '\n')
+        buffer_append_byte(&output.buffer, '\n');
+    struct error ignored; /* there is nowhere left to report to */
+    (void)output_finish(&output, &ignored);
+}
+
+/* What was made so far is given back; used on every way out. */
+static void
+release(struct query_run *run)
+{
+    cursor_free(run->cursor);
+    tape_close(run->tape);
+    query_free(run->query);
+    free(run->text);
+    free(run->directory);
+}
+
+static int
+fail_open(struct query_run *run, const struct error *err)
+{
+    release(run);
+    return command_fail(err);
+}
+
+int
+query_run_open(struct query_run *run, const struct invocation *invocation,
+    const struct query_run_options *options)
+{
+    *run = (struct query_run){.invocation = invocation, .options = *options};
+    struct error err;
+    size_t column = 0;
+    run->started_ns = clock_monotonic_ns();
+    run->text = join_arguments(invocation);
+    run->query = query_compile(run->text, clock_now_ns(), &column, &err);
+    if (run->query == NULL) {
+        int code = command_fail(&err);
+        if (column > 0)
+            print_caret(run->text, column);
+        release(run);
+        return code;
+    }
+    run->directory = invocation_tape(invocation, &err);
+    if (run->directory == NULL)
+        return fail_open(run, &err);
+    run->tape = tape_open(run->directory, &err);
+    if (run->tape == NULL || !tape_refresh(run->tape, &err))
+        return fail_open(run, &err);
+
+    struct cursor_options cursor = {
+        .query = run->query, .order = options->order, .newest_first = options->newest_first};
+    run->cursor = cursor_new(run->tape, &cursor);
+    output_start(&run->output, STDOUT_FILENO);
+    progress_start(&run->progress, invocation->quiet);
+    signals_catch();
+    return 0;
+}
+
+static bool
+print_event(struct query_run *run, const struct event *event)
+{
+    if (run->options.shows_no_events)
+        return true;
+    progress_clear(&run->progress);
+    if (run->invocation->json)
+        json_append_event(&run->output.buffer, event, &run->times);
+    else
+        plain_append_event(&run->output.buffer, event, run->options.payload_limit);
+    return output_line(&run->output);
+}
+
+/* The budget ran out: show what there is. False when the reader left. */
+static bool
+take_breath(struct query_run *run)
+{
+    struct cursor_progress done;
+    cursor_progress(run->cursor, &done);
+    if (run->output.buffer.length > 0) {
+        progress_clear(&run->progress);
+        if (!output_flush(&run->output))
+            return false;
+    }
+    progress_show(&run->progress, &done);
+    return !output_reader_left(&run->output);
+}
+
+/* The limit is reached; whether it cut anything off shows only behind it. */
+static bool
+has_more(struct query_run *run)
+{
+    struct event event;
+    struct error ignored; /* met again by whoever goes on */
+    return cursor_next(run->cursor, PEEK_BUDGET, &event, &ignored) != CURSOR_END;
+}
+
+enum query_run_step
+query_run_next(struct query_run *run, struct event *event, struct error *err)
+{
+    if (run->options.limit > 0 && run->matched >= run->options.limit) {
+        run->was_cut = has_more(run);
+        return QUERY_RUN_STOPPED;
+    }
+    for (;;) {
+        if (signals_pending() > 0) {
+            run->was_stopped = true;
+            return QUERY_RUN_STOPPED;
+        }
+        switch (cursor_next(run->cursor, BUDGET, event, err)) {
+        case CURSOR_EVENT:
+            run->matched++;
+            return print_event(run, event) ? QUERY_RUN_EVENT : QUERY_RUN_STOPPED;
+        case CURSOR_PAUSED:
+            if (!take_breath(run))
+                return QUERY_RUN_STOPPED;
+            break;
+        case CURSOR_END:
+            return QUERY_RUN_END;
+        case CURSOR_FAILED:
+            return QUERY_RUN_FAILED;
+        }
+    }
+}
+
+/* The lanes in which a match could be. Freed by the caller; NULL with *err. */
+static struct lane_summary *
+lanes_that_may_match(struct query_run *run, size_t *count, struct error *err)
+{
+    size_t all = 0;
+    const struct lane_summary *lanes = tape_lanes(run->tape, &all, err);
+    if (lanes == NULL)
+        return NULL;
+    struct lane_summary *found = alloc_array(all, sizeof(*found));
+    *count = 0;
+    for (size_t i = 0; i < all; i++) {
+        if (query_may_match_lane(run->query, lanes[i].stream, lanes[i].partition))
+            found[(*count)++] = lanes[i];
+    }
+    return found;
+}
+
+static bool
+print_done_line(struct query_run *run, bool is_complete, struct error *err)
+{
+    size_t count = 0;
+    struct lane_summary *lanes = lanes_that_may_match(run, &count, err);
+    if (lanes == NULL)
+        return false;
+    struct buffer coverage = {0};
+    json_append_coverage(&coverage, lanes, count, true);
+    free(lanes);
+
+    struct cursor_progress progress;
+    cursor_progress(run->cursor, &progress);
+    json_append_done(
+        &run->output.buffer, &(struct json_done){
+                                 .matched = run->matched,
+                                 .is_complete = is_complete,
+                                 .coverage = bytes_make(coverage.data, coverage.length),
+                                 .scanned_blocks = progress.scanned_blocks,
+                                 .pruned_blocks = progress.pruned_blocks,
+                                 .duration_ns = clock_monotonic_ns() - run->started_ns,
+                             });
+    buffer_done(&coverage);
+    return true;
+}
+
+static uint64_t
+count_holes(struct query_run *run)
+{
+    struct error ignored; /* only a remark depends on it */
+    size_t count = 0;
+    struct lane_summary *lanes = lanes_that_may_match(run, &count, &ignored);
+    uint64_t holes = 0;
+    for (size_t i = 0; lanes != NULL && i < count; i++) {
+        for (size_t j = 0; j < lanes[i].hole_count; j++)
+            holes += lanes[i].holes[j].reason == HOLE_COMPACTED_OR_ABORTED ? 0 : 1;
+    }
+    free(lanes);
+    return holes;
+}
+
+static void
+print_remarks(struct query_run *run)
+{
+    if (run->was_cut)
+        (void)fprintf(stderr, "tapedeck: stopped at %llu matches, there may be more (--limit)\n",
+            (unsigned long long)run->options.limit);
+    if (run->was_cut || run->was_stopped)
+        return;
+    uint64_t holes = count_holes(run);
+    if (holes > 0)
+        (void)fprintf(stderr,
+            "tapedeck: where matches could be, %llu range%s of offsets %s not on the tape; tapedeck"
+            " streams --json names %s\n",
+            (unsigned long long)holes, holes == 1 ? "" : "s", holes == 1 ? "is" : "are",
+            holes == 1 ? "it" : "them");
+}
+
+/* Damage that reading met. Returns how many places. */
+static size_t
+report_damage(struct query_run *run)
+{
+    const struct tape_damage *damage = NULL;
+    size_t count = tape_damage(run->tape, &damage);
+    for (size_t i = 0; i < count && i < 3; i++) {
+        struct error err;
+        (void)error_set(&err, ERROR_DAMAGED, "tape damaged: %s", damage[i].text);
+        (void)command_fail(&err);
+    }
+    if (count > 0)
+        (void)fprintf(stderr,
+            "tapedeck: %zu damaged place%s met, the rest was read; tapedeck tape verify lists "
+            "all\n",
+            count, count == 1 ? "" : "s");
+    return count;
+}
+
+int
+query_run_done(struct query_run *run, const struct error *failure)
+{
+    int code = 0;
+    struct error err;
+    progress_clear(&run->progress);
+    if (failure != NULL)
+        code = command_fail(failure);
+    bool is_damaged = report_damage(run) > 0;
+    if (code == 0 && is_damaged)
+        code = 6;
+
+    bool is_complete = failure == NULL && !is_damaged && !run->was_cut && !run->was_stopped;
+    if (run->output.is_gone) {
+        /* Nobody reads any more: neither a done line nor a remark has a reader. */
+    } else if (run->invocation->json) {
+        if (!print_done_line(run, is_complete, &err) && code == 0)
+            code = command_fail(&err);
+    } else if (!run->invocation->quiet && failure == NULL) {
+        (void)output_flush(&run->output);
+        print_remarks(run);
+    }
+    if (!output_finish(&run->output, &err) && code == 0)
+        code = command_fail(&err);
+    release(run);
+    return code;
+}

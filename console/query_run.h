@@ -1,0 +1,69 @@
+/* query_run.h - a query over a tape from the command line: what `events` and `search` share.
+ *
+ * Opens, walks, prints events, and ends with what was and was not looked at. Threads: one.
+ */
+#ifndef CONSOLE_QUERY_RUN_H
+#define CONSOLE_QUERY_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "console/json_event.h"
+#include "console/output.h"
+#include "console/progress.h"
+#include "index/cursor.h"
+
+struct error;
+struct event;
+struct invocation;
+struct query;
+struct tape;
+
+/* How much of a payload a plain line shows. */
+#define QUERY_RUN_PAYLOAD_BYTES 160
+
+struct query_run_options {
+    enum cursor_order order;
+    bool newest_first;
+    uint64_t limit;       /* 0: all */
+    size_t payload_limit; /* plain lines; 0: all */
+    bool shows_no_events; /* only counts them */
+};
+
+struct query_run {
+    const struct invocation *invocation;
+    struct query_run_options options;
+    char *directory;
+    char *text;
+    struct query *query;
+    struct tape *tape;
+    struct cursor *cursor;
+    struct output output;
+    struct json_times times;
+    struct progress progress;
+    int64_t started_ns; /* monotonic */
+    uint64_t matched;
+    bool was_cut;     /* by the limit, and there is or may be more */
+    bool was_stopped; /* by a signal */
+};
+
+enum query_run_step {
+    QUERY_RUN_EVENT,
+    QUERY_RUN_END,     /* everything that is on the tape now was looked at */
+    QUERY_RUN_STOPPED, /* by the limit, a signal, or the reader of our output */
+    QUERY_RUN_FAILED,
+};
+
+/* Compile the query (the arguments joined by blanks), open the tape, place the cursor. Returns 0, or the
+ * exit code after the reason was printed; the run needs no query_run_done() then. */
+int query_run_open(struct query_run *run, const struct invocation *invocation,
+    const struct query_run_options *options);
+
+/* The next match, printed and counted. `event` lives until the next call. */
+enum query_run_step query_run_next(struct query_run *run, struct event *event, struct error *err);
+
+/* Print the done line or the remarks, close everything. Returns the exit code: that of *failure when it
+ * is not NULL, 6 when something on the tape could not be read. */
+int query_run_done(struct query_run *run, const struct error *failure);
+
+#endif

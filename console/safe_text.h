@@ -1,0 +1,21 @@
+/* safe_text.h - bytes from elsewhere, made harmless for a terminal and still exact for the eye.
+ *
+ * Printable UTF-8 stays; a line break is "\n", tab "\t", carriage return "\r", a backslash "\\";
+ * every other byte that is not printable (C0, ESC, DEL, C1, invisible format characters, invalid
+ * UTF-8) is \xNN.  Threads: any.
+ */
+#ifndef CONSOLE_SAFE_TEXT_H
+#define CONSOLE_SAFE_TEXT_H
+
+#include <stddef.h>
+
+#include "base/bytes.h"
+
+/* Append at most about `limit` bytes of `from` (never half a character; 0: all). Returns how many
+ * bytes of `from` were shown. */
+size_t safe_text_append(struct buffer *to, struct bytes from, size_t limit);
+
+/* The same for texts of ours that contain others' bytes (messages, paths): backslashes stay. */
+void safe_text_append_message(struct buffer *to, const char *text);
+
+#endif

@@ -1,0 +1,369 @@
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/file.h"
+#include "console/config.h"
+#include "tests/support/unit.h"
+
+struct fixture {
+    char *directory;
+    char *path;
+};
+
+static int
+set_up(void **state)
+{
+    struct fixture *fixture = alloc_zeroed(sizeof(*fixture));
+    fixture->directory = temp_directory_new();
+    fixture->path = alloc_format("%s/tapedeck.conf", fixture->directory);
+    *state = fixture;
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    temp_directory_remove(fixture->directory);
+    free(fixture->path);
+    free(fixture);
+    return 0;
+}
+
+static void
+write_bytes(const char *path, const void *data, size_t length)
+{
+    struct error err;
+    assert_ok(file_replace(path, data, length, &err));
+}
+
+static bool
+load(const struct fixture *fixture, const char *text, struct config *config, struct error *err)
+{
+    write_bytes(fixture->path, text, strlen(text));
+    return config_load(fixture->path, config, err);
+}
+
+/* "PATH:" + `place` + ": " + text must be the beginning of the message. */
+static void
+expect_error(const struct fixture *fixture, const char *text, const char *message)
+{
+    struct config config;
+    struct error err = {0};
+    if (load(fixture, text, &config, &err)) {
+        config_free(&config);
+        fail_msg("accepted: %s", text);
+    }
+    assert_int_equal(err.code, ERROR_CONFIG);
+    char *expected = alloc_format("%s:%s", fixture->path, message);
+    assert_string_equal(err.text, expected);
+    free(expected);
+}
+
+static void
+reads_what_it_knows(void **state)
+{
+    struct config config;
+    struct config_taps taps;
+    struct error err;
+    assert_ok(load(*state,
+        "# ours\n"
+        "[tape]\n"
+        "directory = /var/lib/tapedeck\n"
+        "durability = each ; slow\n"
+        "journal_bytes = 8M\n"
+        "min_free = 5%\n"
+        "keep_bytes = 2G\n"
+        "keep_age = 2d\n"
+        "compression = lz4\n"
+        "[tap.shop]\n"
+        "type = kafka\n"
+        "brokers = a:9092, b:9092\n"
+        "topics = orders\n"
+        "  payments\n"
+        "from = beginning\n"
+        "kafka.security.protocol = SASL_SSL\n"
+        "[tap.prices]\n"
+        "url = zmq://127.0.0.1:5556/EUR\n"
+        "[stream.orders]\n"
+        "id = header:message-id\n"
+        "time = value:$.at\n"
+        "[target.staging]\n"
+        "brokers = staging:9092\n"
+        "topic = orders-copy\n",
+        &config, &err));
+    assert_string_equal(config.tape.directory, "/var/lib/tapedeck");
+    assert_int_equal(config.tape.writer.durability, DURABILITY_EACH);
+    assert_true(config.tape.writer.journal_bytes == UINT64_C(8) * 1024 * 1024);
+    assert_float_equal(config.tape.writer.min_free, 0.05, 1e-9);
+
+    assert_true(config.tape.writer.retention.keep_bytes == UINT64_C(2) << 30);
+    assert_true(config.tape.writer.retention.keep_age_ns == INT64_C(2) * 86400 * 1000000000);
+    assert_int_equal(config.tape.writer.codec, BLOCK_LZ4);
+
+    assert_ok(config_taps(&config, &taps, &err));
+    assert_int_equal(taps.count, 2);
+    assert_string_equal(taps.taps[0].name, "shop");
+    assert_string_equal(taps.taps[0].url, "kafka://a:9092,b:9092/orders,payments");
+    assert_string_equal(taps.taps[0].from, "beginning");
+    assert_int_equal(taps.taps[0].property_count, 1);
+    assert_string_equal(taps.taps[0].properties[0].name, "security.protocol");
+    assert_string_equal(taps.taps[0].properties[0].value, "SASL_SSL");
+    assert_string_equal(taps.taps[1].url, "zmq://127.0.0.1:5556/EUR");
+    assert_null(taps.taps[1].from);
+    config_taps_done(&taps);
+
+    assert_true(config_has_target(&config, "staging"));
+    assert_ok(config_target(&config, "staging", &taps, &err));
+    assert_string_equal(taps.taps[0].url, "kafka://staging:9092/orders-copy");
+    config_taps_done(&taps);
+    assert_false(config_target(&config, "stagign", &taps, &err));
+    assert_string_equal(err.text, "no target 'stagign'; the nearest is 'staging'");
+    config_free(&config);
+}
+
+static void
+names_the_nearest_section_and_key(void **state)
+{
+    expect_error(*state, "\n[tpae]\n", "2:2: unknown section 'tpae'; the nearest is [tape]");
+    expect_error(*state, "[taps.a]\n", "1:2: unknown section 'taps'; the nearest is [tap.NAME]");
+    expect_error(*state, "[tape]\n  durabilty = each\n",
+        "2:3: unknown key 'durabilty' in [tape]; the nearest is 'durability'");
+    expect_error(*state, "[tap.a]\nkafkka.x = 1\n",
+        "2:1: unknown key 'kafkka.x' in [tap]; the nearest is 'kafka.PROPERTY'");
+    expect_error(*state, "[tap.a]\nkafka. = 1\n",
+        "2:1: unknown key 'kafka.' in [tap]; the nearest is 'kafka.PROPERTY'");
+}
+
+static void
+refuses_sections_that_are_wrong(void **state)
+{
+    expect_error(*state, "[tap]\n",
+        "1:2: a name of letters, digits, '-', '_' and '.' is needed, as in [tap.NAME], not ''");
+    expect_error(*state, "[tape.x]\n", "1:2: the section is [tape], without a name");
+    expect_error(
+        *state, "[tap.a]\nurl=zmq://h:1/\n[tap.a]\n", "3:2: this section already begins at line 1");
+    expect_error(*state, "[tape\n", "1:1: a section is [NAME]; the ']' is missing");
+    expect_error(*state, "[tape] x\n", "1:8: nothing may stand behind the section");
+    expect_error(*state, "[mask.cards]\n",
+        "1:2: masking is not available in this version: payloads would be recorded as they are;"
+        " remove 'mask'");
+    expect_error(
+        *state, "directory = /x\n", "1:1: a section like [tap.NAME] must stand before 'directory'");
+}
+
+static void
+refuses_lines_that_are_wrong(void **state)
+{
+    expect_error(*state, "[tape]\njust words\n", "2:1: expected KEY = VALUE or [SECTION]");
+    expect_error(*state, "[tape]\ndirectory = /a\ndirectory = /b\n",
+        "3:1: this section has two values for 'directory'");
+    char line[400];
+    (void)snprintf(line, sizeof(line), "[tape]\ndirectory = /%0300d\n", 0);
+    expect_error(
+        *state, line, "2:1: the line is too long; go on with the value in indented lines below it");
+}
+
+static void
+refuses_values_that_are_wrong(void **state)
+{
+    expect_error(*state, "[tape]\ndirectory = here\n",
+        "2:13: directory takes an absolute path or one that begins with ~/, not 'here'");
+    expect_error(*state, "[tape]\ndurability = often\n",
+        "2:14: durability takes kernel, interval or each, not 'often'");
+    expect_error(*state, "[tape]\njournal_bytes = 12\n",
+        "2:17: journal_bytes takes a size from 1M to 1024T, like 64M, not '12'");
+    expect_error(*state, "[tape]\njournal_bytes = 99999999999G\n",
+        "2:17: journal_bytes takes a size from 1M to 1024T, like 64M, not '99999999999G'");
+    expect_error(*state, "[tape]\nmin_free = nan%\n",
+        "2:12: min_free takes a share of the disk from 0% to 90%, like 2%, not 'nan%'");
+    expect_error(*state, "[tape]\nkeep_age = 7\n",
+        "2:12: keep_age takes a length of time from 1m on, like 7d, not '7'");
+    expect_error(
+        *state, "[tape]\ncompression = gzip\n", "2:15: compression takes zstd or lz4, not 'gzip'");
+    expect_error(*state, "[tap.a]\ntype = kafak\n",
+        "2:8: unknown type 'kafak' (kafka, zeromq); the nearest is kafka");
+    expect_error(*state, "[tap.a]\nurl = kafka://h/t\nfrom = tomorrow\n",
+        "3:8: from takes resume, beginning, end or a time, not 'tomorrow'");
+    expect_error(*state, "[stream.a]\nid = message-id\n",
+        "2:6: id takes header:NAME or value:$.PATH, not 'message-id'");
+}
+
+static void
+refuses_taps_that_say_too_little_or_too_much(void **state)
+{
+    expect_error(*state, "[tap.a]\n", "1:1: [tap.a] needs url, or brokers and topics");
+    expect_error(*state, "[tap.a]\nbrokers = h\n", "1:1: [tap.a] needs url, or brokers and topics");
+    expect_error(
+        *state, "[target.a]\ntype = kafka\n", "1:1: [target.a] needs url, or brokers and topic");
+    expect_error(*state, "[tap.a]\nurl = kafka://h/t\nbrokers = h\n",
+        "3:1: brokers cannot stand beside url (line 2)");
+    expect_error(*state, "[tap.a]\ntype = zeromq\nurl = kafka://h/t\n",
+        "3:7: the url is not one of type zeromq (line 2)");
+    expect_error(*state, "[tap.a]\nurl = zmq://h:1/\nkafka.x = 1\n",
+        "3:1: 'kafka.x' has no meaning for zeromq");
+}
+
+static void
+refuses_zero_bytes(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct config config;
+    struct error err;
+    write_bytes(fixture->path, "[tape]\ndir\0ectory\n", 18);
+    assert_false(config_load(fixture->path, &config, &err));
+    assert_non_null(strstr(err.text, ":2:4: a zero byte in the text"));
+}
+
+static void
+needs_the_file_that_was_named(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct config config;
+    struct error err;
+    assert_false(config_load(fixture->path, &config, &err));
+    assert_int_equal(err.code, ERROR_CONFIG);
+    assert_false(config_load(fixture->directory, &config, &err));
+    assert_int_equal(err.code, ERROR_CONFIG);
+}
+
+static void
+goes_without_a_file_that_nobody_named(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct config config;
+    struct config_taps taps;
+    struct error err;
+    assert_int_equal(
+        setenv("XDG_CONFIG_HOME", fixture->directory, 1), 0); /* NOLINT(concurrency-mt-unsafe) */
+    assert_ok(config_load(NULL, &config, &err));
+    assert_null(config.path);
+    assert_null(config.tape.directory);
+    assert_ok(config_taps(&config, &taps, &err));
+    assert_int_equal(taps.count, 0);
+    config_taps_done(&taps);
+    config_free(&config);
+    assert_int_equal(unsetenv("XDG_CONFIG_HOME"), 0); /* NOLINT(concurrency-mt-unsafe) */
+}
+
+static void
+expect_caret(const struct fixture *fixture, const char *text, const char *expected)
+{
+    struct config config;
+    struct error err;
+    assert_false(load(fixture, text, &config, &err));
+    struct buffer caret = {0};
+    config_append_caret(&caret, &err);
+    assert_string_equal(buffer_text(&caret), expected);
+    buffer_done(&caret);
+}
+
+static void
+draws_the_line_with_a_caret(void **state)
+{
+    expect_caret(*state, "[tape]\ndurability = often\n",
+        "    durability = often\n"
+        "                 ^\n");
+    expect_caret(*state, "[tape]\n\xC3\xA4\x1b = 1\n",
+        "    \xC3\xA4\\x1b = ...\n"
+        "    ^\n");
+}
+
+static void
+hides_values_where_a_key_is_wrong(void **state)
+{
+    expect_caret(*state, "[tap.a]\n kafka_sasl.password = hunter2\n",
+        "     kafka_sasl.password = ...\n"
+        "     ^\n");
+}
+
+/* The value of kafka.sasl.password of a tap with `value`, or the error. */
+static char *
+resolve(const struct fixture *fixture, const char *value, struct error *err)
+{
+    struct config config;
+    struct config_taps taps;
+    char *text = alloc_format("[tap.a]\nurl = kafka://h/t\nkafka.sasl.password = %s\n", value);
+    if (!load(fixture, text, &config, err))
+        fail_msg("%s", err->text);
+    free(text);
+    char *found = NULL;
+    if (config_taps(&config, &taps, err)) {
+        assert_int_equal(taps.taps[0].property_count, 1);
+        found = alloc_text(taps.taps[0].properties[0].value);
+        config_taps_done(&taps);
+    }
+    config_free(&config);
+    return found;
+}
+
+static void
+fetches_secrets_from_where_they_are(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct error err;
+    char *path = alloc_format("%s/secret", fixture->directory);
+    char *value = alloc_format("file:%s", path);
+    write_bytes(path, "from file\n", 10);
+    int failed = setenv("TAPEDECK_TEST_SECRET", "from env", 1); /* NOLINT(concurrency-mt-unsafe) */
+    assert_int_equal(failed, 0);
+
+    char *found = resolve(fixture, "env:TAPEDECK_TEST_SECRET", &err);
+    assert_string_equal(found, "from env");
+    free(found);
+    found = resolve(fixture, value, &err);
+    assert_string_equal(found, "from file");
+    free(found);
+    found = resolve(fixture, "cmd:printf 'from %s' command", &err);
+    assert_string_equal(found, "from command");
+    free(found);
+    found = resolve(fixture, "as it stands", &err);
+    assert_string_equal(found, "as it stands");
+    free(found);
+    free(value);
+    free(path);
+}
+
+static void
+names_a_secret_that_is_not_there(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct error err;
+    assert_null(resolve(fixture, "env:TAPEDECK_TEST_NOT_SET", &err));
+    assert_int_equal(err.code, ERROR_CONFIG);
+    assert_non_null(strstr(err.text, ":3:1: kafka.sasl.password of [tap.a]: environment variable "
+                                     "TAPEDECK_TEST_NOT_SET is not set"));
+    assert_null(resolve(fixture, "file:/nowhere/at/all", &err));
+    assert_int_equal(err.code, ERROR_CONFIG);
+    assert_non_null(strstr(err.text, "/nowhere/at/all"));
+    assert_null(resolve(fixture, "cmd:exit 3", &err));
+    assert_non_null(strstr(err.text, "cmd:exit 3 ended with exit code 3"));
+    assert_null(resolve(fixture, "cmd:true", &err));
+    assert_non_null(strstr(err.text, "cmd:true gave nothing"));
+    assert_null(resolve(fixture, "cmd:head -c 100000 /dev/zero", &err));
+    assert_non_null(strstr(err.text, "gave more than 65536 bytes"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(reads_what_it_knows),
+        TEST(names_the_nearest_section_and_key),
+        TEST(refuses_sections_that_are_wrong),
+        TEST(refuses_lines_that_are_wrong),
+        TEST(refuses_values_that_are_wrong),
+        TEST(refuses_taps_that_say_too_little_or_too_much),
+        TEST(refuses_zero_bytes),
+        TEST(needs_the_file_that_was_named),
+        TEST(goes_without_a_file_that_nobody_named),
+        TEST(draws_the_line_with_a_caret),
+        TEST(hides_values_where_a_key_is_wrong),
+        TEST(fetches_secrets_from_where_they_are),
+        TEST(names_a_secret_that_is_not_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

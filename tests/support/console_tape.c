@@ -1,0 +1,92 @@
+#include "tests/support/console_tape.h"
+
+#include "base/clock.h"
+#include "index/batch.h"
+#include "index/event.h"
+#include "index/hole.h"
+#include "index/tape_writer.h"
+#include "tests/support/unit.h"
+
+static void
+add_sample(
+    struct batch *batch, struct tape_writer *writer, const struct sample *sample, int64_t when_ns)
+{
+    struct error err;
+    struct buffer headers = {0};
+    if (sample->type != NULL) {
+        headers_begin(&headers, 1);
+        headers_add(&headers, bytes_of("ce_type"), bytes_of(sample->type));
+    }
+    struct event event = {
+        .received_ns = when_ns + 5 * NS_PER_MS,
+        .time_ns = when_ns,
+        .offset = sample->offset,
+        .stream = tape_writer_stream(writer, "shop", sample->stream),
+        .partition = sample->partition,
+        .time_type = TIME_CREATE,
+        .key = sample->key,
+        .headers = bytes_make(headers.data, headers.length),
+        .payload = sample->payload,
+    };
+    assert_ok(batch_add(batch, &event, &err));
+    buffer_done(&headers);
+}
+
+void
+sample_tape_append(
+    struct tape_writer *writer, const struct sample *samples, size_t count, size_t first)
+{
+    struct error err;
+    struct batch *batch = batch_new();
+    for (size_t i = 0; i < count; i++) {
+        int64_t counted_ns = SAMPLE_TIME_NS + (int64_t)(first + i) * NS_PER_MS;
+        add_sample(
+            batch, writer, &samples[i], samples[i].time_ns == 0 ? counted_ns : samples[i].time_ns);
+        if (batch_is_full(batch)) {
+            assert_ok(tape_writer_append(writer, batch, &err));
+            batch_release(batch);
+            batch = batch_new();
+        }
+    }
+    if (batch_event_count(batch) > 0)
+        assert_ok(tape_writer_append(writer, batch, &err));
+    batch_release(batch);
+}
+
+static struct tape_writer *
+open_writer(const char *directory)
+{
+    struct error err;
+    struct tape_writer_options options = {.durability = DURABILITY_KERNEL, .min_free = -1.0};
+    struct tape_writer *writer = tape_writer_open(directory, &options, &err);
+    if (writer == NULL)
+        fail_msg("%s", err.text);
+    return writer;
+}
+
+void
+sample_tape_write(const char *directory, const struct sample *samples, size_t count)
+{
+    struct tape_writer *writer = open_writer(directory);
+    sample_tape_append(writer, samples, count, 0);
+    tape_writer_close(writer);
+}
+
+void
+sample_tape_write_hole(const char *directory, const char *stream, int64_t from, int64_t to)
+{
+    struct error err;
+    struct tape_writer *writer = open_writer(directory);
+    struct batch *batch = batch_new();
+    struct hole hole = {
+        .stream_id = tape_writer_stream(writer, "shop", stream)->id,
+        .from = from,
+        .to = to,
+        .reason = HOLE_DROPPED,
+        .noticed_ns = SAMPLE_TIME_NS,
+    };
+    batch_add_hole(batch, &hole);
+    assert_ok(tape_writer_append(writer, batch, &err));
+    batch_release(batch);
+    tape_writer_close(writer);
+}
