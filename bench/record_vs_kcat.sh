@@ -1,0 +1,81 @@
+#!/bin/bash
+# record_vs_kcat.sh - recording a topic from a real broker, against reading it with kcat and keeping nothing.
+# usage: record_vs_kcat.sh BUILD-DIRECTORY
+#
+# The same topic, six partitions, events of about 300 bytes with two headers; in turn, so that what else
+# the machine does hits both. TAPEDECK_BENCH_EVENTS (1000000), TAPEDECK_BENCH_ROUNDS (5).
+set -u
+export LC_ALL=C
+build=$(cd "${1:?names the build directory}" && pwd) || exit 2
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+broker=$here/../tests/support/kafka_broker.sh
+events=${TAPEDECK_BENCH_EVENTS:-1000000}
+rounds=${TAPEDECK_BENCH_ROUNDS:-5}
+work=$(mktemp -d "${TMPDIR:-/tmp}/tapedeck-bench.XXXXXX") || exit 2
+trap '"$broker" stop "$work/kafka" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+export KAFKA_JVM="-Xmx1g" # as a server runs: the better compiler
+address=$("$broker" start "$work/kafka" --owner $$) || exit 1
+"$build/client_kafka" topic "$address" load 6 || exit 1
+"$build/client_kafka_produce" load "$address" load "$events" 1000000 >/dev/null || exit 1
+
+timed() { # timed FILE COMMAND...: append "wall cpu" in seconds
+    local file=$1
+    shift
+    TIMEFORMAT='%R %U %S'
+    { time "$@" >/dev/null 2>"$work/stderr"; } 2>"$work/time" || {
+        echo "failed: $*" >&2
+        cat "$work/stderr" >&2
+        exit 1
+    }
+    awk '{ print $1, $2 + $3 }' "$work/time" >>"$file"
+}
+
+with_kcat() {
+    timed "$work/kcat" kcat -b "$address" -C -t load -e -q -o beginning
+}
+
+with_tapedeck() {
+    timed "$work/record" "$build/tapedeck" record --tape "$work/tape" --from beginning --until end \
+        "kafka://$address/load"
+}
+
+for ((round = 0; round <= rounds; round++)); do
+    with_kcat
+    rm -rf "$work/tape"
+    with_tapedeck
+    # The first round warms the broker and the page cache.
+    [ "$round" -gt 0 ] || rm "$work/kcat" "$work/record"
+done
+
+recorded=$("$build/tapedeck" search --tape "$work/tape" --count --json 'stream=load' |
+    sed -n 's/.*"matched":"\([0-9]*\)".*/\1/p')
+[ "$recorded" = "$events" ] || {
+    echo "the tape holds $recorded events, not $events" >&2
+    exit 1
+}
+
+median() { # median FILE COLUMN
+    sort -n -k "$2,$2" "$1" | awk -v column="$2" '{ v[NR] = $column } END {
+        print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
+}
+
+range() { # range FILE: least and greatest wall time
+    sort -n "$1" | awk 'NR == 1 { least = $1 } END { print least ".." $1 }'
+}
+
+show() { # show NAME FILE
+    awk -v name="$1" -v wall="$(median "$2" 1)" -v cpu="$(median "$2" 2)" -v range="$(range "$2")" \
+        -v events="$events" 'BEGIN {
+        printf "%-10s %6.2f s wall (%s), %5.2f s cpu, %7.0f events/s\n", name, wall, range, cpu, events / wall }'
+}
+
+echo "record $events events of ~300 B with two headers, six partitions; median of $rounds"
+show kcat "$work/kcat"
+show record "$work/record"
+awk -v ours="$(median "$work/record" 1)" -v theirs="$(median "$work/kcat" 1)" \
+    -v ours_cpu="$(median "$work/record" 2)" -v theirs_cpu="$(median "$work/kcat" 2)" 'BEGIN {
+    printf "ratio      %6.2f wall (budget 1.3), %.2f cpu\n", ours / theirs, ours_cpu / theirs_cpu }'
+du -sk "$work/tape" | awk -v events="$events" '{ printf "tape       %6.1f MB, %.0f bytes/event\n", $1 / 1024, $1 * 1024 / events }'
