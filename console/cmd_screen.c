@@ -73,9 +73,11 @@ run(const struct invocation *invocation)
 
     if (settings->size != NULL && !read_size(settings->size, &columns, &rows, &err))
         return command_fail(&err);
+    /* NOLINTBEGIN(concurrency-mt-unsafe): before anything else uses the locale */
     setlocale(LC_CTYPE, "");
     bool is_utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     setlocale(LC_CTYPE, "C.UTF-8");
+    /* NOLINTEND(concurrency-mt-unsafe) */
     char *directory = invocation_tape(invocation, &err);
     if (directory == NULL)
         return command_fail(&err);

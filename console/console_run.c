@@ -16,10 +16,12 @@ console_run(const struct console_options *options)
     int code = 0;
 
     /* The user's locale decides what is drawn; inside, text is UTF-8 whatever it says. */
+    /* NOLINTBEGIN(concurrency-mt-unsafe): before anything else uses the locale */
     setlocale(LC_CTYPE, "");
     bool is_utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     if (!is_utf8)
         setlocale(LC_CTYPE, "C.UTF-8");
+    /* NOLINTEND(concurrency-mt-unsafe) */
     struct loop_options loop = {
         .stage = {.directory = options->directory,
             .title = options->title,

@@ -20,7 +20,7 @@ struct event;
 struct hole;
 
 /* A batch is handed over when it holds this much; one event that is larger gets a batch alone. */
-#define BATCH_TARGET_BYTES (128u * 1024)
+#define BATCH_TARGET_BYTES 131072u
 
 struct batch;
 

@@ -55,7 +55,7 @@ event_find_header(const struct event *event, const char *name, struct bytes *val
     size_t at = 0;
     size_t length = strlen(name);
     while (event_next_header(event, &at, &header)) {
-        if (header.name.length == length && memcmp(header.name.data, name, length) == 0) {
+        if (bytes_equal(header.name, bytes_make(name, length))) {
             *value = header.value;
             return true;
         }
@@ -80,7 +80,7 @@ headers_add(struct buffer *buffer, struct bytes name, struct bytes value)
         memcpy(to + at, name.data, name.length);
     at += name.length;
     at += varint_put(to + at, value.data == NULL ? 0 : (uint64_t)value.length + 1);
-    if (value.length > 0)
+    if (value.data != NULL && value.length > 0)
         memcpy(to + at, value.data, value.length);
     buffer->length += at + value.length;
 }

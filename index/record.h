@@ -18,7 +18,7 @@ struct event;
 
 #define RECORD_HEADER_BYTES 48u
 /* The largest event that is taken; larger ones are refused, counted and shown. */
-#define RECORD_MAX_BYTES (64u * 1024 * 1024)
+#define RECORD_MAX_BYTES 67108864u /* 64 MiB */
 
 enum record_type {
     RECORD_EVENT = 0,

@@ -501,6 +501,7 @@ fetch_seq(struct part_walk *walk, uint64_t seq, struct event *event, struct erro
         return CURSOR_END;
     if (part->by_seq == NULL && !make_by_seq(self, err))
         return CURSOR_FAILED;
+    assert(part->by_seq != NULL);
     const struct place *place = &part->by_seq[seq - walk->part->first_seq];
     if (place->index == UINT32_MAX)
         return CURSOR_END;

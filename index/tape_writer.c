@@ -30,7 +30,7 @@
 #include "index/tape.h"
 
 #define JOURNAL_BYTES    (UINT64_C(64) * 1024 * 1024)
-#define JOURNAL_AGE_NS   (15 * 60 * NS_PER_S)
+#define JOURNAL_AGE_NS   (INT64_C(900) * NS_PER_S)
 #define SYNC_INTERVAL_NS (200 * NS_PER_MS)
 #define FREE_CHECK_NS    NS_PER_S
 #define MIN_FREE         0.02

@@ -5,8 +5,8 @@
  *     x-tapedeck-replay  the id of the replay
  *     x-tapedeck-seq     the event's place in the plan: 0, 1, 2 ...
  *     x-tapedeck-orig    where it was recorded: kafka/TAP/TOPIC/PARTITION/OFFSET, or
- * tape/TAP/STREAM/ PARTITION/OFFSET where the transport has no offsets x-tapedeck-hops    how often
- * it was replayed, this time included
+ *                        tape/TAP/STREAM/PARTITION/OFFSET where the transport has no offsets
+ *     x-tapedeck-hops    how often it was replayed, this time included
  *
  * An event that was replayed before keeps its older ones in front of the new ones.  Threads: any.
  */

@@ -108,6 +108,7 @@ struct kind {
 };
 
 static const struct kind kind_start = {ROLE_OK, 0x25cf, "start"};
+static const struct kind kind_up = {ROLE_OK, 0x25cf, "up"};
 static const struct kind kind_back = {ROLE_OK, 0x25cf, "back"};
 static const struct kind kind_stop = {ROLE_ATTENTION, 0x25b2, "stop"};
 static const struct kind kind_down = {ROLE_CRITICAL, 0x00d7, "down"};
@@ -150,8 +151,7 @@ see_recorder(struct changes *changes, const struct deck *deck)
 
     if (deck->is_recording &&
         (!changes->was_recording || changes->started_ns != status->started_ns))
-        add(changes, &kind_start, status->started_ns, "recording, %u tap%s", status->tap_count,
-            status->tap_count == 1 ? "" : "s");
+        add(changes, &kind_start, status->started_ns, "recording has begun");
     if (!deck->is_recording && changes->was_recording)
         add(changes, &kind_stop, status->published_ns, "the recorder has ended");
     if (status->disk_full != 0 && !changes->was_full)
@@ -174,12 +174,15 @@ see_taps(struct changes *changes, const struct deck *deck)
 
     for (uint32_t i = 0; i < count; i++) {
         const struct live_tap *tap = &status->taps[i];
-        bool is_known = i < changes->tap_count && changes->taps[i].state == tap->state;
+        bool was_seen = i < changes->tap_count;
+        bool is_known = was_seen && changes->taps[i].state == tap->state;
+        bool was_down = was_seen && changes->taps[i].state == TAP_RETRYING;
         changes->taps[i] = *tap;
         if (is_known)
             continue;
         if (tap->state == TAP_LIVE)
-            add(changes, &kind_back, tap->since_ns, "tap %.64s is connected", tap->name);
+            add(changes, was_down ? &kind_back : &kind_up, tap->since_ns, "tap %.64s is connected",
+                tap->name);
         else if (tap->state == TAP_RETRYING || tap->state == TAP_FAILED)
             add(changes, &kind_down, tap->since_ns, "tap %.64s: %.150s", tap->name, tap->error);
         else if (tap->state == TAP_ENDED)

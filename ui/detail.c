@@ -190,7 +190,7 @@ add_hex(struct detail *detail, struct bytes payload)
         text[length++] = ' ';
         for (size_t i = 0; i < HEX_COLUMNS && at + i < payload.length; i++) {
             unsigned char byte = payload.data[at + i];
-            text[length++] = byte >= 0x20 && byte < 0x7f ? (char)byte : (char)'.';
+            text[length++] = (char)(byte >= 0x20 && byte < 0x7f ? byte : '.');
         }
         detail_add(detail, 0, bytes_of(label), bytes_make(text, (size_t)length));
     }

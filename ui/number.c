@@ -57,9 +57,9 @@ number_age(int64_t age_ns, char text[NUMBER_TEXT_MAX])
 
     if (seconds < 100)
         (void)snprintf(text, NUMBER_TEXT_MAX, "%" PRId64 " s", seconds);
-    else if (seconds < 100 * 60)
+    else if (seconds < INT64_C(100) * 60)
         (void)snprintf(text, NUMBER_TEXT_MAX, "%" PRId64 " m", seconds / 60);
-    else if (seconds < 48 * 3600)
+    else if (seconds < INT64_C(48) * 3600)
         (void)snprintf(text, NUMBER_TEXT_MAX, "%" PRId64 " h", seconds / 3600);
     else
         (void)snprintf(text, NUMBER_TEXT_MAX, "%" PRId64 " d", seconds / 86400);

@@ -40,7 +40,7 @@ find_start(const char *name, size_t *index, struct error *err)
 struct stage *
 stage_open(const struct stage_options *options, struct error *err)
 {
-    size_t start;
+    size_t start = 0;
     if (!find_start(options->screen, &start, err))
         return NULL;
     struct deck *deck = deck_open(options->directory, options->title, options->now_ns, err);

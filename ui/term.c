@@ -63,7 +63,7 @@ start_curses(struct term *term, const char *name, struct error *err)
     term->frame = memory >= 0 ? fdopen(memory, "w") : NULL;
     if (term->frame == NULL)
         return error_set_system(err, "cannot make the frame's memory file");
-    if (getenv("ESCDELAY") == NULL)
+    if (getenv("ESCDELAY") == NULL) /* NOLINT(concurrency-mt-unsafe): nobody sets it */
         set_escdelay(25);
     term->screen = newterm(name, term->frame, term->input);
     for (int i = 0; i < 4; i++)

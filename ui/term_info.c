@@ -44,7 +44,7 @@ term_info_choose(struct error *err)
 {
     static const char elsewhere[] =
         "`tapedeck streams --json` and `tapedeck events --follow` give the same data";
-    const char *name = getenv("TERM");
+    const char *name = getenv("TERM"); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
 
     if (!isatty(STDOUT_FILENO)) {
         error_set(err, ERROR_ARGUMENT, "stdout is not a terminal; %s", elsewhere);
@@ -76,7 +76,7 @@ append(char *to, size_t size, size_t length, const char *text)
     size_t more = strlen(text);
     if (length + more > size)
         return length;
-    memcpy(to + length, text, more);
+    memcpy(to + length, text, more); /* NOLINT(bugprone-not-null-terminated-result): counted */
     return length + more;
 }
 

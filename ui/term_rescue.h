@@ -1,7 +1,8 @@
 /* term_rescue.h - the terminal is put right even when the program crashes.
  *
- * On a fatal signal, and when somebody calls exit() while the screen is on. Everything the handler needs is prepared beforehand: it writes one string, sets the modes, says one
- * line and raises the signal again, so that the exit status and the core dump stay right.
+ * On a fatal signal, and when somebody calls exit() while the screen is on. Everything the handler
+ * needs is prepared beforehand: it writes one string, sets the modes, says one line and raises the
+ * signal again, so that the exit status and the core dump stay right.
  * Threads: arm and disarm on the thread that owns the terminal; the handler runs anywhere.
  */
 #ifndef UI_TERM_RESCUE_H

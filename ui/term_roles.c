@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +32,7 @@ wants_color(const char *color)
         return false;
     if (color != NULL && strcmp(color, "always") == 0)
         return true;
-    const char *no_color = getenv("NO_COLOR");
+    const char *no_color = getenv("NO_COLOR"); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
     return no_color == NULL || no_color[0] == '\0';
 }
 
@@ -39,7 +40,7 @@ wants_color(const char *color)
 static bool
 has_light_background(void)
 {
-    const char *colors = getenv("COLORFGBG");
+    const char *colors = getenv("COLORFGBG"); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
     const char *background = colors != NULL ? strrchr(colors, ';') : NULL;
     return background != NULL &&
            (strcmp(background + 1, "7") == 0 || strcmp(background + 1, "15") == 0);
@@ -64,7 +65,9 @@ term_choose_roles(struct term *term, const char *color)
         if (foreground == -1 && two[1] == -1)
             continue;
         int pair = alloc_pair(foreground, two[1]);
-        term->roles[i].pair = pair > 0 ? (short)pair : 0;
+        term->roles[i].pair = 0;
+        if (pair > 0 && pair <= SHRT_MAX)
+            term->roles[i].pair = (short)pair;
         if (two[1] != -1 && COLORS < 256 && foreground == -1)
             term->roles[i].attributes = looks[i].mono;
     }

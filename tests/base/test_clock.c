@@ -67,7 +67,7 @@ writes_lengths_of_time_for_people(void **state)
     assert_string_equal(clock_format_duration(250 * NS_PER_MS, text), "250 ms");
     assert_string_equal(clock_format_duration(5200 * NS_PER_MS, text), "5.2 s");
     assert_string_equal(clock_format_duration(182 * NS_PER_S, text), "3 m 2 s");
-    assert_string_equal(clock_format_duration(26 * 3600 * NS_PER_S, text), "26 h");
+    assert_string_equal(clock_format_duration(INT64_C(26) * 3600 * NS_PER_S, text), "26 h");
     assert_string_equal(clock_format_time(NOW + 102 * NS_PER_MS, 3, text), "14:29:31.102");
     assert_string_equal(clock_format_time(NOW, 0, text), "14:29:31");
     assert_string_equal(clock_format(CLOCK_NONE, text), "?");

@@ -143,7 +143,7 @@ static void
 counts_thousands_of_lanes(void **state)
 {
     (void)state;
-    struct lanes *lanes = lanes_new();
+    struct lanes *half = lanes_new();
     for (int round = 0; round < 3; round++) {
         for (uint32_t i = 0; i < 5000; i++) {
             struct record record = {.stream_id = i / 50,
@@ -152,22 +152,22 @@ counts_thousands_of_lanes(void **state)
                 .received_ns = round,
                 .time_ns = CLOCK_NONE,
                 .payload = bytes_of("xyz")};
-            lanes_add_event(lanes, &record);
+            lanes_add_event(half, &record);
         }
     }
-    assert_int_equal(lanes_count(lanes), 5000);
-    struct lanes *sum = lanes_new();
-    lanes_merge(sum, lanes);
-    lanes_merge(sum, lanes);
-    const struct lane *lane = lanes_find(sum, 99, 49);
+    assert_int_equal(lanes_count(half), 5000);
+    struct lanes *both = lanes_new();
+    lanes_merge(both, half);
+    lanes_merge(both, half);
+    const struct lane *lane = lanes_find(both, 99, 49);
     assert_int_equal(lane->events, 6);
     assert_int_equal(lane->bytes, 18);
     assert_int_equal(lane->first_offset, 0);
     assert_int_equal(lane->last_offset, 2);
     assert_int_equal(lane->last_ns, 2);
-    assert_null(lanes_find(sum, 99, 50));
-    lanes_free(lanes);
-    lanes_free(sum);
+    assert_null(lanes_find(both, 99, 50));
+    lanes_free(half);
+    lanes_free(both);
 }
 
 static void

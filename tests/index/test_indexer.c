@@ -177,7 +177,8 @@ loses_nothing_acknowledged_when_it_is_killed(void **state)
             record_until_killed(directory, before, progress);
         /* Kill it after some more was acknowledged, at a moment that differs each time. */
         int64_t deadline = clock_monotonic_ns() + 20 * NS_PER_S;
-        while (acknowledged < before + 100 + kill_number * 531 && clock_monotonic_ns() < deadline)
+        while (acknowledged < before + 100 + (int64_t)kill_number * 531 &&
+               clock_monotonic_ns() < deadline)
             assert_int_equal(pread(progress, &acknowledged, sizeof(acknowledged), 0), 8);
         (void)kill(child, SIGKILL);
         int status;

@@ -129,8 +129,8 @@ terminal_resize(struct terminal *terminal, int rows, int columns)
     ioctl(terminal->fd, TIOCSWINSZ, &size);
 }
 
-void
-terminal_settle(struct terminal *terminal)
+bool
+terminal_try_settle(struct terminal *terminal)
 {
     int wanted = terminal->fences + 1;
     int64_t deadline = clock_monotonic_ns() + DEADLINE_NS;
@@ -138,12 +138,18 @@ terminal_settle(struct terminal *terminal)
     terminal_type(terminal, "\033[9999~");
     while (terminal->fences < wanted && clock_monotonic_ns() < deadline)
         if (!terminal_read(terminal, 100))
-            break;
-    if (terminal->fences < wanted) {
-        char *text = terminal_text(terminal);
-        fail_msg("the fence was not answered (%s); on the screen:\n%s",
-            terminal->hung_up ? "the program has ended" : "10 s have passed", text);
-    }
+            return terminal->fences >= wanted;
+    if (terminal->fences < wanted)
+        fail_msg(
+            "the fence was not answered within 10 s; on the screen:\n%s", terminal_text(terminal));
+    return true;
+}
+
+void
+terminal_settle(struct terminal *terminal)
+{
+    if (!terminal_try_settle(terminal))
+        fail_msg("the program has ended; on the screen:\n%s", terminal_text(terminal));
 }
 
 int

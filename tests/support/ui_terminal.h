@@ -38,6 +38,9 @@ void terminal_resize(struct terminal *terminal, int rows, int columns);
  * ten seconds and prints what is on the screen. */
 void terminal_settle(struct terminal *terminal);
 
+/* The same, but false when the program has ended instead. */
+bool terminal_try_settle(struct terminal *terminal);
+
 /* Wait until the child ends, reading what it writes; its wait status. */
 int terminal_wait(struct terminal *terminal);
 

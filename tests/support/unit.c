@@ -8,7 +8,7 @@
 char *
 temp_directory_new(void)
 {
-    const char *parent = getenv("TMPDIR");
+    const char *parent = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe) */
     char *path = alloc_format("%s/tapedeck-test.XXXXXX", parent != NULL ? parent : "/tmp");
     if (mkdtemp(path) == NULL)
         fail_msg("cannot make a temporary directory in %s", path);

@@ -44,7 +44,7 @@ compare(const char *name, const struct terminal *terminal, const char *text)
     if (getenv("TAPEDECK_UPDATE_GOLDEN") != NULL) {
         assert_ok(file_replace(path, text, strlen(text), &err));
     } else {
-        if (!file_read_whole(path, 1024 * 1024, &golden, &err))
+        if (!file_read_whole(path, (size_t)1024 * 1024, &golden, &err))
             fail_msg("%s (TAPEDECK_UPDATE_GOLDEN=1 makes it)", err.text);
         if (strcmp(buffer_text(&golden), text) != 0)
             fail_msg("%s differs.\n--- golden\n%s+++ drawn\n%s", path, buffer_text(&golden), text);
