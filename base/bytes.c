@@ -1,6 +1,5 @@
 #include "base/bytes.h"
 
-#include <endian.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,51 +158,6 @@ buffer_text(struct buffer *buffer)
 {
     *buffer_reserve(buffer, 1) = '\0';
     return (const char *)buffer->data;
-}
-
-uint16_t
-load_u16(const void *from)
-{
-    uint16_t value;
-    memcpy(&value, from, sizeof(value));
-    return le16toh(value);
-}
-
-uint32_t
-load_u32(const void *from)
-{
-    uint32_t value;
-    memcpy(&value, from, sizeof(value));
-    return le32toh(value);
-}
-
-uint64_t
-load_u64(const void *from)
-{
-    uint64_t value;
-    memcpy(&value, from, sizeof(value));
-    return le64toh(value);
-}
-
-void
-store_u16(void *to, uint16_t value)
-{
-    value = htole16(value);
-    memcpy(to, &value, sizeof(value));
-}
-
-void
-store_u32(void *to, uint32_t value)
-{
-    value = htole32(value);
-    memcpy(to, &value, sizeof(value));
-}
-
-void
-store_u64(void *to, uint64_t value)
-{
-    value = htole64(value);
-    memcpy(to, &value, sizeof(value));
 }
 
 size_t

@@ -7,9 +7,11 @@
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct bytes {
     const unsigned char *data;
@@ -55,13 +57,51 @@ void buffer_printf(struct buffer *buffer, const char *format, ...)
 /* The content as a C string: a terminator is put behind it, not counted. */
 const char *buffer_text(struct buffer *buffer);
 
-/* Little-endian integers at any address. */
-uint16_t load_u16(const void *from);
-uint32_t load_u32(const void *from);
-uint64_t load_u64(const void *from);
-void store_u16(void *to, uint16_t value);
-void store_u32(void *to, uint32_t value);
-void store_u64(void *to, uint64_t value);
+/* Little-endian integers at any address. Inline: readers of records call them millions of times. */
+static inline uint16_t
+load_u16(const void *from)
+{
+    uint16_t value;
+    memcpy(&value, from, sizeof(value));
+    return le16toh(value);
+}
+
+static inline uint32_t
+load_u32(const void *from)
+{
+    uint32_t value;
+    memcpy(&value, from, sizeof(value));
+    return le32toh(value);
+}
+
+static inline uint64_t
+load_u64(const void *from)
+{
+    uint64_t value;
+    memcpy(&value, from, sizeof(value));
+    return le64toh(value);
+}
+
+static inline void
+store_u16(void *to, uint16_t value)
+{
+    value = htole16(value);
+    memcpy(to, &value, sizeof(value));
+}
+
+static inline void
+store_u32(void *to, uint32_t value)
+{
+    value = htole32(value);
+    memcpy(to, &value, sizeof(value));
+}
+
+static inline void
+store_u64(void *to, uint64_t value)
+{
+    value = htole64(value);
+    memcpy(to, &value, sizeof(value));
+}
 
 /* LEB128 unsigned integers. varint_put writes at most VARINT_MAX bytes and returns how many;
  * varint_get moves *at forward and returns false when the bytes end too early or overflow. */

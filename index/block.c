@@ -114,7 +114,7 @@ bool
 block_info_get(const unsigned char from[BLOCK_HEADER_BYTES], struct block_info *info)
 {
     if (load_u32(from + AT_MAGIC) != BLOCK_MAGIC ||
-        load_u16(from + AT_LENGTH) < BLOCK_HEADER_BYTES ||
+        load_u16(from + AT_LENGTH) != BLOCK_HEADER_BYTES ||
         load_u32(from + AT_CHECKSUM) != crc32c(0, from, AT_CHECKSUM))
         return false;
 

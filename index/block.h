@@ -25,7 +25,7 @@ struct header_list;
 struct stream;
 
 /* A block ends before the event that would make its records larger than this. */
-#define BLOCK_TARGET_BYTES (128u * 1024)
+#define BLOCK_TARGET_BYTES ((size_t)128 * 1024)
 #define BLOCK_MAX_EVENTS   65535u
 /* A decoded section is never larger: one event of the largest size, and the shapes of its headers. */
 #define BLOCK_SECTION_MAX  (RECORD_MAX_BYTES + 4u * 1024 * 1024)
@@ -93,7 +93,8 @@ void block_writer_free(struct block_writer *writer);
 /* True when the next record, of `size` bytes, belongs into the next block. */
 bool block_writer_is_full(const struct block_writer *writer, size_t size);
 
-/* Add the next event record. Returns what header_writer_add() does for its headers. */
+/* Add the next event record, whose payload must stay where it is until block_writer_finish(). Returns
+ * what header_writer_add() does for its headers. */
 unsigned block_writer_add(struct block_writer *writer, const struct record *record, uint64_t seq,
     struct header_list *list);
 
@@ -108,6 +109,11 @@ void block_writer_finish(struct block_writer *writer, struct block_info *info, s
 
 /* Gives the stream with this id, or NULL when there is none: then the block is damaged. */
 typedef const struct stream *block_stream_lookup(void *self, uint32_t id);
+
+struct block_streams {
+    block_stream_lookup *lookup;
+    void *self;
+};
 
 /* Events of one block. Everything that `events` point to lives in the block until it is used for
  * another one or freed. In an event whose section is not loaded, key, headers or payload have their
@@ -133,7 +139,7 @@ void block_free(struct block *block);
 /* Decode one section out of its bytes in the file; META first. False with ERROR_DAMAGED, and then the
  * block holds nothing. */
 bool block_decode(struct block *block, const struct block_info *info, enum block_section section,
-    struct bytes stored, block_stream_lookup *lookup, void *self, struct error *err);
+    struct bytes stored, const struct block_streams *streams, struct error *err);
 
 /* The record that event number `i` was made from, as far as it is loaded. */
 void block_record(const struct block *block, uint32_t i, struct record *record);

@@ -112,8 +112,7 @@ decompress(struct block_memory *memory, const struct block_extent *extent, struc
 
 /* One lane run after the other until every event has its lane. */
 static bool
-read_lanes(
-    struct block *block, struct bytes meta, size_t *at, block_stream_lookup *lookup, void *self)
+read_lanes(struct block *block, struct bytes meta, size_t *at, const struct block_streams *streams)
 {
     for (uint32_t done = 0; done < block->count;) {
         uint64_t count;
@@ -123,7 +122,7 @@ read_lanes(
             !varint_get(meta, at, &partition) || count == 0 || count > block->count - done ||
             stream_id > UINT32_MAX || partition > UINT32_MAX)
             return false;
-        const struct stream *stream = lookup(self, (uint32_t)stream_id);
+        const struct stream *stream = streams->lookup(streams->self, (uint32_t)stream_id);
         if (stream == NULL)
             return false;
         for (; count > 0; count--, done++) {
@@ -143,9 +142,10 @@ read_lengths(struct block *block, struct bytes meta, size_t *at, uint32_t *lengt
     const uint64_t *numbers = block->memory->numbers;
     if (!column_get(meta, at, block->memory->numbers, block->count))
         return false;
+    const uint32_t most = RECORD_MAX_BYTES;
     *sum = 0;
     for (uint32_t i = 0; i < block->count; i++) {
-        if (numbers[i] > RECORD_MAX_BYTES)
+        if (numbers[i] > most)
             return false;
         lengths[i] = (uint32_t)numbers[i];
         *sum += numbers[i] - (numbers[i] > 0 ? minus : 0);
@@ -231,7 +231,7 @@ set_lengths(struct block *block)
 
 static bool
 read_meta(struct block *block, const struct block_info *info, struct bytes meta,
-    block_stream_lookup *lookup, void *self)
+    const struct block_streams *streams)
 {
     struct block_memory *memory = block->memory;
     size_t at = 0;
@@ -241,7 +241,7 @@ read_meta(struct block *block, const struct block_info *info, struct bytes meta,
     block->count = info->event_count;
     block->keys = block->headers = block->payloads = BYTES_NULL;
     make_room(block, block->count);
-    if (!read_lanes(block, meta, &at, lookup, self) || !read_places(block, info, meta, &at) ||
+    if (!read_lanes(block, meta, &at, streams) || !read_places(block, info, meta, &at) ||
         !read_lengths(block, meta, &at, memory->key_lengths, 1, &keys) ||
         !read_lengths(block, meta, &at, memory->headers_lengths, 0, &headers) ||
         !read_lengths(block, meta, &at, memory->payload_lengths, 1, &payloads) ||
@@ -298,11 +298,11 @@ set_headers(struct block *block, const struct block_info *info, struct bytes sec
 
 static bool
 use_section(struct block *block, const struct block_info *info, enum block_section section,
-    struct bytes decoded, block_stream_lookup *lookup, void *self)
+    struct bytes decoded, const struct block_streams *streams)
 {
     switch (section) {
     case BLOCK_META:
-        return read_meta(block, info, decoded, lookup, self);
+        return read_meta(block, info, decoded, streams);
     case BLOCK_KEY:
         set_keys(block, decoded);
         return true;
@@ -328,8 +328,10 @@ damaged(struct block *block, enum block_section section, const char *why, struct
 
 bool
 block_decode(struct block *block, const struct block_info *info, enum block_section section,
-    struct bytes stored, block_stream_lookup *lookup, void *self, struct error *err)
+    struct bytes stored, const struct block_streams *streams, struct error *err)
 {
+    assert(section < BLOCK_SECTIONS);
+
     const struct block_extent *extent = &info->sections[section];
     struct block_memory *memory = block->memory;
     if (section != BLOCK_META && (block->loaded & BLOCK_BIT(BLOCK_META)) == 0)
@@ -346,7 +348,7 @@ block_decode(struct block *block, const struct block_info *info, enum block_sect
     if (!decompress(memory, extent, stored, to))
         return damaged(block, section, "cannot be decompressed", err);
     buffer->length = extent->decoded;
-    if (!use_section(block, info, section, bytes_make(to, extent->decoded), lookup, self))
+    if (!use_section(block, info, section, bytes_make(to, extent->decoded), streams))
         return damaged(block, section, "its content contradicts itself", err);
     block->loaded = section == BLOCK_META ? BLOCK_BIT(section) : block->loaded | BLOCK_BIT(section);
     return true;

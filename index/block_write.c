@@ -39,6 +39,7 @@ struct block_writer {
     struct buffer runs;
     uint32_t run_length;
     struct buffer sections[BLOCK_SECTIONS];
+    struct bytes large; /* the payload of the only event so far, where it lies; null: none */
     struct header_writer *headers;
 };
 
@@ -152,6 +153,22 @@ length_plus_one(struct bytes bytes)
     return bytes.data == NULL ? 0 : (uint64_t)bytes.length + 1;
 }
 
+/* A payload that is as large as a block is compressed from where it lies. The next event, if one comes
+ * after all, needs it copied. */
+static void
+add_payload(struct block_writer *writer, struct bytes payload)
+{
+    struct buffer *payloads = &writer->sections[BLOCK_PAY];
+    if (writer->large.data != NULL) {
+        buffer_append(payloads, writer->large.data, writer->large.length);
+        writer->large = BYTES_NULL;
+    }
+    if (writer->info.event_count == 1 && payload.length >= BLOCK_TARGET_BYTES)
+        writer->large = payload;
+    else
+        buffer_append(payloads, payload.data, payload.length);
+}
+
 unsigned
 block_writer_add(struct block_writer *writer, const struct record *record, uint64_t seq,
     struct header_list *list)
@@ -177,7 +194,7 @@ block_writer_add(struct block_writer *writer, const struct record *record, uint6
     writer->columns[COLUMN_PAYLOAD_LENGTH][row] = length_plus_one(record->payload);
     writer->columns[COLUMN_FLAGS][row] = record->flags;
     buffer_append(&writer->sections[BLOCK_KEY], record->key.data, record->key.length);
-    buffer_append(&writer->sections[BLOCK_PAY], record->payload.data, record->payload.length);
+    add_payload(writer, record->payload);
     return header_writer_add(writer->headers, record->headers, list);
 }
 
@@ -198,14 +215,14 @@ put_meta(struct block_writer *writer)
 
 /* Compress to `to`, which has room; 0 when the codec could not. */
 static size_t
-compress(struct block_writer *writer, const struct buffer *from, unsigned char *to, size_t room)
+compress(struct block_writer *writer, struct bytes from, unsigned char *to, size_t room)
 {
     if (writer->codec == BLOCK_LZ4) {
-        int length = LZ4_compress_default(
-            (const char *)from->data, (char *)to, (int)from->length, (int)room);
+        int length =
+            LZ4_compress_default((const char *)from.data, (char *)to, (int)from.length, (int)room);
         return length < 0 ? 0 : (size_t)length;
     }
-    size_t length = ZSTD_compressCCtx(writer->zstd, to, room, from->data, from->length, ZSTD_LEVEL);
+    size_t length = ZSTD_compressCCtx(writer->zstd, to, room, from.data, from.length, ZSTD_LEVEL);
     return ZSTD_isError(length) ? 0 : length;
 }
 
@@ -213,28 +230,31 @@ compress(struct block_writer *writer, const struct buffer *from, unsigned char *
 static void
 put_section(struct block_writer *writer, enum block_section section, struct buffer *to)
 {
-    struct buffer *from = &writer->sections[section];
+    struct buffer *buffer = &writer->sections[section];
+    struct bytes from = {buffer->data, buffer->length};
+    if (section == BLOCK_PAY && writer->large.data != NULL)
+        from = writer->large;
     struct block_extent *extent = &writer->info.sections[section];
-    assert(from->length <= BLOCK_SECTION_MAX);
+    assert(from.length <= BLOCK_SECTION_MAX);
 
-    size_t enough = from->length - from->length / 32;
-    size_t room = ZSTD_compressBound(from->length);
+    size_t enough = from.length - from.length / 32;
+    size_t room = ZSTD_compressBound(from.length);
     unsigned char *at = buffer_reserve(to, room);
     size_t length = 0;
-    if (writer->codec != BLOCK_RAW && from->length > 0)
+    if (writer->codec != BLOCK_RAW && from.length > 0)
         length = compress(writer, from, at, room);
     extent->codec = writer->codec;
     if (length == 0 || length >= enough) {
         extent->codec = BLOCK_RAW;
-        length = from->length;
+        length = from.length;
         if (length > 0)
-            memcpy(at, from->data, length);
+            memcpy(at, from.data, length);
     }
     extent->stored = (uint32_t)length;
-    extent->decoded = (uint32_t)from->length;
+    extent->decoded = (uint32_t)from.length;
     extent->checksum = crc32c(0, at, length);
     to->length += length;
-    from->length = 0;
+    buffer->length = 0;
 }
 
 void
@@ -255,6 +275,7 @@ block_writer_finish(struct block_writer *writer, struct block_info *info, struct
     writer->info.filter_blocks = info->filter_blocks;
     *info = writer->info;
     block_info_put(info, to->data + head);
+    writer->large = BYTES_NULL;
     writer->info.event_count = 0;
     writer->info.record_bytes = 0;
 }

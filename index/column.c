@@ -33,14 +33,14 @@ unzigzag(uint64_t value)
     return value >> 1 ^ (UINT64_C(0) - (value & 1));
 }
 
-/* Append the numbers, less `minimum`, in as many planes as the largest needs. */
+/* Append the numbers in as many planes as the largest needs. */
 static void
 put_planes(struct buffer *to, enum encoding encoding, unsigned scale, uint64_t base,
-    const uint64_t *numbers, size_t count, uint64_t minimum)
+    const uint64_t *numbers, size_t count)
 {
     uint64_t all = 0;
     for (size_t i = 0; i < count; i++)
-        all |= numbers[i] - minimum;
+        all |= numbers[i];
     unsigned width = 0;
     for (; all != 0; all >>= 8)
         width++;
@@ -54,18 +54,20 @@ put_planes(struct buffer *to, enum encoding encoding, unsigned scale, uint64_t b
     at += HEADER_BYTES;
     for (unsigned plane = 0; plane < width; plane++, at += count) {
         for (size_t i = 0; i < count; i++)
-            at[i] = (unsigned char)((numbers[i] - minimum) >> (8 * plane));
+            at[i] = (unsigned char)(numbers[i] >> (8 * plane));
     }
     to->length += HEADER_BYTES + width * count;
 }
 
 void
-column_put_plain(struct buffer *to, const uint64_t *values, size_t count)
+column_put_plain(struct buffer *to, uint64_t *values, size_t count)
 {
     uint64_t minimum = values[0];
     for (size_t i = 1; i < count; i++)
         minimum = values[i] < minimum ? values[i] : minimum;
-    put_planes(to, ENCODING_PLAIN, 0, minimum, values, count, minimum);
+    for (size_t i = 0; i < count; i++)
+        values[i] -= minimum;
+    put_planes(to, ENCODING_PLAIN, 0, minimum, values, count);
 }
 
 /* The largest scale that divides all steps. */
@@ -96,7 +98,7 @@ column_put_steps(struct buffer *to, uint64_t *values, size_t count)
         int64_t step = (int64_t)steps[i];
         steps[i] = zigzag(scale == 0 ? step : step / scales[scale]);
     }
-    put_planes(to, ENCODING_STEPS, scale, first, steps, count - 1, 0);
+    put_planes(to, ENCODING_STEPS, scale, first, steps, count - 1);
 }
 
 static void

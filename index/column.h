@@ -15,10 +15,10 @@
 
 #include "base/bytes.h"
 
-/* Append the values (1 or more) as they are, less their minimum. */
-void column_put_plain(struct buffer *to, const uint64_t *values, size_t count);
+/* Append the values (1 or more) as they are, less their minimum. `values` is used as work space. */
+void column_put_plain(struct buffer *to, uint64_t *values, size_t count);
 
-/* Append the values as steps: for times, offsets and seqs. `values` is used as work space. */
+/* Append the values as steps: for times, offsets and seqs. `values` is used likewise. */
 void column_put_steps(struct buffer *to, uint64_t *values, size_t count);
 
 /* Read `count` values (1 or more) at *at and move *at behind the column. False when the bytes are

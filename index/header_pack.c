@@ -129,7 +129,8 @@ traceparent_unpack(const unsigned char trace[TRACE_BYTES], const unsigned char s
     unsigned char flags, unsigned char text[TRACEPARENT_TEXT])
 {
     uint64_t digits = digits_of(flags);
-    memcpy(text, "00-", 3);
+    text[0] = text[1] = '0';
+    text[2] = '-';
     hex_unpack(trace, text + 3, TRACE_BYTES);
     text[35] = '-';
     hex_unpack(span, text + 36, SPAN_BYTES);

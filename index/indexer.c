@@ -1,7 +1,6 @@
 #include "index/indexer.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/queue.h"
+#include "base/thread.h"
 #include "index/batch.h"
 #include "index/record.h"
 #include "index/tape_writer.h"
@@ -210,14 +210,7 @@ indexer_start(struct tape_writer *writer, const char *directory,
     }
 
     indexer->queue = queue_new(indexer->options.queue_bytes);
-    /* Signals belong to the main thread: the new one inherits a mask that blocks them all. */
-    sigset_t all;
-    sigset_t before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&indexer->thread, NULL, run, indexer);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed != 0) {
+    if (!thread_start(&indexer->thread, "indexer", run, indexer)) {
         (void)error_set(err, ERROR_SYSTEM, "cannot start the indexer's thread");
         queue_free(indexer->queue, NULL);
         free_indexer(indexer);

@@ -22,7 +22,7 @@
 #include "index/seal_tokens.h"
 #include "index/segment_format.h"
 
-#define WRITE_BYTES    (1024u * 1024)
+#define WRITE_BYTES    ((size_t)1024 * 1024)
 #define PREFETCH_AHEAD 6
 #define PREFETCH_BYTES 384
 #define BLOCK_ALIGN    64u
@@ -55,6 +55,8 @@ flush(struct sealing *sealing, struct error *err)
         return false;
     sealing->at += sealing->out.length;
     sealing->out.length = 0;
+    if (sealing->out.capacity > 8 * WRITE_BYTES) /* a large event was in it */
+        buffer_done(&sealing->out);
     return true;
 }
 

@@ -2,7 +2,7 @@
  *
  * docs/FORMAT.md, "Segment files". The records stay where they are (batches, journal frames); sealing
  * sorts references to them, writes block after block to NNNNNNNN.tmp, syncs, and renames to
- * NNNNNNNN.seg. A crash leaves the .tmp, which means nothing. Besides the input it needs about 24 bytes
+ * NNNNNNNN.seg. A crash leaves the .tmp, which means nothing. Besides the input it needs about 28 bytes
  * per event, 8 per token, and a few MiB.
  *
  * Threads: any; a call touches nothing but its arguments and the two files.
@@ -70,7 +70,7 @@ struct seal_result {
  * False with ERROR_SYSTEM or ERROR_DISK_FULL; ERROR_ARGUMENT for more than SEAL_TOKEN_HEADERS_MAX names;
  * ERROR_FORMAT when the input is not what it says (a
  * region is no row of event records, regions overlap or are outside of first_seq .. end_seq). Then
- * there is no .tmp left and an old .seg is as it was. */
+ * there is no .tmp left, and an old .seg is as it was unless all that failed was to sync the directory. */
 bool seal_segment(const char *directory, const struct seal_input *input,
     const struct seal_options *options, struct seal_result *result, struct error *err);
 

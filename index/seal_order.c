@@ -56,6 +56,7 @@ lane_index(struct lane_table *table, uint32_t stream_id, uint32_t partition)
     }
     if (table->count * 2 >= table->slot_count)
         grow_slots(table);
+    assert(table->slots != NULL);
     size_t slot = slot_of(table, stream_id, partition);
     if (table->slots[slot] == 0) {
         table->lanes =
@@ -83,15 +84,17 @@ read_region(const struct seal_region *region, struct lane_table *table,
     uint32_t count = 0;
     for (; at < region->records.length; count++) {
         struct record record;
+        uint64_t seq = region->first_seq + count;
         size_t start = at;
         if (!record_decode(region->records, &at, &record) || record.type != RECORD_EVENT)
             return error_set(err, ERROR_FORMAT,
-                "cannot seal: what follows seq %llu is no event record, at byte %zu of its frame",
-                (unsigned long long)(region->first_seq + count), start);
+                "cannot seal: seq %llu is no event record, at byte %zu of its frame",
+                (unsigned long long)seq, start);
         assignment->lanes = alloc_grow(assignment->lanes, assignment->count, &assignment->capacity,
             sizeof(*assignment->lanes));
         uint32_t lane = lane_index(table, record.stream_id, record.partition);
         assignment->lanes[assignment->count++] = lane;
+        assert(table->lanes != NULL);
         table->lanes[lane].count++;
     }
     if (count != region->event_count)
@@ -169,6 +172,7 @@ deal_out(struct seal_order *order, const struct seal_input *input, const uint32_
     for (size_t i = 0; i < input->region_count; i++) {
         const struct seal_region *region = &input->regions[i];
         size_t at = 0;
+        assert(region->event_count == 0 || lane_of != NULL);
         for (uint32_t k = 0; k < region->event_count; k++) {
             struct record record;
             const unsigned char *start = region->records.data + at;
@@ -231,7 +235,8 @@ seal_order_done(struct seal_order *order)
 void
 seal_ref_record(const struct seal_ref *ref, struct record *record)
 {
+    const uint32_t most = RECORD_MAX_BYTES;
     size_t at = 0;
-    bool decoded = record_decode(bytes_make(ref->at, RECORD_MAX_BYTES), &at, record);
+    bool decoded = record_decode(bytes_make(ref->at, most), &at, record);
     assert(decoded); /* it was, in seal_order_make(), and nobody changes the input */
 }

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/thread.h"
 #include "index/hole.h"
 #include "index/hole_record.h"
 #include "index/journal.h"
@@ -253,13 +253,7 @@ sealer_start(const struct sealer_options *options, struct error *err)
     (void)pthread_cond_init(&sealer->changed, &attributes);
     (void)pthread_condattr_destroy(&attributes);
 
-    sigset_t all;
-    sigset_t before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&sealer->thread, NULL, run, sealer);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed != 0) {
+    if (!thread_start(&sealer->thread, "sealer", run, sealer)) {
         (void)error_set(err, ERROR_SYSTEM, "cannot start the sealer's thread");
         free_sealer(sealer);
         return NULL;

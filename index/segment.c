@@ -18,7 +18,7 @@
 #include "index/segment_internal.h"
 
 /* One read of this much gets everything that opening a segment of 64 MiB needs. */
-#define TAIL_BYTES          (192u * 1024)
+#define TAIL_BYTES          ((size_t)192 * 1024)
 #define TABLE_MAX_BYTES     (64u * 1024)
 #define SECTION_MAX_BYTES   (UINT64_C(512) * 1024 * 1024)
 #define TOKEN_HEADERS_LIMIT 4096u
@@ -66,7 +66,7 @@ read_section(const struct segment *segment, enum segment_section type, const str
     if (row->stored > SECTION_MAX_BYTES)
         return error_set(err, ERROR_LIMIT, "section %d is too large to read", (int)type);
     unsigned char *at = buffer_reserve(to, (size_t)row->stored + 1);
-    if (tail != NULL && row->at >= tail->start)
+    if (tail != NULL && tail->bytes.data != NULL && row->at >= tail->start)
         memcpy(at, tail->bytes.data + (row->at - tail->start), (size_t)row->stored);
     else if (!segment_read_at(segment, at, (size_t)row->stored, row->at, err))
         return false;

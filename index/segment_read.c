@@ -159,6 +159,7 @@ static bool
 load(struct segment *segment, const struct block_info *info, unsigned missing, struct block *block,
     struct error *err)
 {
+    const struct block_streams streams = {find_stream, segment};
     uint64_t start[BLOCK_SECTIONS + 1];
     int first = BLOCK_SECTIONS;
     int last = 0;
@@ -180,7 +181,7 @@ load(struct segment *segment, const struct block_info *info, unsigned missing, s
     for (int i = first; i <= last; i++) {
         struct bytes stored = {bytes + (start[i] - start[first]), info->sections[i].stored};
         if ((missing & BLOCK_BIT(i)) != 0 &&
-            !block_decode(block, info, (enum block_section)i, stored, find_stream, segment, err))
+            !block_decode(block, info, (enum block_section)i, stored, &streams, err))
             return false;
     }
     return true;

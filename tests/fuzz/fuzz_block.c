@@ -75,10 +75,11 @@ decode(struct block *block, const struct block_info *info, const unsigned char *
         const struct stream *in;
         void *out;
     } self = {.in = &stream};
+    const struct block_streams streams = {any_stream, self.out};
     struct error err;
     for (int i = 0; i < BLOCK_SECTIONS; i++) {
         struct bytes stored = {bytes, info->sections[i].stored};
-        if (!block_decode(block, info, (enum block_section)i, stored, any_stream, self.out, &err))
+        if (!block_decode(block, info, (enum block_section)i, stored, &streams, &err))
             return false;
         bytes += stored.length;
     }
@@ -121,7 +122,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const unsigned char *bytes = data + HEAD_BYTES;
     size_t left = size - HEAD_BYTES;
     size_t at = 0;
-    for (int i = 0; i < BLOCK_SECTIONS; i++) {
+    for (size_t i = 0; i < BLOCK_SECTIONS; i++) {
         struct block_extent *extent = &info.sections[i];
         size_t wanted = i == BLOCK_PAY ? left : load_u16(data + 4 + 2 * i);
         extent->stored = (uint32_t)(wanted < left ? wanted : left);

@@ -195,6 +195,7 @@ struct written {
     struct buffer bytes;
     struct block_info info;
     struct stream stream;
+    size_t flipped; /* the bit that a test changes */
 };
 
 static void
@@ -230,8 +231,9 @@ section_of(const struct written *written, enum block_section section)
 static bool
 decode(struct block *block, struct written *written, enum block_section section, struct error *err)
 {
-    return block_decode(block, &written->info, section, section_of(written, section), any_stream,
-        &written->stream, err);
+    const struct block_streams streams = {any_stream, &written->stream};
+    return block_decode(
+        block, &written->info, section, section_of(written, section), &streams, err);
 }
 
 static void
@@ -263,6 +265,43 @@ sections_come_one_by_one(void **state)
     buffer_done(&written.bytes);
 }
 
+/* The payload of an event as large as a block is not copied until another one joins it. */
+static void
+a_large_payload_can_be_joined(void **state)
+{
+    (void)state;
+    struct stream stream = {.id = 0};
+    const struct block_streams streams = {any_stream, &stream};
+    struct block_writer *writer = block_writer_new(BLOCK_LZ4);
+    struct block *block = block_new();
+    struct header_list list;
+    struct block_info info = {0};
+    struct buffer bytes = {0};
+    struct error err;
+    size_t length = BLOCK_TARGET_BYTES;
+    unsigned char *payload = alloc_zeroed(length);
+    payload[length - 1] = 'z';
+    struct record large = {.payload = bytes_make(payload, length)};
+    struct record small = {.position = 1, .payload = bytes_of("small")};
+    (void)block_writer_add(writer, &large, 0, &list);
+    assert_true(block_writer_is_full(writer, record_size(&small)));
+    (void)block_writer_add(writer, &small, 1, &list);
+    block_writer_finish(writer, &info, &bytes);
+
+    size_t at = BLOCK_HEADER_BYTES;
+    for (int i = 0; i < BLOCK_SECTIONS; i++) {
+        struct bytes stored = {bytes.data + at, info.sections[i].stored};
+        assert_ok(block_decode(block, &info, (enum block_section)i, stored, &streams, &err));
+        at += stored.length;
+    }
+    assert_true(bytes_equal(block->events[0].payload, large.payload));
+    assert_true(bytes_equal(block->events[1].payload, small.payload));
+    block_free(block);
+    block_writer_free(writer);
+    buffer_done(&bytes);
+    free(payload);
+}
+
 static void
 finds_bytes_within_events_only(void **state)
 {
@@ -285,6 +324,21 @@ finds_bytes_within_events_only(void **state)
     buffer_done(&written.bytes);
 }
 
+/* Decode all sections of a changed block; returns how many could be. */
+static unsigned
+decode_changed(struct block *block, struct written *written)
+{
+    struct error err;
+    for (unsigned i = 0; i < BLOCK_SECTIONS; i++) {
+        if (!decode(block, written, (enum block_section)i, &err)) {
+            assert_int_equal(err.code, ERROR_DAMAGED);
+            assert_int_equal(block->count, 0);
+            return i;
+        }
+    }
+    return BLOCK_SECTIONS;
+}
+
 /* The checksum is no protection against one who makes it fit: nothing may crash, and what comes out
  * must be within the block's own bytes (the sanitizers look). */
 static void
@@ -299,25 +353,30 @@ survives_changed_sections_with_fitting_checksums(void **state)
         size_t start =
             (size_t)(section_of(&written, (enum block_section)s).data - written.bytes.data);
         struct block_extent *extent = &written.info.sections[s];
+        uint32_t checksum = extent->checksum;
         for (size_t i = 0; i < extent->stored; i++) {
-            struct error err;
             written.bytes.data[start + i] ^= (unsigned char)(1u << i % 8);
             extent->checksum = crc32c(0, written.bytes.data + start, extent->stored);
-            for (int k = 0; k < BLOCK_SECTIONS; k++) {
-                if (!decode(block, &written, (enum block_section)k, &err)) {
-                    assert_int_equal(err.code, ERROR_DAMAGED);
-                    assert_int_equal(block->count, 0);
-                    break;
-                }
-                decoded++;
-            }
+            decoded += decode_changed(block, &written);
             written.bytes.data[start + i] ^= (unsigned char)(1u << i % 8);
-            extent->checksum = crc32c(0, written.bytes.data + start, extent->stored);
         }
+        extent->checksum = checksum;
     }
     assert_true(decoded > 0);
     block_free(block);
     buffer_done(&written.bytes);
+}
+
+static void
+expect_noticed(struct block *block, struct written *written, enum block_section section)
+{
+    struct error err;
+    assert_ok(decode(block, written, BLOCK_META, &err));
+    unsigned char *changed = written->bytes.data + written->flipped / 8;
+    *changed ^= (unsigned char)(1u << written->flipped % 8);
+    assert_false(decode(block, written, section, &err));
+    assert_non_null(strstr(err.text, "the checksum differs"));
+    *changed ^= (unsigned char)(1u << written->flipped % 8);
 }
 
 static void
@@ -331,12 +390,8 @@ notices_every_flipped_bit(void **state)
         struct bytes section = section_of(&written, (enum block_section)s);
         size_t start = (size_t)(section.data - written.bytes.data);
         for (size_t bit = 0; bit < section.length * 8; bit++) {
-            struct error err;
-            assert_ok(decode(block, &written, BLOCK_META, &err));
-            written.bytes.data[start + bit / 8] ^= (unsigned char)(1u << bit % 8);
-            assert_false(decode(block, &written, (enum block_section)s, &err));
-            assert_non_null(strstr(err.text, "the checksum differs"));
-            written.bytes.data[start + bit / 8] ^= (unsigned char)(1u << bit % 8);
+            written.flipped = start * 8 + bit;
+            expect_noticed(block, &written, (enum block_section)s);
         }
     }
     block_free(block);
@@ -389,6 +444,7 @@ main(void)
         cmocka_unit_test(every_byte_in_an_id_comes_back),
         cmocka_unit_test(lists_that_are_none_come_back),
         cmocka_unit_test(sections_come_one_by_one),
+        cmocka_unit_test(a_large_payload_can_be_joined),
         cmocka_unit_test(finds_bytes_within_events_only),
         cmocka_unit_test(survives_changed_sections_with_fitting_checksums),
         cmocka_unit_test(notices_every_flipped_bit),

@@ -554,6 +554,48 @@ sealed_or_not_a_cursor_finds_the_same(void **state)
     }
 }
 
+static uint64_t
+count_matches(struct tape *tape, const char *text)
+{
+    struct error err = {0};
+    struct query *query = query_compile(text, 0, NULL, &err);
+    if (query == NULL)
+        fail_msg("%s: %s", text, err.text);
+    struct cursor_options options = {.query = query};
+    struct cursor *cursor = cursor_new(tape, &options);
+    struct event event;
+    uint64_t count = 0;
+    while (cursor_next(cursor, 0, &event, &err) == CURSOR_EVENT) {
+        assert_made_event(&event);
+        count++;
+    }
+    cursor_free(cursor);
+    query_free(query);
+    return count;
+}
+
+/* A segment of many blocks, of which some are looked at in vain and make room for the next. */
+static void
+finds_everything_in_a_segment_of_many_blocks(void **state)
+{
+    struct error err = {0};
+    struct tape_writer *writer = test_writer(*state, 0);
+    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
+    for (int64_t offset = 0; offset < 12000; offset += 500) {
+        for (int32_t partition = 0; partition < 4; partition++)
+            test_append(writer, orders, partition, offset, 500);
+    }
+    tape_writer_close(writer);
+    assert_ok(sealer_seal_journal(*state, 1, BLOCK_ZSTD, &err));
+    struct tape *tape = test_open(*state);
+    assert_int_equal(test_count_all(tape, 0), 48000);
+    assert_int_equal(count_matches(tape, "stream=orders and offset>=3000 and offset<=7999"), 20000);
+    assert_int_equal(count_matches(tape, "orders[2]@11000..11999 or orders[0]@5..7"), 1003);
+    assert_int_equal(count_matches(tape, "value.n=11999 or value.n=1"), 8);
+    assert_int_equal(count_matches(tape, "payload~\"{\\\"n\\\":1199\""), 44);
+    tape_close(tape);
+}
+
 static void
 a_recorder_seals_what_it_and_others_left(void **state)
 {
@@ -644,6 +686,7 @@ main(void)
         TEST(refuses_an_event_that_is_too_large),
         TEST(reads_the_same_while_it_is_sealed),
         TEST(sealed_or_not_a_cursor_finds_the_same),
+        TEST(finds_everything_in_a_segment_of_many_blocks),
         TEST(a_recorder_seals_what_it_and_others_left),
         TEST(retention_deletes_the_oldest_but_what_is_pinned),
     };

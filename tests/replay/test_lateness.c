@@ -8,7 +8,7 @@ is_at_most_an_eighth_above_the_true_quantile(void **state)
     (void)state;
     struct lateness lateness = {0};
     for (int i = 1; i <= 1000; i++)
-        lateness_add(&lateness, i * 100 * NS_PER_US);
+        lateness_add(&lateness, (int64_t)i * 100 * NS_PER_US);
     int64_t median = lateness_quantile_ns(&lateness, 0.5);
     assert_in_range(median, 50 * NS_PER_MS, 50 * NS_PER_MS * 9 / 8);
     int64_t p99 = lateness_quantile_ns(&lateness, 0.99);

@@ -156,10 +156,11 @@ void
 test_records_add_usual(struct test_records *records, uint32_t stream_id, uint32_t partition,
     int64_t offset, unsigned number)
 {
+    struct buffer key = {0};
     struct buffer text = {0};
     struct buffer headers = {0};
     buffer_printf(&text, "or-%06u", number % 500);
-    struct bytes key = bytes_make(alloc_copy(text.data, text.length), text.length);
+    buffer_append(&key, text.data, text.length);
     headers_begin(&headers, 2);
     text.length = 0;
     buffer_printf(&text, "00-%08x000000000000000000000abc-00000000%08x-01", number / 3, number);
@@ -178,12 +179,12 @@ test_records_add_usual(struct test_records *records, uint32_t stream_id, uint32_
         .stream_id = stream_id,
         .partition = partition,
         .flags = TIME_CREATE,
-        .key = key,
+        .key = bytes_make(key.data, key.length),
         .headers = bytes_make(headers.data, headers.length),
         .payload = bytes_make(text.data, text.length),
     };
     test_records_add(records, &record);
-    free((void *)(uintptr_t)key.data);
+    buffer_done(&key);
     buffer_done(&text);
     buffer_done(&headers);
 }
