@@ -1,3 +1,4 @@
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -5,16 +6,20 @@
 #include "base/error.h"
 #include "console/command.h"
 #include "console/console_run.h"
+#include "console/own_recorder.h"
 #include "index/tape.h"
 #include "ui/screen.h"
 
 struct settings {
     const char *screen;
+    bool keep;
 };
 
 static const struct option_row options[] = {
     {"screen", OPTION_TEXT, offsetof(struct settings, screen), "NAME", "begin with this screen",
         NULL},
+    {"keep", OPTION_FLAG, offsetof(struct settings, keep), NULL,
+        "a recorder that the console started goes on when it ends", NULL},
 };
 
 /* A tape that is not there is not an error of the user's: say how to get one. */
@@ -38,6 +43,11 @@ run(const struct invocation *invocation)
     char *directory = invocation_tape(invocation, &err);
     if (directory == NULL)
         return command_fail(&err);
+    struct own_recorder recorder;
+    if (!own_recorder_start(&recorder, directory, invocation->config, settings->keep, &err)) {
+        free(directory);
+        return command_fail(&err);
+    }
     struct tape *tape = tape_open(directory, &err);
     tape_close(tape);
     int code;
@@ -48,8 +58,14 @@ run(const struct invocation *invocation)
     } else {
         struct console_options console = {
             .directory = directory, .screen = settings->screen, .color = invocation->color};
+        if (recorder.pid > 0)
+            console.banner =
+                settings->keep
+                    ? "a recorder was started for the configured taps; it goes on afterwards"
+                    : "a recorder was started for the configured taps; it ends with this console";
         code = console_run(&console);
     }
+    own_recorder_stop(&recorder);
     free(directory);
     return code;
 }
@@ -60,7 +76,10 @@ const struct command command_console = {
     .summary = "the screens; what tapedeck alone does",
     .details =
         "Shows the tape while it is recorded, or afterwards. ? on any screen shows its keys.\n"
-        "Watching never changes a broker or the tape.",
+        "When taps are configured and nobody records them, a recorder is started; it ends with "
+        "the\n"
+        "console unless --keep. Its log is recorder.log in the tape's directory.\n"
+        "Watching never changes a broker.",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .settings_size = sizeof(struct settings),

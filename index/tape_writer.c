@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "index/batch.h"
+#include "index/catalogue.h"
 #include "index/event.h"
 #include "index/hole_record.h"
 #include "index/journal.h"
@@ -82,8 +83,8 @@ refuse_second(int fd, const char *directory, struct error *err)
     if (length > 0)
         pid[strspn(pid, "0123456789")] = '\0';
     return error_set(err, ERROR_REFUSED,
-        "another recorder%s%s writes the tape %s; stop it first, or record to another --tape",
-        pid[0] != '\0' ? ", process " : "", pid, directory);
+        "another recorder%s%s%s writes the tape %s; stop it first, or record to another --tape",
+        pid[0] != '\0' ? ", process " : "", pid, pid[0] != '\0' ? "," : "", directory);
 }
 
 /* A reader that asks whether anybody records holds the lock for an instant: be patient that long. */
@@ -312,6 +313,20 @@ choose_uuid(struct tape_writer *writer)
     memcpy(writer->uuid, &now_ns, sizeof(now_ns));
 }
 
+/* A crash, or somebody who copied files, may have left the catalogue behind. It is only a cache: that it
+ * cannot be written is said and nothing more. */
+static void
+update_catalogue(struct tape_writer *writer)
+{
+    struct catalogue_counts counts;
+    struct error err;
+    if (!catalogue_update(writer->directory, &counts, &err))
+        add_repair(writer,
+            alloc_format("the catalogue cannot be brought up to date (%s); readers open the segments "
+                         "instead",
+                err.text));
+}
+
 /* Start sealing, first what earlier recorders left. */
 static bool
 start_sealer(struct tape_writer *writer, struct error *err)
@@ -350,6 +365,7 @@ open_writer(struct tape_writer *writer, struct error *err)
             return false;
     }
     choose_uuid(writer);
+    update_catalogue(writer);
     return read_tape(writer, err) && start_sealer(writer, err);
 }
 
