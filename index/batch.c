@@ -1,5 +1,6 @@
 #include "index/batch.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +22,49 @@ struct batch {
     struct buffer holes;
 };
 
+/* Batches that were released, to be used again: at full speed thousands are needed each second, and
+ * fresh memory of this size costs more in page faults than filling it. */
+#define SPARE_MAX       64u
+#define SPARE_MAX_BYTES ((size_t)2 * BATCH_TARGET_BYTES)
+
+static struct {
+    pthread_mutex_t lock;
+    struct batch *batches[SPARE_MAX];
+    size_t count;
+} spare = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static struct batch *
+take_spare(void)
+{
+    struct batch *batch = NULL;
+    (void)pthread_mutex_lock(&spare.lock);
+    if (spare.count > 0)
+        batch = spare.batches[--spare.count];
+    (void)pthread_mutex_unlock(&spare.lock);
+    return batch;
+}
+
+static bool
+keep_as_spare(struct batch *batch)
+{
+    if (batch->records.capacity > SPARE_MAX_BYTES || batch->holes.capacity > BATCH_TARGET_BYTES)
+        return false;
+    batch->records.length = batch->holes.length = 0;
+    batch->event_count = batch->hole_count = 0;
+    (void)pthread_mutex_lock(&spare.lock);
+    bool kept = spare.count < SPARE_MAX;
+    if (kept)
+        spare.batches[spare.count++] = batch;
+    (void)pthread_mutex_unlock(&spare.lock);
+    return kept;
+}
+
 struct batch *
 batch_new(void)
 {
-    struct batch *batch = alloc_zeroed(sizeof(*batch));
+    struct batch *batch = take_spare();
+    if (batch == NULL)
+        batch = alloc_zeroed(sizeof(*batch));
     atomic_init(&batch->references, 1);
     (void)buffer_reserve(&batch->records, BATCH_TARGET_BYTES + BATCH_TARGET_BYTES / 8);
     return batch;
@@ -42,6 +82,8 @@ batch_release(struct batch *batch)
 {
     if (batch == NULL ||
         atomic_fetch_sub_explicit(&batch->references, 1, memory_order_acq_rel) != 1)
+        return;
+    if (keep_as_spare(batch))
         return;
     buffer_done(&batch->records);
     buffer_done(&batch->holes);

@@ -29,7 +29,8 @@ struct batch *batch_new(void);
 /* One more reader will call batch_release(). */
 struct batch *batch_retain(struct batch *batch);
 
-/* Give back one reference; the last one frees. NULL is allowed. */
+/* Give back one reference; the last one frees, or keeps the memory for the next batch_new(). NULL is
+ * allowed. */
 void batch_release(struct batch *batch);
 
 /* Copy the event in. event->stream must come from the tape_writer this batch is for; event->seq is

@@ -409,16 +409,15 @@ journal_scan(struct journal *journal, bool verify, bool is_final, journal_contro
 }
 
 bool
-journal_read_frame(
+journal_append_frame(
     struct journal *journal, struct frame *frame, struct buffer *buffer, struct error *err)
 {
     size_t whole = FRAME_HEADER_BYTES + (size_t)frame->body_bytes;
-    buffer->length = 0;
     unsigned char *to = buffer_reserve(buffer, whole);
     size_t got;
     if (!file_read_at(journal->fd, to, whole, frame->at, &got, err))
         return error_wrap(err, "journal %s", journal->path);
-    buffer->length = got;
+    buffer->length += got;
     if (frame->verified && got == whole)
         return true;
     if (got < whole || frame_checksum(to, bytes_make(to + FRAME_HEADER_BYTES, frame->body_bytes)) !=
@@ -429,4 +428,12 @@ journal_read_frame(
             (unsigned long long)(frame->first_seq + frame->event_count - 1));
     frame->verified = true;
     return true;
+}
+
+bool
+journal_read_frame(
+    struct journal *journal, struct frame *frame, struct buffer *buffer, struct error *err)
+{
+    buffer->length = 0;
+    return journal_append_frame(journal, frame, buffer, err);
 }

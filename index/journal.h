@@ -110,4 +110,8 @@ bool journal_scan(struct journal *journal, bool verify, bool is_final, journal_c
 bool journal_read_frame(
     struct journal *journal, struct frame *frame, struct buffer *buffer, struct error *err);
 
+/* The same, put behind what is in `buffer`: FRAME_HEADER_BYTES of header, then the body. */
+bool journal_append_frame(
+    struct journal *journal, struct frame *frame, struct buffer *buffer, struct error *err);
+
 #endif

@@ -16,6 +16,7 @@
 
 #include "index/cursor.h"
 
+struct catalogue_row;
 struct error;
 struct event;
 struct lanes;
@@ -41,6 +42,11 @@ struct part_ops {
 
     /* Open the file, read what is needed to know first_seq and end_seq, tell the tape its streams. */
     struct part *(*open)(struct tape *tape, const char *path, struct error *err);
+
+    /* The same from what the catalogue says, without the file; takes the row's content. NULL for kinds
+     * that the catalogue does not know. */
+    struct part *(*open_known)(
+        struct tape *tape, const char *path, struct catalogue_row *row);
     void (*close)(struct part *part);
 
     /* See what was appended. `is_final`: a newer part exists, so nobody appends here any more. */

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "index/catalogue.h"
 #include "index/segment.h"
 
 #define PIN_MAX_BYTES 256u
@@ -41,6 +42,7 @@ struct findings {
     size_t pin_count;
     size_t pin_capacity;
     uint64_t bytes;
+    struct catalogue *catalogue; /* or NULL */
 };
 
 static void
@@ -50,19 +52,12 @@ findings_done(struct findings *findings)
         free(findings->candidates[i].path);
     free(findings->candidates);
     free(findings->pins);
+    catalogue_free(findings->catalogue);
 }
 
-/* A segment that cannot be opened is never deleted: what it holds is not known. */
 static void
-add_segment(struct findings *findings, uint64_t id, char *path)
+add_candidate(struct findings *findings, uint64_t id, char *path, const struct segment_info *info)
 {
-    struct error ignored;
-    struct segment *segment = segment_open(path, &ignored);
-    if (segment == NULL) {
-        free(path);
-        return;
-    }
-    const struct segment_info *info = segment_info(segment);
     findings->candidates = alloc_grow(
         findings->candidates, findings->count, &findings->capacity, sizeof(*findings->candidates));
     findings->candidates[findings->count++] = (struct candidate){
@@ -74,6 +69,25 @@ add_segment(struct findings *findings, uint64_t id, char *path)
         .end_seq = info->end_seq,
         .newest_ns = info->max_received_ns,
     };
+}
+
+/* A segment that cannot be opened is never deleted: what it holds is not known. */
+static void
+add_segment(struct findings *findings, uint64_t id, char *path, const struct stat *status)
+{
+    const struct catalogue_row *row =
+        findings->catalogue == NULL ? NULL : catalogue_find(findings->catalogue, id, status);
+    if (row != NULL) {
+        add_candidate(findings, id, path, &row->info);
+        return;
+    }
+    struct error ignored;
+    struct segment *segment = segment_open(path, &ignored);
+    if (segment == NULL) {
+        free(path);
+        return;
+    }
+    add_candidate(findings, id, path, segment_info(segment));
     segment_close(segment);
 }
 
@@ -85,11 +99,11 @@ look_at(struct findings *findings, const char *directory, const char *name)
     if (end - name < 8 || (strcmp(end, ".seg") != 0 && strcmp(end, ".jnl") != 0))
         return;
     char *path = alloc_format("%s/%s", directory, name);
-    struct stat status;
+    struct stat status = {0};
     if (stat(path, &status) == 0)
         findings->bytes += (uint64_t)status.st_size;
     if (strcmp(end, ".seg") == 0)
-        add_segment(findings, id, path);
+        add_segment(findings, id, path, &status);
     else
         free(path);
 }
@@ -200,7 +214,9 @@ retention_apply(const char *directory, const struct retention *retention, int64_
     bool dry_run, struct retention_result *result, struct error *err)
 {
     struct findings findings = {0};
+    struct error ignored;
     *result = (struct retention_result){0};
+    findings.catalogue = catalogue_read(directory, &ignored);
     bool good = read_pins(&findings, directory, err) && look_through(&findings, directory, err) &&
                 delete_old(&findings, retention, now_ns, dry_run, result, err);
     result->kept_bytes = findings.bytes;

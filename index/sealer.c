@@ -1,6 +1,7 @@
 #include "index/sealer.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/thread.h"
+#include "index/catalogue.h"
 #include "index/hole.h"
 #include "index/hole_record.h"
 #include "index/journal.h"
@@ -33,9 +35,13 @@ struct sealer {
     uint64_t *waiting;
     size_t waiting_count;
     size_t waiting_capacity;
+    uint64_t sealing; /* which the thread is at; 0: none */
     bool stopping;
     bool drain;
+    bool was_helped;     /* segments were made that the catalogue does not know */
     int64_t retained_ns; /* monotonic: when retention was applied last */
+    struct catalogue_writer
+        *catalogue; /* the thread's own; NULL until needed, or after a failure */
     struct sealer_report report;
 };
 
@@ -76,32 +82,27 @@ take_control(void *self, const struct record *record)
     }
 }
 
+/* Read every frame behind the one before, so that each byte is touched once. */
 static bool
 read_frames(struct journal *journal, struct content *content, struct error *err)
 {
     size_t total = 0;
     for (size_t i = 0; i < journal->frame_count; i++)
-        total += journal->frames[i].body_bytes;
+        total += FRAME_HEADER_BYTES + (size_t)journal->frames[i].body_bytes;
     (void)buffer_reserve(&content->records, total);
     content->regions = alloc_array(journal->frame_count, sizeof(*content->regions));
 
-    struct buffer frame = {0};
-    bool good = true;
-    for (size_t i = 0; good && i < journal->frame_count; i++) {
-        good = journal_read_frame(journal, &journal->frames[i], &frame, err);
-        if (!good)
-            break;
-        const unsigned char *start = content->records.data + content->records.length;
-        buffer_append(
-            &content->records, frame.data + FRAME_HEADER_BYTES, frame.length - FRAME_HEADER_BYTES);
+    for (size_t i = 0; i < journal->frame_count; i++) {
+        const unsigned char *frame = content->records.data + content->records.length;
+        if (!journal_append_frame(journal, &journal->frames[i], &content->records, err))
+            return false;
         content->regions[i] = (struct seal_region){
-            .records = bytes_make(start, frame.length - FRAME_HEADER_BYTES),
+            .records = bytes_make(frame + FRAME_HEADER_BYTES, journal->frames[i].body_bytes),
             .first_seq = journal->frames[i].first_seq,
             .event_count = journal->frames[i].event_count,
         };
     }
-    buffer_done(&frame);
-    return good;
+    return true;
 }
 
 static bool
@@ -135,7 +136,7 @@ sealer_seal_journal(const char *directory, uint64_t id, enum block_codec codec, 
     struct content content = {0};
     bool good = journal_open(&journal, path, err);
     if (good) {
-        good = journal_scan(&journal, true, true, take_control, &content, err);
+        good = journal_scan(&journal, false, true, take_control, &content, err);
         if (good && journal.damage_count > 0)
             good =
                 error_set(err, ERROR_DAMAGED, "journal %s is damaged and is kept as it is", path);
@@ -168,6 +169,24 @@ note(struct sealer *sealer, const struct error *err)
         (int)sizeof(sealer->report.problem) - 1, err == NULL ? "" : err->text);
 }
 
+/* Let the catalogue follow: segment `id` is new, or (0) some are gone. It is only a cache: when that
+ * fails, readers open the files, and the next change or the next recorder tries again. Without the lock. */
+static bool
+follow(struct sealer *sealer, uint64_t id, struct error *err)
+{
+    struct catalogue_counts counts;
+    if (sealer->catalogue == NULL)
+        sealer->catalogue = catalogue_writer_open(sealer->directory, err);
+    bool good = sealer->catalogue != NULL &&
+                (id != 0 ? catalogue_writer_add(sealer->catalogue, id, err)
+                         : catalogue_writer_update(sealer->catalogue, &counts, err));
+    if (good)
+        return true;
+    catalogue_writer_close(sealer->catalogue);
+    sealer->catalogue = NULL;
+    return err->code == ERROR_DAMAGED && catalogue_rebuild(sealer->directory, &counts, err);
+}
+
 /* Delete what is too old, now and then. Called and returns with the lock held. */
 static void
 retain(struct sealer *sealer)
@@ -182,6 +201,13 @@ retain(struct sealer *sealer)
     struct retention_result result = {0};
     struct error err;
     bool good = retention_apply(sealer->directory, rules, clock_now_ns(), false, &result, &err);
+    if (result.deleted_files > 0) {
+        struct error second;
+        bool followed = follow(sealer, 0, &second);
+        if (good && !followed)
+            err = second;
+        good = good && followed;
+    }
     (void)pthread_mutex_lock(&sealer->lock);
     sealer->report.deleted += result.deleted_files;
     if (!good)
@@ -194,10 +220,14 @@ seal_first(struct sealer *sealer)
 {
     uint64_t id = sealer->waiting[0];
     struct error err = {0};
+    sealer->sealing = id;
     (void)pthread_mutex_unlock(&sealer->lock);
     bool good = sealer_seal_journal(sealer->directory, id, sealer->options.codec, &err);
+    struct error second = {0};
+    bool followed = !good || follow(sealer, id, &second);
     (void)pthread_mutex_lock(&sealer->lock);
-    note(sealer, good ? NULL : &err);
+    sealer->sealing = 0;
+    note(sealer, !good ? &err : (followed ? NULL : &second));
     if (!good && err.code != ERROR_DAMAGED && err.code != ERROR_FORMAT)
         return false;
     sealer->waiting_count--;
@@ -227,6 +257,8 @@ run(void *self)
         retain(sealer);
     }
     (void)pthread_mutex_unlock(&sealer->lock);
+    catalogue_writer_close(sealer->catalogue);
+    sealer->catalogue = NULL;
     return NULL;
 }
 
@@ -272,6 +304,30 @@ sealer_add(struct sealer *sealer, uint64_t id)
     (void)pthread_mutex_unlock(&sealer->lock);
 }
 
+/* Nothing else is left to do when the recorder ends: seal from the other end of the list meanwhile.
+ * The catalogue learns of these when the thread, or the next recorder, brings it up to date. With the
+ * lock held. */
+static void
+help_out(struct sealer *sealer)
+{
+    /* The collectors are gone: what their queues held makes room for a second journal in memory. */
+    (void)malloc_trim(0);
+    while (sealer->waiting_count > 0) {
+        uint64_t id = sealer->waiting[sealer->waiting_count - 1];
+        if (id == sealer->sealing || sealer->waiting_count == 1)
+            return;
+        sealer->waiting_count--;
+        (void)pthread_mutex_unlock(&sealer->lock);
+        struct error err;
+        bool good = sealer_seal_journal(sealer->directory, id, sealer->options.codec, &err);
+        (void)pthread_mutex_lock(&sealer->lock);
+        sealer->report.sealed += good;
+        sealer->was_helped = true;
+        if (!good)
+            return; /* it stays a journal; the next recorder tries again */
+    }
+}
+
 void
 sealer_stop(struct sealer *sealer, bool drain)
 {
@@ -281,8 +337,15 @@ sealer_stop(struct sealer *sealer, bool drain)
     sealer->stopping = true;
     sealer->drain = drain;
     (void)pthread_cond_signal(&sealer->changed);
+    if (drain)
+        help_out(sealer);
     (void)pthread_mutex_unlock(&sealer->lock);
     (void)pthread_join(sealer->thread, NULL);
+    if (sealer->was_helped) {
+        struct error ignored;
+        (void)follow(sealer, 0, &ignored);
+        catalogue_writer_close(sealer->catalogue);
+    }
     free_sealer(sealer);
 }
 

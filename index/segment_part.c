@@ -4,6 +4,7 @@
  * where in them the events are that may; then it puts these places in the order of their seqs and gives
  * them out, decoding each block once and dropping it behind its last event. */
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,14 +13,14 @@
 #include "base/error.h"
 #include "index/block.h"
 #include "index/block_cache.h"
+#include "index/catalogue.h"
 #include "index/event.h"
 #include "index/lanes.h"
 #include "index/part.h"
-#include "index/query.h"
 #include "index/segment.h"
+#include "index/segment_filter.h"
+#include "index/segment_file.h"
 #include "index/tape_internal.h"
-
-#define TOKENS_MAX 8u
 
 /* Where an event is: number `index` of block `block`. */
 struct place {
@@ -32,7 +33,7 @@ struct place {
  * index of UINT32_MAX: there is none. */
 struct segment_as_part {
     struct part part;
-    struct segment *segment;
+    struct segment_file *file;
     struct place *by_seq;
 };
 
@@ -42,28 +43,12 @@ as_segment(struct part *part)
     return (struct segment_as_part *)part;
 }
 
-static const struct stream *
-stream_of_tape(void *self, uint32_t id)
-{
-    return tape_stream_by_id(self, id);
-}
-
 static struct part *
-open_part(struct tape *tape, const char *path, struct error *err)
+make_part(struct segment_file *file)
 {
-    struct segment *segment = segment_open(path, err);
-    if (segment == NULL)
-        return NULL;
-    const struct segment_info *info = segment_info(segment);
-    for (size_t i = 0; i < segment_stream_count(segment); i++) {
-        const struct stream *stream = segment_stream(segment, i);
-        if (strcmp(stream->tap, "?") != 0)
-            tape_define_stream(tape, stream->id, bytes_of(stream->tap), bytes_of(stream->name));
-    }
-    segment_use_streams(segment, stream_of_tape, tape);
-
+    const struct segment_info *info = segment_file_info(file);
     struct segment_as_part *self = alloc_zeroed(sizeof(*self));
-    self->segment = segment;
+    self->file = file;
     self->part = (struct part){
         .ops = &segment_part,
         .id = info->id,
@@ -74,11 +59,24 @@ open_part(struct tape *tape, const char *path, struct error *err)
     return &self->part;
 }
 
+static struct part *
+open_part(struct tape *tape, const char *path, struct error *err)
+{
+    struct segment_file *file = segment_file_open(tape, path, err);
+    return file == NULL ? NULL : make_part(file);
+}
+
+static struct part *
+open_known(struct tape *tape, const char *path, struct catalogue_row *row)
+{
+    return make_part(segment_file_known(tape, path, row));
+}
+
 static void
 close_part(struct part *part)
 {
     struct segment_as_part *self = as_segment(part);
-    segment_close(self->segment);
+    segment_file_close(self->file);
     free(self->by_seq);
     free(self);
 }
@@ -97,8 +95,7 @@ static const struct lanes *
 lanes_of(struct part *part, struct tape *tape, struct error *err)
 {
     (void)tape;
-    (void)err;
-    return segment_lanes(as_segment(part)->segment);
+    return segment_file_lanes(as_segment(part)->file, err);
 }
 
 static void
@@ -110,22 +107,28 @@ note_damage(void *self, uint64_t first_seq, uint64_t end_seq, const char *text)
 static bool
 verify(struct part *part, struct tape *tape, struct error *err)
 {
-    return segment_verify(as_segment(part)->segment, note_damage, tape, err);
+    struct segment_file *file = as_segment(part)->file;
+    struct segment *segment = segment_file_hold(file, err);
+    if (segment == NULL) {
+        if (err->code != ERROR_DAMAGED)
+            return false;
+        tape_note_damage(tape, part->first_seq, part->end_seq, "%s", err->text);
+        return true;
+    }
+    bool could_read = segment_verify(segment, note_damage, tape, err);
+    segment_file_release(file);
+    return could_read;
 }
 
 /* places[next] (newest first: places[next - 1]) is given out next once `is_planned`; before that
  * `plan_block` is the next block to look at. left[block] says how many places of a block are still to
- * come. */
+ * come. A hopeless walk has neither `left` nor a cache. */
 struct segment_walk {
     struct part_walk walk;
     struct tape *tape;
     struct part_walk_options options;
-    struct query_bounds bounds;
-    struct bytes literal;
-    struct bytes key; /* that every match has; null: any */
-    struct segment_token tokens[TOKENS_MAX];
-    size_t token_count;
-    bool is_hopeless; /* the whole segment is known to hold no match */
+    struct segment *segment; /* held, and the filter started; NULL until something must be read */
+    struct segment_filter filter;
     bool is_planned;
     uint32_t plan_block;
     struct place *places;
@@ -139,52 +142,17 @@ struct segment_walk {
 static struct segment *
 segment_of(const struct segment_walk *self)
 {
-    return as_segment(self->walk.part)->segment;
-}
-
-static void
-learn_tokens(struct segment_walk *self)
-{
-    struct query_token tokens[TOKENS_MAX];
-    size_t count = query_required_tokens(self->options.query, tokens, TOKENS_MAX);
-    for (size_t i = 0; i < count; i++) {
-        self->tokens[i] = segment_token(segment_of(self), tokens[i].kind, tokens[i].value);
-        if (strcmp(tokens[i].kind, "key") == 0)
-            self->key = tokens[i].value;
-        if (!segment_may_hold(segment_of(self), self->tokens[i]))
-            self->is_hopeless = true;
-    }
-    self->token_count = count;
-}
-
-static bool
-zone_may_match(const struct segment_walk *self, int64_t min_time_ns, int64_t max_time_ns,
-    int64_t min_received_ns, int64_t max_received_ns)
-{
-    return max_time_ns >= self->bounds.from_ns && min_time_ns <= self->bounds.until_ns &&
-           max_received_ns >= self->bounds.received_from_ns &&
-           min_received_ns <= self->bounds.received_until_ns;
+    return self->segment;
 }
 
 static struct part_walk *
 walk(struct part *part, struct tape *tape, const struct part_walk_options *options)
 {
     struct segment_walk *self = alloc_zeroed(sizeof(*self));
-    const struct segment_info *info = segment_info(as_segment(part)->segment);
     self->walk.part = part;
     part->references++;
     self->tape = tape;
     self->options = *options;
-    self->left = alloc_array(info->block_count, sizeof(*self->left));
-    self->cache = block_cache_new(as_segment(part)->segment, info->block_count);
-    if (options->query != NULL) {
-        query_bounds(options->query, &self->bounds);
-        self->literal = query_required_literal(options->query);
-        learn_tokens(self);
-        if (!zone_may_match(self, info->min_time_ns, info->max_time_ns, info->min_received_ns,
-                info->max_received_ns))
-            self->is_hopeless = true;
-    }
     return &self->walk;
 }
 
@@ -195,91 +163,63 @@ walk_free(struct part_walk *walk)
     block_cache_free(self->cache);
     free(self->places);
     free(self->left);
+    if (self->segment != NULL)
+        segment_file_release(as_segment(walk->part)->file);
     part_release(walk->part);
     free(self);
 }
 
+/* Open the file, as far as that is needed. CURSOR_EVENT: it is; CURSOR_END: it has nothing to give. */
+static enum cursor_step
+start(struct segment_walk *self, struct error *err)
+{
+    struct part *part = self->walk.part;
+    if (self->segment != NULL)
+        return CURSOR_EVENT;
+    errno = 0;
+    self->segment = segment_file_hold(as_segment(part)->file, err);
+    if (self->segment == NULL) {
+        if (errno == ENOENT)
+            return CURSOR_END; /* retention took it meanwhile */
+        if (err->code != ERROR_DAMAGED)
+            return CURSOR_FAILED;
+        tape_note_damage(self->tape, part->first_seq, part->end_seq, "%s", err->text);
+        return CURSOR_END;
+    }
+    segment_filter_start(&self->filter, self->segment, self->tape, self->options.query,
+        self->options.first_seq, self->options.end_seq);
+    if (!self->filter.is_hopeless) {
+        uint32_t block_count = segment_info(self->segment)->block_count;
+        self->left = alloc_array(block_count, sizeof(*self->left));
+        self->cache = block_cache_new(self->segment, block_count);
+    }
+    return CURSOR_EVENT;
+}
+
+/* Is it known without opening the file that it holds no match? */
+static bool
+is_out_of_question(const struct segment_walk *self)
+{
+    struct segment_file *file = as_segment(self->walk.part)->file;
+    struct error ignored;
+    if (self->options.query == NULL || segment_file_is_open(file))
+        return false;
+    const struct lanes *lanes = segment_file_lanes(file, &ignored);
+    return segment_filter_excludes(
+        self->options.query, segment_file_info(file), lanes, self->tape);
+}
+
 /* ---- planning ---- */
 
-/* Can a lane between the first and the last of the block match? Decided for blocks of one lane. */
-static bool
-lanes_may_match(const struct segment_walk *self, const struct block_info *info)
-{
-    if (info->first_stream != info->last_stream)
-        return true;
-    const struct stream *stream = tape_stream_by_id(self->tape, info->first_stream);
-    int32_t partition = info->first_partition == info->last_partition ? info->first_partition : -1;
-    return query_may_match_lane(self->options.query, stream, partition);
-}
-
-static bool
-block_may_match(const struct segment_walk *self, uint32_t index)
-{
-    const struct block_info *info = segment_block(segment_of(self), index);
-    if (self->is_hopeless || info->min_seq >= self->options.end_seq ||
-        info->max_seq < self->options.first_seq)
-        return false;
-    if (self->options.query == NULL)
-        return true;
-    if (info->min_seq > self->bounds.last_seq || info->max_seq < self->bounds.first_seq ||
-        info->min_offset > self->bounds.last_offset ||
-        info->max_offset < self->bounds.first_offset ||
-        !zone_may_match(self, info->min_time_ns, info->max_time_ns, info->min_received_ns,
-            info->max_received_ns) ||
-        !lanes_may_match(self, info))
-        return false;
-    for (size_t i = 0; i < self->token_count; i++) {
-        if (!segment_block_may_hold(segment_of(self), index, self->tokens[i]))
-            return false;
-    }
-    return true;
-}
-
-static bool
-event_may_match(const struct segment_walk *self, const struct event *event)
-{
-    if (event->seq < self->options.first_seq || event->seq >= self->options.end_seq)
-        return false;
-    if (self->options.query == NULL)
-        return true;
-    int64_t time_ns = event_time(event);
-    return zone_may_match(self, time_ns, time_ns, event->received_ns, event->received_ns) &&
-           event->offset >= self->bounds.first_offset &&
-           event->offset <= self->bounds.last_offset &&
-           (self->key.data == NULL || bytes_equal(event->key, self->key));
-}
-
 static void
-add_place(struct segment_walk *self, uint32_t block, uint32_t index, const struct event *event)
+add_places(struct segment_walk *self, uint32_t number, const struct block *block)
 {
-    if (!event_may_match(self, event))
-        return;
-    self->places =
-        alloc_grow(self->places, self->place_count, &self->place_capacity, sizeof(*self->places));
-    self->places[self->place_count++] = (struct place){event->seq, block, index};
-    self->left[block]++;
-}
-
-/* The events whose payload has the literal: one search over the payloads of the whole block. */
-static void
-add_places_with_literal(struct segment_walk *self, uint32_t number, const struct block *block)
-{
-    struct bytes payloads = block->payloads;
-    size_t at = 0;
-    while (at < payloads.length) {
-        const unsigned char *hit = memmem(
-            payloads.data + at, payloads.length - at, self->literal.data, self->literal.length);
-        if (hit == NULL)
-            break;
-        size_t place = (size_t)(hit - payloads.data);
-        uint32_t index = block_event_of_payload(block, place);
-        size_t end = block->payload_at[index + 1];
-        if (place + self->literal.length <= end) {
-            add_place(self, number, index, &block->events[index]);
-            at = end;
-        } else {
-            at = place + 1; /* it crosses into the next event */
-        }
+    for (uint32_t i = segment_filter_find(&self->filter, block, 0); i < block->count;
+         i = segment_filter_find(&self->filter, block, i + 1)) {
+        self->places = alloc_grow(
+            self->places, self->place_count, &self->place_capacity, sizeof(*self->places));
+        self->places[self->place_count++] = (struct place){block->events[i].seq, number, i};
+        self->left[number]++;
     }
 }
 
@@ -289,7 +229,7 @@ plan_block(struct segment_walk *self, uint32_t number, uint64_t *budget, struct 
 {
     const struct block_info *info = segment_block(segment_of(self), number);
     struct cursor_progress *progress = self->options.progress;
-    if (!block_may_match(self, number)) {
+    if (!segment_filter_block(&self->filter, number)) {
         progress->pruned_blocks++;
         return true;
     }
@@ -298,24 +238,15 @@ plan_block(struct segment_walk *self, uint32_t number, uint64_t *budget, struct 
     progress->scanned_events += info->event_count;
     progress->scanned_bytes += info->record_bytes;
 
-    unsigned wanted = BLOCK_BIT(BLOCK_META);
-    if (self->literal.data != NULL)
-        wanted |= BLOCK_BIT(BLOCK_PAY);
-    if (self->key.data != NULL)
-        wanted |= BLOCK_BIT(BLOCK_KEY);
-    const struct block *block = block_cache_read(self->cache, number, wanted, err);
+    const struct block *block =
+        block_cache_read(self->cache, number, segment_filter_sections(&self->filter), err);
     if (block == NULL) {
         if (err->code != ERROR_DAMAGED)
             return false;
         tape_note_damage(self->tape, info->min_seq, info->max_seq + 1, "%s", err->text);
         return true;
     }
-    if (self->literal.data != NULL) {
-        add_places_with_literal(self, number, block);
-    } else {
-        for (uint32_t i = 0; i < block->count; i++)
-            add_place(self, number, i, &block->events[i]);
-    }
+    add_places(self, number, block);
     if (self->left[number] == 0)
         block_cache_drop(self->cache, number);
     return true;
@@ -369,6 +300,11 @@ static enum cursor_step
 plan(struct segment_walk *self, uint64_t *budget, struct error *err)
 {
     uint32_t count = segment_info(segment_of(self))->block_count;
+    if (self->filter.is_hopeless) {
+        self->options.progress->pruned_blocks += count;
+        self->is_planned = true;
+        return CURSOR_EVENT;
+    }
     for (; self->plan_block < count; self->plan_block++) {
         if (*budget == 0)
             return CURSOR_PAUSED;
@@ -388,7 +324,15 @@ next_event(struct part_walk *walk, uint64_t *budget, struct event *event, struct
 {
     struct segment_walk *self = (struct segment_walk *)walk;
     if (!self->is_planned) {
-        enum cursor_step step = plan(self, budget, err);
+        if (self->segment == NULL && is_out_of_question(self)) {
+            self->options.progress->pruned_blocks +=
+                segment_file_info(as_segment(walk->part)->file)->block_count;
+            self->is_planned = true;
+            return CURSOR_END;
+        }
+        enum cursor_step step = start(self, err);
+        if (step == CURSOR_EVENT)
+            step = plan(self, budget, err);
         if (step != CURSOR_EVENT)
             return step;
     }
@@ -437,6 +381,15 @@ fetch_offset(struct part_walk *walk, uint32_t stream_id, int32_t partition, int6
     struct event *event, struct error *err)
 {
     struct segment_walk *self = (struct segment_walk *)walk;
+    struct segment_file *file = as_segment(walk->part)->file;
+    const struct lanes *lanes = segment_file_is_open(file) ? NULL : segment_file_lanes(file, err);
+    const struct lane *lane = lanes == NULL ? NULL : lanes_find(lanes, stream_id, partition);
+    if (lanes != NULL && (lane == NULL || lane->events == 0 || lane->last_offset < offset))
+        return CURSOR_END;
+    enum cursor_step step = start(self, err);
+    if (step != CURSOR_EVENT)
+        return step;
+
     uint32_t low = 0;
     uint32_t high = segment_info(segment_of(self))->block_count;
     uint32_t count = high;
@@ -469,14 +422,14 @@ static bool
 make_by_seq(struct segment_walk *self, struct error *err)
 {
     struct segment_as_part *part = as_segment(self->walk.part);
-    const struct segment_info *info = segment_info(part->segment);
+    const struct segment_info *info = segment_info(self->segment);
     size_t span = (size_t)(info->end_seq - info->first_seq);
     struct place *places = alloc_array(span, sizeof(*places));
     memset(places, 0xff, span * sizeof(*places));
     struct block *block = block_new();
     bool good = true;
     for (uint32_t number = 0; good && number < info->block_count; number++) {
-        good = segment_read_block(part->segment, number, BLOCK_BIT(BLOCK_META), block, err);
+        good = segment_read_block(self->segment, number, BLOCK_BIT(BLOCK_META), block, err);
         for (uint32_t i = 0; good && i < block->count; i++)
             places[block->events[i].seq - info->first_seq] =
                 (struct place){block->events[i].seq, number, i};
@@ -499,6 +452,9 @@ fetch_seq(struct part_walk *walk, uint64_t seq, struct event *event, struct erro
     struct segment_as_part *part = as_segment(walk->part);
     if (seq < walk->part->first_seq || seq >= walk->part->end_seq)
         return CURSOR_END;
+    enum cursor_step step = start(self, err);
+    if (step != CURSOR_EVENT)
+        return step;
     if (part->by_seq == NULL && !make_by_seq(self, err))
         return CURSOR_FAILED;
     assert(part->by_seq != NULL);
@@ -515,6 +471,7 @@ fetch_seq(struct part_walk *walk, uint64_t seq, struct event *event, struct erro
 const struct part_ops segment_part = {
     .suffix = "seg",
     .open = open_part,
+    .open_known = open_known,
     .close = close_part,
     .refresh = refresh,
     .lanes = lanes_of,

@@ -15,8 +15,10 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "index/catalogue.h"
 #include "index/lanes.h"
 #include "index/part.h"
+#include "index/segment_file.h"
 #include "index/stream_table.h"
 #include "index/tape_internal.h"
 
@@ -24,6 +26,9 @@
 static const struct part_ops *const part_kinds[] = {&segment_part, &journal_part};
 
 #define KIND_COUNT (sizeof(part_kinds) / sizeof(part_kinds[0]))
+
+/* So many files that are not open yet are worth reading the catalogue for. */
+#define CATALOGUE_WORTH 4u
 
 /* Damage beyond this is only counted in the last entry. */
 #define DAMAGE_MAX 1000u
@@ -46,6 +51,8 @@ struct tape {
     struct tape_damage *damage;
     size_t damage_count;
     size_t damage_capacity;
+    struct segment_pool segments;
+    char catalogue_problem[256]; /* as of the last time that it was read; "": none */
 };
 
 void
@@ -135,6 +142,12 @@ tape_note_damage(struct tape *tape, uint64_t first_seq, uint64_t end_seq, const 
     tape->damage =
         alloc_grow(tape->damage, tape->damage_count, &tape->damage_capacity, sizeof(*tape->damage));
     tape->damage[tape->damage_count++] = damage;
+}
+
+const char *
+tape_catalogue_problem(const struct tape *tape)
+{
+    return tape->catalogue_problem[0] == '\0' ? NULL : tape->catalogue_problem;
 }
 
 size_t
@@ -249,13 +262,56 @@ find_open_part(const struct tape *tape, uint64_t id, const struct part_ops *kind
     return NULL;
 }
 
+/* The catalogue, when there are enough files to open for it to be worth it. NULL: do without. */
+static struct catalogue *
+read_catalogue(struct tape *tape, const struct listing *listing)
+{
+    size_t new_count = 0;
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct listed *row = &listing->rows[i];
+        if (part_kinds[row->kind]->open_known != NULL &&
+            find_open_part(tape, row->id, part_kinds[row->kind]) == NULL)
+            new_count++;
+    }
+    if (new_count < CATALOGUE_WORTH)
+        return NULL;
+
+    struct error err = {0};
+    struct catalogue *catalogue = catalogue_read(tape->directory, &err);
+    tape->catalogue_problem[0] = '\0';
+    if (catalogue == NULL && (err.code == ERROR_DAMAGED || err.code == ERROR_FORMAT))
+        (void)snprintf(
+            tape->catalogue_problem, sizeof(tape->catalogue_problem), "%.255s", err.text);
+    if (catalogue != NULL && catalogue_bad_rows(catalogue) > 0)
+        (void)snprintf(tape->catalogue_problem, sizeof(tape->catalogue_problem),
+            "%zu of its rows are damaged", catalogue_bad_rows(catalogue));
+    return catalogue;
+}
+
+/* The part as the catalogue knows it; NULL: open the file. */
+static struct part *
+open_known(struct tape *tape, struct catalogue *catalogue, const struct listed *row,
+    const char *path)
+{
+    struct stat status;
+    if (catalogue == NULL || part_kinds[row->kind]->open_known == NULL || stat(path, &status) != 0)
+        return NULL;
+    struct catalogue_row *known = catalogue_find(catalogue, row->id, &status);
+    if (known == NULL || !catalogue_define_streams(catalogue, known, tape))
+        return NULL;
+    return part_kinds[row->kind]->open_known(tape, path, known);
+}
+
 /* Open a file of the listing. NULL without an error: it is gone again, or damaged and named. */
 static struct part *
-open_part(struct tape *tape, const struct listed *row, bool *failed, struct error *err)
+open_part(struct tape *tape, struct catalogue *catalogue, const struct listed *row, bool *failed,
+    struct error *err)
 {
     char *path = alloc_format("%s/%s", tape->directory, row->name);
+    struct part *part = open_known(tape, catalogue, row, path);
     errno = 0;
-    struct part *part = part_kinds[row->kind]->open(tape, path, err);
+    if (part == NULL)
+        part = part_kinds[row->kind]->open(tape, path, err);
     *failed = false;
     if (part != NULL) {
         part->references = 1;
@@ -297,6 +353,7 @@ list_parts(struct tape *tape, struct error *err)
             tape->directory);
     }
 
+    struct catalogue *catalogue = read_catalogue(tape, &listing);
     struct part **parts = alloc_array(listing.count, sizeof(struct part *));
     size_t count = 0;
     bool failed = false;
@@ -306,10 +363,11 @@ list_parts(struct tape *tape, struct error *err)
         if (part != NULL)
             part->references++;
         else
-            part = open_part(tape, &listing.rows[i], &failed, err);
+            part = open_part(tape, catalogue, &listing.rows[i], &failed, err);
         if (part != NULL)
             parts[count++] = part;
     }
+    catalogue_free(catalogue);
     listing_done(&listing);
     if (failed) {
         for (size_t i = 0; i < count; i++)
@@ -325,7 +383,16 @@ list_parts(struct tape *tape, struct error *err)
     return true;
 }
 
-/* Take the pending notifications; true when a name came or went. */
+/* SQLite's files beside the catalogue come and go with every reader that looks at it. */
+static bool
+is_our_name(const char *name)
+{
+    uint64_t id;
+    size_t kind;
+    return parse_name(name, &id, &kind);
+}
+
+/* Take the pending notifications; true when a file of the tape came or went, or some were missed. */
 static bool
 take_notifications(struct tape *tape)
 {
@@ -336,7 +403,8 @@ take_notifications(struct tape *tape)
         for (ssize_t at = 0; at < length;) {
             struct inotify_event event;
             memcpy(&event, buffer + at, sizeof(event));
-            if (event.mask & ~(uint32_t)IN_MODIFY)
+            const char *name = event.len > 0 ? buffer + at + sizeof(event) : NULL;
+            if ((event.mask & ~(uint32_t)IN_MODIFY) && (name == NULL || is_our_name(name)))
                 names_changed = true;
             at += (ssize_t)(sizeof(event) + event.len);
         }
@@ -445,6 +513,12 @@ tape_stream(const struct tape *tape, size_t index)
 {
     assert(index < tape->known_count);
     return tape->known[index];
+}
+
+struct segment_pool *
+tape_segment_pool(struct tape *tape)
+{
+    return &tape->segments;
 }
 
 size_t

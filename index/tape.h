@@ -77,6 +77,10 @@ struct tape_damage {
 };
 size_t tape_damage(const struct tape *tape, const struct tape_damage **damage);
 
+/* Why the catalogue was not used though it is there, or NULL: the files were read instead, and
+ * `tapedeck tape rebuild` mends it. */
+const char *tape_catalogue_problem(const struct tape *tape);
+
 /* Read the whole of what is there and verify every checksum. True when all is well; false with
  * ERROR_DAMAGED, and tape_damage() lists each place. */
 bool tape_verify(struct tape *tape, struct error *err);

@@ -9,6 +9,7 @@
 
 struct part;
 struct record;
+struct segment_pool;
 struct stream;
 struct tape;
 
@@ -29,6 +30,9 @@ void tape_note_damage(struct tape *tape, uint64_t first_seq, uint64_t end_seq, c
  * `downward`, else the one before it. */
 struct part *tape_part_at(struct tape *tape, uint64_t seq);
 struct part *tape_part_below(struct tape *tape, uint64_t end_seq);
+
+/* The segment files that are open and idle. */
+struct segment_pool *tape_segment_pool(struct tape *tape);
 
 size_t tape_part_count(const struct tape *tape);
 struct part *tape_part(const struct tape *tape, size_t index);

@@ -1,0 +1,213 @@
+#include "index/segment_file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "index/catalogue.h"
+#include "index/event.h"
+#include "index/lanes.h"
+#include "index/segment.h"
+#include "index/tape_internal.h"
+
+/* segment: open, or NULL. In the tape's pool, by newer and older, while it is open and holders is 0.
+ * lanes: NULL until asked for, then for good; before that they are in the segment or in `content`. */
+struct segment_file {
+    struct tape *tape;
+    char *path;
+    struct segment_info info;
+    struct segment *segment;
+    struct buffer content; /* of the catalogue's row */
+    struct lanes *lanes;
+    unsigned holders;
+    struct segment_file *newer;
+    struct segment_file *older;
+};
+
+/* ---- the pool ---- */
+
+static void
+pool_remove(struct segment_file *file)
+{
+    struct segment_pool *pool = tape_segment_pool(file->tape);
+    if (file->newer != NULL)
+        file->newer->older = file->older;
+    else
+        pool->newest = file->older;
+    if (file->older != NULL)
+        file->older->newer = file->newer;
+    else
+        pool->oldest = file->newer;
+    file->newer = file->older = NULL;
+    pool->count--;
+}
+
+/* Close the file; its lanes stay. */
+static void
+shut(struct segment_file *file)
+{
+    if (file->lanes == NULL && file->content.data == NULL) {
+        file->lanes = lanes_new();
+        lanes_merge(file->lanes, segment_lanes(file->segment));
+    }
+    segment_close(file->segment);
+    file->segment = NULL;
+}
+
+static void
+pool_add(struct segment_file *file)
+{
+    struct segment_pool *pool = tape_segment_pool(file->tape);
+    file->older = pool->newest;
+    if (pool->newest != NULL)
+        pool->newest->newer = file;
+    else
+        pool->oldest = file;
+    pool->newest = file;
+    pool->count++;
+    if (pool->count > SEGMENT_FILES_IDLE) {
+        struct segment_file *oldest = pool->oldest;
+        pool_remove(oldest);
+        shut(oldest);
+    }
+}
+
+/* ---- opening and closing ---- */
+
+static const struct stream *
+stream_of_tape(void *self, uint32_t id)
+{
+    return tape_stream_by_id(self, id);
+}
+
+static struct segment_file *
+new_file(struct tape *tape, const char *path, const struct segment_info *info)
+{
+    struct segment_file *file = alloc_zeroed(sizeof(*file));
+    file->tape = tape;
+    file->path = alloc_text(path);
+    file->info = *info;
+    return file;
+}
+
+struct segment_file *
+segment_file_open(struct tape *tape, const char *path, struct error *err)
+{
+    struct segment *segment = segment_open(path, err);
+    if (segment == NULL)
+        return NULL;
+    for (size_t i = 0; i < segment_stream_count(segment); i++) {
+        const struct stream *stream = segment_stream(segment, i);
+        if (strcmp(stream->tap, "?") != 0)
+            tape_define_stream(tape, stream->id, bytes_of(stream->tap), bytes_of(stream->name));
+    }
+    segment_use_streams(segment, stream_of_tape, tape);
+    struct segment_file *file = new_file(tape, path, segment_info(segment));
+    file->segment = segment;
+    pool_add(file);
+    return file;
+}
+
+struct segment_file *
+segment_file_known(struct tape *tape, const char *path, struct catalogue_row *row)
+{
+    struct segment_file *file = new_file(tape, path, &row->info);
+    file->content = row->content;
+    row->content = (struct buffer){0};
+    return file;
+}
+
+void
+segment_file_close(struct segment_file *file)
+{
+    if (file == NULL)
+        return;
+    assert(file->holders == 0);
+    if (file->segment != NULL) {
+        pool_remove(file);
+        segment_close(file->segment);
+    }
+    lanes_free(file->lanes);
+    buffer_done(&file->content);
+    free(file->path);
+    free(file);
+}
+
+const struct segment_info *
+segment_file_info(const struct segment_file *file)
+{
+    return &file->info;
+}
+
+bool
+segment_file_is_open(const struct segment_file *file)
+{
+    return file->segment != NULL;
+}
+
+/* ---- holding ---- */
+
+static bool
+is_as_known(const struct segment_info *found, const struct segment_info *known)
+{
+    return found->id == known->id && found->first_seq == known->first_seq &&
+           found->end_seq == known->end_seq && found->event_count == known->event_count &&
+           found->block_count == known->block_count && found->created_ns == known->created_ns;
+}
+
+struct segment *
+segment_file_hold(struct segment_file *file, struct error *err)
+{
+    if (file->segment == NULL) {
+        struct segment *segment = segment_open(file->path, err);
+        if (segment == NULL)
+            return NULL;
+        if (!is_as_known(segment_info(segment), &file->info)) {
+            segment_close(segment);
+            (void)error_set(err, ERROR_DAMAGED,
+                "segment %s is not what the catalogue says; tapedeck tape rebuild makes it again",
+                file->path);
+            errno = 0;
+            return NULL;
+        }
+        segment_use_streams(segment, stream_of_tape, file->tape);
+        file->segment = segment;
+    } else if (file->holders == 0) {
+        pool_remove(file);
+    }
+    file->holders++;
+    return file->segment;
+}
+
+void
+segment_file_release(struct segment_file *file)
+{
+    assert(file->holders > 0);
+    if (--file->holders == 0)
+        pool_add(file);
+}
+
+const struct lanes *
+segment_file_lanes(struct segment_file *file, struct error *err)
+{
+    if (file->lanes != NULL)
+        return file->lanes;
+    if (file->content.data != NULL) {
+        file->lanes = catalogue_row_lanes(bytes_make(file->content.data, file->content.length));
+        buffer_done(&file->content);
+        file->content = (struct buffer){0};
+        if (file->lanes != NULL)
+            return file->lanes;
+    }
+    if (segment_file_hold(file, err) == NULL)
+        return NULL;
+    if (file->lanes == NULL) {
+        file->lanes = lanes_new();
+        lanes_merge(file->lanes, segment_lanes(file->segment));
+    }
+    segment_file_release(file);
+    return file->lanes;
+}

@@ -1,0 +1,181 @@
+#include "index/segment_filter.h"
+
+#include <string.h>
+
+#include "index/block.h"
+#include "index/event.h"
+#include "index/lanes.h"
+#include "index/tape_internal.h"
+
+static bool
+zone_may_match(const struct query_bounds *bounds, int64_t min_time_ns, int64_t max_time_ns,
+    int64_t min_received_ns, int64_t max_received_ns)
+{
+    return max_time_ns >= bounds->from_ns && min_time_ns <= bounds->until_ns &&
+           max_received_ns >= bounds->received_from_ns &&
+           min_received_ns <= bounds->received_until_ns;
+}
+
+static bool
+segment_zone_may_match(const struct query_bounds *bounds, const struct segment_info *info)
+{
+    return zone_may_match(bounds, info->min_time_ns, info->max_time_ns, info->min_received_ns,
+        info->max_received_ns);
+}
+
+bool
+segment_filter_excludes(const struct query *query, const struct segment_info *info,
+    const struct lanes *lanes, struct tape *tape)
+{
+    struct query_bounds bounds;
+    query_bounds(query, &bounds);
+    if (!segment_zone_may_match(&bounds, info))
+        return true;
+    if (lanes == NULL)
+        return false;
+    for (size_t i = 0; i < lanes_count(lanes); i++) {
+        const struct lane *lane = lanes_at(lanes, i);
+        if (lane->events > 0 && query_may_match_lane(query,
+                                    tape_stream_by_id(tape, lane->stream_id), lane->partition))
+            return false;
+    }
+    return true;
+}
+
+static void
+learn_tokens(struct segment_filter *filter)
+{
+    struct query_token tokens[FILTER_TOKENS_MAX];
+    size_t count = query_required_tokens(filter->query, tokens, FILTER_TOKENS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        filter->tokens[i] = segment_token(filter->segment, tokens[i].kind, tokens[i].value);
+        if (strcmp(tokens[i].kind, "key") == 0)
+            filter->key = tokens[i].value;
+        else if (tokens[i].value.length > 0)
+            filter->in_headers = tokens[i].value;
+        if (!segment_may_hold(filter->segment, filter->tokens[i]))
+            filter->is_hopeless = true;
+    }
+    filter->token_count = count;
+}
+
+void
+segment_filter_start(struct segment_filter *filter, struct segment *segment, struct tape *tape,
+    const struct query *query, uint64_t first_seq, uint64_t end_seq)
+{
+    const struct segment_info *info = segment_info(segment);
+    *filter = (struct segment_filter){
+        .segment = segment,
+        .tape = tape,
+        .query = query,
+        .first_seq = first_seq,
+        .end_seq = end_seq,
+    };
+    if (query == NULL)
+        return;
+    query_bounds(query, &filter->bounds);
+    filter->literal = query_required_literal(query);
+    if (!segment_zone_may_match(&filter->bounds, info))
+        filter->is_hopeless = true;
+    else
+        learn_tokens(filter);
+}
+
+/* Can a lane between the first and the last of the block match? Decided for blocks of one stream. */
+static bool
+lanes_may_match(const struct segment_filter *filter, const struct block_info *info)
+{
+    if (info->first_stream != info->last_stream)
+        return true;
+    const struct stream *stream = tape_stream_by_id(filter->tape, info->first_stream);
+    int32_t partition = info->first_partition == info->last_partition ? info->first_partition : -1;
+    return query_may_match_lane(filter->query, stream, partition);
+}
+
+bool
+segment_filter_block(struct segment_filter *filter, uint32_t index)
+{
+    const struct block_info *info = segment_block(filter->segment, index);
+    if (filter->is_hopeless || info->min_seq >= filter->end_seq ||
+        info->max_seq < filter->first_seq)
+        return false;
+    if (filter->query == NULL)
+        return true;
+    if (info->min_seq > filter->bounds.last_seq || info->max_seq < filter->bounds.first_seq ||
+        info->min_offset > filter->bounds.last_offset ||
+        info->max_offset < filter->bounds.first_offset ||
+        !zone_may_match(&filter->bounds, info->min_time_ns, info->max_time_ns, info->min_received_ns,
+            info->max_received_ns) ||
+        !lanes_may_match(filter, info))
+        return false;
+    for (size_t i = 0; i < filter->token_count; i++) {
+        if (!segment_block_may_hold(filter->segment, index, filter->tokens[i]))
+            return false;
+    }
+    return true;
+}
+
+unsigned
+segment_filter_sections(const struct segment_filter *filter)
+{
+    unsigned wanted = BLOCK_BIT(BLOCK_META);
+    if (filter->literal.data != NULL)
+        wanted |= BLOCK_BIT(BLOCK_PAY);
+    if (filter->key.data != NULL)
+        wanted |= BLOCK_BIT(BLOCK_KEY);
+    if (filter->in_headers.data != NULL)
+        wanted |= BLOCK_BIT(BLOCK_HDR);
+    return wanted;
+}
+
+/* Events of one lane stand side by side: ask once for each. */
+static bool
+lane_may_match(struct segment_filter *filter, const struct event *event)
+{
+    if (event->stream != filter->lane_stream || event->partition != filter->lane_partition) {
+        filter->lane_stream = event->stream;
+        filter->lane_partition = event->partition;
+        filter->lane_may_match =
+            query_may_match_lane(filter->query, event->stream, event->partition);
+    }
+    return filter->lane_may_match;
+}
+
+static bool
+event_may_match(struct segment_filter *filter, const struct event *event)
+{
+    if (event->seq < filter->first_seq || event->seq >= filter->end_seq)
+        return false;
+    if (filter->query == NULL)
+        return true;
+    int64_t time_ns = event_time(event);
+    return zone_may_match(&filter->bounds, time_ns, time_ns, event->received_ns, event->received_ns) &&
+           event->offset >= filter->bounds.first_offset &&
+           event->offset <= filter->bounds.last_offset && lane_may_match(filter, event) &&
+           (filter->key.data == NULL || bytes_equal(event->key, filter->key));
+}
+
+/* The next event from `from` on that has what is searched for in its bytes: one search over those of
+ * the whole block. */
+static uint32_t
+find_bytes(const struct segment_filter *filter, const struct block *block, uint32_t from)
+{
+    if (filter->literal.data != NULL)
+        return block_find(block, BLOCK_PAY, filter->literal, from);
+    if (filter->in_headers.data != NULL)
+        return block_find(block, BLOCK_HDR, filter->in_headers, from);
+    if (filter->key.length > 0)
+        return block_find(block, BLOCK_KEY, filter->key, from);
+    return from;
+}
+
+uint32_t
+segment_filter_find(struct segment_filter *filter, const struct block *block, uint32_t from)
+{
+    for (uint32_t i = from; i < block->count; i++) {
+        i = find_bytes(filter, block, i);
+        if (i < block->count && event_may_match(filter, &block->events[i]))
+            return i;
+    }
+    return block->count;
+}

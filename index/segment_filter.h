@@ -1,0 +1,62 @@
+/* segment_filter.h - what of a segment a query need not look at, and which of its events may match.
+ *
+ * Shared by the walks through a segment. Everything that matches is among what may.  Threads: the walk's.
+ */
+#ifndef INDEX_SEGMENT_FILTER_H
+#define INDEX_SEGMENT_FILTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "index/query.h"
+#include "index/segment.h"
+
+struct block;
+struct event;
+struct lanes;
+struct tape;
+
+#define FILTER_TOKENS_MAX 8u
+
+/* `in_headers` is a value that every match has in its headers, word by word; null: none is known. The
+ * verdict on the lane asked last is kept. */
+struct segment_filter {
+    struct segment *segment;
+    struct tape *tape;
+    const struct query *query;
+    uint64_t first_seq;
+    uint64_t end_seq;
+    struct query_bounds bounds;
+    struct bytes literal; /* that every match has in its payload; null: any */
+    struct bytes key;     /* that every match has; null: any */
+    struct bytes in_headers;
+    struct segment_token tokens[FILTER_TOKENS_MAX];
+    size_t token_count;
+    bool is_hopeless; /* the whole segment is known to hold no match */
+    const struct stream *lane_stream;
+    int32_t lane_partition;
+    bool lane_may_match;
+};
+
+/* Only events with seqs first_seq .. end_seq - 1 that match `query` (NULL: all) are wanted. */
+void segment_filter_start(struct segment_filter *filter, struct segment *segment,
+    struct tape *tape, const struct query *query, uint64_t first_seq, uint64_t end_seq);
+
+/* True when times or lanes (NULL: not known) say that nothing in a segment can match, whose file need not be
+ * open for that. */
+bool segment_filter_excludes(const struct query *query, const struct segment_info *info,
+    const struct lanes *lanes, struct tape *tape);
+
+/* Can block number `index` hold a match? By what is known without reading it. */
+bool segment_filter_block(struct segment_filter *filter, uint32_t index);
+
+/* Which sections segment_filter_find() needs. */
+unsigned segment_filter_sections(const struct segment_filter *filter);
+
+/* The number of the next event from `from` on that may match; block->count: none. */
+uint32_t segment_filter_find(
+    struct segment_filter *filter, const struct block *block, uint32_t from);
+
+#endif
