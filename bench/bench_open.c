@@ -29,12 +29,12 @@ static void
 die(const char *what, const struct error *err)
 {
     (void)fprintf(stderr, "bench_open: %s: %s\n", what, err->text);
-    exit(1);
+    exit(1); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
 
 static void
-fill_batch(struct batch *batch, const struct stream *const *streams, long segment, long from,
-    long until)
+fill_batch(
+    struct batch *batch, const struct stream *const *streams, long segment, long from, long until)
 {
     struct buffer headers = {0};
     struct error err;
@@ -45,10 +45,11 @@ fill_batch(struct batch *batch, const struct stream *const *streams, long segmen
         long number = segment * 1000000 + i;
         unsigned long scattered = (unsigned long)number * 2654435761UL;
         int key_length = snprintf(key, sizeof(key), "o-%06ld", number * 7919 % 500000);
-        (void)snprintf(id, sizeof(id), "%08lx-1111-4222-8333-%012lx",
-            scattered & 0xffffffffUL, scattered & 0xffffffffffffUL);
+        (void)snprintf(id, sizeof(id), "%08lx-1111-4222-8333-%012lx", scattered & 0xffffffffUL,
+            scattered & 0xffffffffffffUL);
         int length = snprintf(payload, sizeof(payload),
-            "{\"type\":\"order.created\",\"number\":%ld,\"amount\":%ld,\"note\":\"leave at the door "
+            "{\"type\":\"order.created\",\"number\":%ld,\"amount\":%ld,\"note\":\"leave at the "
+            "door "
             "%lx\",\"city\":\"%c%c\"}",
             number, number * 13 % 9973, scattered, (char)('A' + number % 26),
             (char)('a' + number % 23));
@@ -104,7 +105,8 @@ cool_down(const char *path)
     DIR *directory = opendir(path);
     const struct dirent *entry = NULL;
     sync();
-    while (directory != NULL && (entry = readdir(directory)) != NULL) { /* NOLINT(concurrency-mt-unsafe) */
+    while (directory != NULL &&
+           (entry = readdir(directory)) != NULL) { /* NOLINT(concurrency-mt-unsafe) */
         int fd = openat(dirfd(directory), entry->d_name, O_RDONLY | O_CLOEXEC);
         if (fd >= 0) {
             (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
@@ -190,8 +192,8 @@ main(int argc, char **argv)
     make_tape(directory, segments, each);
     char *catalogue = alloc_format("%s/catalogue.db", directory);
     char *first = alloc_format("%s/00000001.seg", directory);
-    printf("%ld segments of %ld events (%.0f KiB each), catalogue %.0f KiB; made in %.1f s\n", segments,
-        each, (double)size_of(first) / 1024, (double)size_of(catalogue) / 1024,
+    printf("%ld segments of %ld events (%.0f KiB each), catalogue %.0f KiB; made in %.1f s\n",
+        segments, each, (double)size_of(first) / 1024, (double)size_of(catalogue) / 1024,
         since_ms(start_ns) / 1000);
     measure(directory, "with catalogue", true);
     measure(directory, "with catalogue", false);

@@ -17,6 +17,7 @@
 #include "console/replay_options.h"
 #include "console/sizes.h"
 #include "index/query.h"
+#include "replay/ledger.h"
 #include "replay/plan.h"
 #include "replay/plan_store.h"
 #include "replay/planner.h"
@@ -203,8 +204,11 @@ static bool
 write_outputs(const struct invocation *invocation, struct plan *plan, struct error *err)
 {
     const struct settings *settings = invocation->settings;
+    struct error unnoted;
     if (!plan_store_write(plan->tape, plan, err))
         return false;
+    if (!ledger_note_plan(plan->tape, plan, &unnoted))
+        replay_print(STDERR_FILENO, "tapedeck: %s", unnoted.text);
     bool written = true;
     if (settings->out != NULL) {
         char *text = plan_to_json(plan, false);

@@ -11,6 +11,7 @@
 #include "console/command.h"
 #include "console/replay_options.h"
 #include "console/sizes.h"
+#include "replay/ledger.h"
 #include "replay/plan.h"
 #include "replay/runner.h"
 
@@ -173,8 +174,11 @@ run_confirmed(const struct invocation *invocation, const struct replay_use *use)
     struct replay_progress progress;
     struct error err;
     signals_catch();
+    struct error unnoted;
     bool good = runner_run(&runner, &progress, &err);
     clear_progress(&display);
+    if (!ledger_note_run(use->tape, use->plan, &progress, good ? NULL : &err, &unnoted))
+        replay_print(STDERR_FILENO, "tapedeck: %s", unnoted.text);
     bool was_sending = progress.elapsed_ns > 0;
     if (invocation->json && was_sending)
         print_json(use->plan, &progress);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "console/command.h"
 #include "console/replay_options.h"
+#include "replay/ledger.h"
 #include "replay/plan.h"
 #include "replay/verify.h"
 
@@ -95,7 +96,11 @@ run_verify(const struct invocation *invocation)
     struct verify_result result;
     signals_catch();
     int code;
-    if (!verify_replay(&verify, &result, &err)) {
+    struct error unnoted;
+    bool is_known = verify_replay(&verify, &result, &err);
+    if (!ledger_note_verify(use.tape, use.plan, is_known ? &result : NULL, &err, &unnoted))
+        replay_print(STDERR_FILENO, "tapedeck: %s", unnoted.text);
+    if (!is_known) {
         code = command_fail(&err);
     } else {
         if (invocation->json)

@@ -34,6 +34,7 @@ struct info {
     int64_t last_ns;
     uint64_t disk_bytes;
     uint64_t free_bytes;
+    const char *catalogue_problem; /* or NULL */
 };
 
 /* Disk blocks of the files in the directory itself; a file that vanishes meanwhile takes none. */
@@ -101,6 +102,11 @@ append_json(struct buffer *to, const struct info *info)
     json_append_u64(to, info->disk_bytes);
     buffer_append_text(to, ",\"free_bytes\":");
     json_append_u64(to, info->free_bytes);
+    buffer_append_text(to, ",\"catalogue_problem\":");
+    if (info->catalogue_problem == NULL)
+        buffer_append_text(to, "null");
+    else
+        json_append_string(to, bytes_of(info->catalogue_problem));
     buffer_append_text(to, "}\n");
 }
 
@@ -122,6 +128,11 @@ append_text(struct buffer *to, const struct info *info)
     buffer_printf(to, "event bytes     %s\n", sizes_format(info->event_bytes, size));
     buffer_printf(to, "on disk         %s\n", sizes_format(info->disk_bytes, size));
     buffer_printf(to, "free there      %s\n", sizes_format(info->free_bytes, size));
+    if (info->catalogue_problem != NULL) {
+        buffer_append_text(to, "catalogue       not used: ");
+        safe_text_append_message(to, info->catalogue_problem);
+        buffer_append_text(to, "; tapedeck tape rebuild makes it again\n");
+    }
 }
 
 static int
@@ -155,6 +166,7 @@ run_tape_info(const struct invocation *invocation)
         info.first_seq = tape_first_seq(tape);
         info.end_seq = tape_end_seq(tape);
         info.streams = tape_stream_count(tape);
+        info.catalogue_problem = tape_catalogue_problem(tape);
         code = print_info(&info, invocation->json);
     }
     tape_close(tape);

@@ -1,11 +1,10 @@
 /* Reading the catalogue. */
 #include "index/catalogue.h"
 
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include <sqlite3.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -21,15 +20,16 @@
 const struct sql_kind catalogue_kind = {
     .application_id = 0x54446361u,
     .version = 1,
-    .schema = "CREATE TABLE streams (key INTEGER PRIMARY KEY, id INTEGER NOT NULL, tap TEXT NOT NULL,"
-              " name TEXT NOT NULL, checksum INTEGER NOT NULL, UNIQUE (id, tap, name));"
-              "CREATE TABLE segments (id INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL,"
-              " end_seq INTEGER NOT NULL, events INTEGER NOT NULL, record_bytes INTEGER NOT NULL,"
-              " blocks INTEGER NOT NULL, version INTEGER NOT NULL, file_bytes INTEGER NOT NULL,"
-              " mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, min_time_ns INTEGER NOT NULL,"
-              " max_time_ns INTEGER NOT NULL, min_received_ns INTEGER NOT NULL,"
-              " max_received_ns INTEGER NOT NULL, created_ns INTEGER NOT NULL,"
-              " content BLOB NOT NULL, checksum INTEGER NOT NULL);",
+    .schema =
+        "CREATE TABLE streams (key INTEGER PRIMARY KEY, id INTEGER NOT NULL, tap TEXT NOT NULL,"
+        " name TEXT NOT NULL, checksum INTEGER NOT NULL, UNIQUE (id, tap, name));"
+        "CREATE TABLE segments (id INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL,"
+        " end_seq INTEGER NOT NULL, events INTEGER NOT NULL, record_bytes INTEGER NOT NULL,"
+        " blocks INTEGER NOT NULL, version INTEGER NOT NULL, file_bytes INTEGER NOT NULL,"
+        " mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, min_time_ns INTEGER NOT NULL,"
+        " max_time_ns INTEGER NOT NULL, min_received_ns INTEGER NOT NULL,"
+        " max_received_ns INTEGER NOT NULL, created_ns INTEGER NOT NULL,"
+        " content BLOB NOT NULL, checksum INTEGER NOT NULL);",
 };
 
 struct catalogue_stream {
@@ -124,8 +124,7 @@ is_plausible(const struct catalogue_row *row)
 {
     const struct segment_info *info = &row->info;
     return info->end_seq >= info->first_seq &&
-           info->event_count <= info->end_seq - info->first_seq &&
-           info->version == SEGMENT_VERSION;
+           info->event_count <= info->end_seq - info->first_seq && info->version == SEGMENT_VERSION;
 }
 
 static void
@@ -175,9 +174,8 @@ take_stream(struct catalogue *catalogue, struct sqlite3_stmt *statement)
     }
     catalogue->streams = alloc_grow(catalogue->streams, catalogue->stream_count,
         &catalogue->stream_capacity, sizeof(*catalogue->streams));
-    catalogue->streams[catalogue->stream_count++] =
-        (struct catalogue_stream){key, id, alloc_text_of(tap.data, tap.length),
-            alloc_text_of(name.data, name.length)};
+    catalogue->streams[catalogue->stream_count++] = (struct catalogue_stream){
+        key, id, alloc_text_of(tap.data, tap.length), alloc_text_of(name.data, name.length)};
 }
 
 /* Each row of a statement whose first column rises; one that does not is a broken file. */
@@ -279,8 +277,7 @@ catalogue_find(struct catalogue *catalogue, uint64_t id, const struct stat *file
     struct catalogue_row wanted = {.info.id = id};
     struct catalogue_row *row = NULL;
     if (catalogue->row_count > 0)
-        row = bsearch(
-            &wanted, catalogue->rows, catalogue->row_count, sizeof(wanted), compare_rows);
+        row = bsearch(&wanted, catalogue->rows, catalogue->row_count, sizeof(wanted), compare_rows);
     if (row == NULL || row->info.file_bytes != (uint64_t)file->st_size ||
         row->mtime_ns != catalogue_mtime_ns(file) || row->inode != (uint64_t)file->st_ino)
         return NULL;
@@ -304,8 +301,8 @@ next_stream(const struct catalogue *catalogue, struct bytes content, size_t *at)
     if (!varint_get(content, at, &key) || catalogue->stream_count == 0)
         return NULL;
     struct catalogue_stream wanted = {.key = (int64_t)key};
-    return bsearch(&wanted, catalogue->streams, catalogue->stream_count, sizeof(wanted),
-        compare_streams);
+    return bsearch(
+        &wanted, catalogue->streams, catalogue->stream_count, sizeof(wanted), compare_streams);
 }
 
 bool

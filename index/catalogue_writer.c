@@ -3,14 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <sqlite3.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -27,7 +26,7 @@
 #define LOCK_PATIENCE_NS   (300 * NS_PER_MS)
 
 /* A row whose content would be larger is not made: the file is opened instead. */
-#define CONTENT_MAX_BYTES (32u * 1024 * 1024)
+#define CONTENT_MAX_BYTES ((size_t)32 * 1024 * 1024)
 
 struct catalogue_writer {
     char *directory;
@@ -107,8 +106,8 @@ bind_stream(struct sqlite3_stmt *statement, int first, const struct stream *stre
 }
 
 static bool
-find_stream(struct catalogue_writer *writer, const struct stream *stream, int64_t *key,
-    struct error *err)
+find_stream(
+    struct catalogue_writer *writer, const struct stream *stream, int64_t *key, struct error *err)
 {
     struct sqlite3_stmt *find = writer->find_stream;
     if (!bind_stream(find, 1, stream))
@@ -146,8 +145,8 @@ key_of(
     if (!last_key(writer, key, err))
         return false;
     ++*key;
-    uint32_t checksum = catalogue_stream_checksum(
-        *key, stream->id, bytes_of(stream->tap), bytes_of(stream->name));
+    uint32_t checksum =
+        catalogue_stream_checksum(*key, stream->id, bytes_of(stream->tap), bytes_of(stream->name));
     struct sqlite3_stmt *add = writer->add_stream;
     if (sqlite3_bind_int64(add, 1, *key) != SQLITE_OK || !bind_stream(add, 2, stream) ||
         sqlite3_bind_int64(add, 5, checksum) != SQLITE_OK)
@@ -231,8 +230,8 @@ remove_row(struct catalogue_writer *writer, uint64_t id, struct error *err)
 
 /* Inside a transaction. *whole false, with the reason in `why`: the file cannot be opened. */
 static bool
-add_segment(struct catalogue_writer *writer, uint64_t id, bool *whole, struct error *why,
-    struct error *err)
+add_segment(
+    struct catalogue_writer *writer, uint64_t id, bool *whole, struct error *why, struct error *err)
 {
     char *path = alloc_format("%s/%08" PRIu64 ".seg", writer->directory, id);
     struct stat status;
@@ -334,9 +333,9 @@ remove_if_gone(void *self, const struct catalogue_row *row)
 {
     struct update *update = self;
     uint64_t id = row->info.id;
-    if (!update->good || (update->files.count > 0 && bsearch(&id, update->files.ids,
-                                                         update->files.count, sizeof(id),
-                                                         compare_ids) != NULL))
+    if (!update->good ||
+        (update->files.count > 0 &&
+            bsearch(&id, update->files.ids, update->files.count, sizeof(id), compare_ids) != NULL))
         return;
     update->good = remove_row(update->writer, id, update->err);
     update->counts->removed++;
@@ -370,8 +369,7 @@ update_file(struct update *update, struct catalogue *present, uint64_t id)
 
 /* A count as a query gives it. */
 static bool
-read_count(
-    struct catalogue_writer *writer, const char *text, uint64_t *count, struct error *err)
+read_count(struct catalogue_writer *writer, const char *text, uint64_t *count, struct error *err)
 {
     struct sqlite3_stmt *statement = sql_prepare(writer->db, text, err);
     if (statement == NULL)
@@ -388,9 +386,9 @@ update_all(struct update *update, struct catalogue *present)
 {
     struct catalogue_writer *writer = update->writer;
     /* Rows that cannot be trusted are not seen in `present`, and could be about files that are gone. */
-    update->good = catalogue_bad_rows(present) == 0 ||
-                   error_set(update->err, ERROR_DAMAGED, "%s/catalogue.db has broken rows",
-                       writer->directory);
+    update->good =
+        catalogue_bad_rows(present) == 0 ||
+        error_set(update->err, ERROR_DAMAGED, "%s/catalogue.db has broken rows", writer->directory);
     catalogue_each(present, remove_if_gone, update);
     for (size_t i = 0; update->good && i < update->files.count; i++)
         update->good = update_file(update, present, update->files.ids[i]);
@@ -399,8 +397,8 @@ update_all(struct update *update, struct catalogue *present)
                writer, "SELECT count(*) FROM segments", &update->counts->segments, update->err) &&
            read_count(
                writer, "SELECT count(*) FROM streams", &update->counts->streams, update->err) &&
-           read_count(writer, "SELECT total(events) FROM segments", &update->counts->events,
-               update->err);
+           read_count(
+               writer, "SELECT total(events) FROM segments", &update->counts->events, update->err);
 }
 
 bool
@@ -484,8 +482,7 @@ catalogue_rebuild_alone(const char *directory, struct catalogue_counts *counts, 
     free(path);
     if (fd < 0)
         return error_set_system(err, "cannot write the tape's directory %s", directory);
-    bool good =
-        wait_for_lock(fd, directory, err) && catalogue_rebuild(directory, counts, err);
+    bool good = wait_for_lock(fd, directory, err) && catalogue_rebuild(directory, counts, err);
     (void)close(fd);
     return good;
 }

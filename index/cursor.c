@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "index/lane_walk.h"
 #include "index/part.h"
 #include "index/query.h"
 #include "index/tape.h"
@@ -13,6 +14,10 @@
 /* Parts that single reads keep open at a time: events in the order of their times go back and forth
  * between neighbours. */
 #define FETCH_PARTS 3
+
+/* Merging by offset keeps a block of each of its parts at hand and the files open; beyond this many parts
+ * it is better to sort. */
+#define MERGE_PARTS_MAX 512u
 
 /* One match of a sorting cursor. Sorted by high, middle, low, seq. */
 struct sort_row {
@@ -23,7 +28,8 @@ struct sort_row {
 
 /* By seq, a cursor is always inside one part or between two: everything below next_seq (above it,
  * newest first: at or above) has been looked at. By another order it first walks everything by seq
- * into rows[], sorts, and then fetches row by row. */
+ * into rows[], sorts, and then fetches row by row. By offset, oldest first, parts whose events lie in that
+ * order are left out of the rows and merged with them. */
 struct cursor {
     struct tape *tape;
     struct cursor_options options;
@@ -38,6 +44,7 @@ struct cursor {
     size_t row_count;
     size_t row_capacity;
     size_t row;
+    struct lane_merge *merge; /* NULL: all of it is in rows */
     struct part_walk *fetch[FETCH_PARTS];  /* what single reads have at hand, one per part */
     size_t fetch_turn;                     /* which of them makes room next */
     struct cursor_progress fetch_progress; /* counted for nobody */
@@ -45,6 +52,24 @@ struct cursor {
 
 static const struct query_bounds open_bounds = {
     INT64_MIN, INT64_MAX, INT64_MIN, INT64_MAX, 0, UINT64_MAX, 0, INT64_MAX};
+
+/* Take in what can be walked by lane, as the tape is now. */
+static void
+begin_merge(struct cursor *cursor)
+{
+    size_t count = tape_part_count(cursor->tape);
+    struct part_walk_options options = {
+        .query = cursor->options.query,
+        .first_seq = cursor->options.first_seq,
+        .end_seq = cursor->options.end_seq,
+        .progress = &cursor->progress,
+    };
+    if (count > MERGE_PARTS_MAX)
+        return;
+    cursor->merge = lane_merge_new();
+    for (size_t i = 0; i < count; i++)
+        (void)lane_merge_add(cursor->merge, tape_part(cursor->tape, i), cursor->tape, &options);
+}
 
 struct cursor *
 cursor_new(struct tape *tape, const struct cursor_options *options)
@@ -64,6 +89,8 @@ cursor_new(struct tape *tape, const struct cursor_options *options)
     if (cursor->bounds.last_seq < cursor->options.end_seq - 1)
         cursor->options.end_seq = cursor->bounds.last_seq + 1;
     cursor->next_seq = cursor->options.first_seq;
+    if (options->order == CURSOR_BY_OFFSET && !options->newest_first)
+        begin_merge(cursor);
     cursor->downward = options->order == CURSOR_BY_SEQ && options->newest_first;
     if (cursor->downward) {
         uint64_t end = tape_end_seq(tape);
@@ -88,6 +115,7 @@ cursor_free(struct cursor *cursor)
     end_walk(&cursor->walk);
     for (size_t i = 0; i < FETCH_PARTS; i++)
         end_walk(&cursor->fetch[i]);
+    lane_merge_free(cursor->merge);
     query_matcher_free(cursor->matcher);
     free(cursor->rows);
     free(cursor);
@@ -117,6 +145,10 @@ part_upward(struct cursor *cursor)
     if (cursor->next_seq >= cursor->options.end_seq)
         return NULL;
     struct part *part = tape_part_at(cursor->tape, cursor->next_seq);
+    while (part != NULL && cursor->merge != NULL && lane_merge_has(cursor->merge, part->id)) {
+        cursor->next_seq = part->end_seq;
+        part = tape_part_at(cursor->tape, cursor->next_seq);
+    }
     if (part == NULL || part->first_seq >= cursor->options.end_seq)
         return NULL;
     return part;
@@ -239,12 +271,46 @@ collect_rows(struct cursor *cursor, uint64_t *budget, struct error *err)
     return CURSOR_EVENT;
 }
 
+/* Does the next row come before the place? */
+static bool
+row_is_first(const struct cursor *cursor, const struct lane_place *place)
+{
+    if (cursor->row == cursor->row_count)
+        return false;
+    const struct sort_row *row = &cursor->rows[cursor->row];
+    struct lane_place of_row = {
+        (uint32_t)((uint64_t)row->major >> 32), (uint32_t)row->major, row->minor, row->seq, true};
+    return lane_place_compare(&of_row, place) < 0;
+}
+
+/* The next out of the merged parts, unless a row comes before it: then CURSOR_END. */
+static enum cursor_step
+next_merged(struct cursor *cursor, uint64_t *budget, struct event *event, struct error *err)
+{
+    for (;;) {
+        struct lane_place place;
+        enum cursor_step step = lane_merge_peek(cursor->merge, budget, &place, err);
+        if (step != CURSOR_EVENT)
+            return step;
+        if (row_is_first(cursor, &place))
+            return CURSOR_END;
+        step = lane_merge_take(cursor->merge, event, err);
+        if (step == CURSOR_FAILED || (step == CURSOR_EVENT && matches(cursor, event)))
+            return step;
+    }
+}
+
 static enum cursor_step
 next_sorted(struct cursor *cursor, uint64_t *budget, struct event *event, struct error *err)
 {
     if (!cursor->sorted) {
         enum cursor_step step = collect_rows(cursor, budget, err);
         if (step != CURSOR_EVENT)
+            return step;
+    }
+    if (cursor->merge != NULL) {
+        enum cursor_step step = next_merged(cursor, budget, event, err);
+        if (step != CURSOR_END)
             return step;
     }
     while (cursor->row < cursor->row_count) {

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -61,6 +62,8 @@ encode_header(const struct journal_header *header, unsigned char to[JOURNAL_HEAD
     store_u32(to + AT_CHECKSUM, crc32c(0, to, AT_CHECKSUM));
 }
 
+/* Under its own name a journal has its header from the first instant, so that a reader that lists the
+ * directory just then does not take it for a broken one. */
 bool
 journal_create(struct journal_file *file, const char *directory,
     const struct journal_header *header, struct error *err)
@@ -68,24 +71,25 @@ journal_create(struct journal_file *file, const char *directory,
     unsigned char bytes[JOURNAL_HEADER_BYTES];
     encode_header(header, bytes);
     char *path = journal_path(directory, header->id, "jnl");
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        (void)error_set_system(err, "cannot make journal %s", path);
-        free(path);
-        return false;
-    }
-
+    char *unfinished = journal_path(directory, header->id, "new");
+    int fd = open(unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     struct iovec part = {.iov_base = bytes, .iov_len = sizeof(bytes)};
-    if (!file_write_all(fd, &part, 1, err) || !file_sync_directory(directory, err)) {
-        (void)error_wrap(err, "journal %s", path);
-        (void)unlink(path);
-        (void)close(fd);
+    bool good = fd >= 0 || error_set_system(err, "cannot make journal %s", path);
+    good = good && file_write_all(fd, &part, 1, err);
+    if (good && rename(unfinished, path) != 0)
+        good = error_set_system(err, "cannot rename %s", unfinished);
+    good = good && file_sync_directory(directory, err);
+    if (good) {
+        *file = (struct journal_file){
+            .fd = fd, .size = JOURNAL_HEADER_BYTES, .header = *header, .path = path};
+    } else {
+        (void)unlink(unfinished);
+        if (fd >= 0)
+            (void)close(fd);
         free(path);
-        return false;
     }
-    *file = (struct journal_file){
-        .fd = fd, .size = JOURNAL_HEADER_BYTES, .header = *header, .path = path};
-    return true;
+    free(unfinished);
+    return good;
 }
 
 void
@@ -106,12 +110,31 @@ frame_checksum(const unsigned char *head, struct bytes body)
     return crc32c(crc, body.data, body.length);
 }
 
+static bool
+cut_end(struct journal_file *file)
+{
+    file->is_torn = ftruncate(file->fd, (off_t)file->size) != 0 ||
+                    lseek(file->fd, (off_t)file->size, SEEK_SET) < 0;
+    return !file->is_torn;
+}
+
+void
+journal_take_back(struct journal_file *file, uint64_t size)
+{
+    assert(size <= file->size);
+
+    file->size = size;
+    (void)cut_end(file); /* else before the next append */
+}
+
 bool
 journal_append(struct journal_file *file, uint32_t event_count, uint64_t first_seq,
     struct bytes body, struct error *err)
 {
     assert(body.length > 0 && body.length <= FRAME_MAX_BODY);
 
+    if (file->is_torn && !cut_end(file))
+        return error_set_system(err, "cannot cut the broken end of journal %s", file->path);
     unsigned char head[FRAME_HEADER_BYTES];
     store_u32(head + FRAME_AT_MAGIC, FRAME_MAGIC);
     store_u32(head + FRAME_AT_LENGTH, (uint32_t)body.length);
@@ -128,8 +151,7 @@ journal_append(struct journal_file *file, uint32_t event_count, uint64_t first_s
     struct iovec parts[2] = {{head, sizeof(head)}, {data.out, body.length}};
     if (!file_write_all(file->fd, parts, 2, err)) {
         /* Whatever part of the frame is there must not be followed by a good one. */
-        if (ftruncate(file->fd, (off_t)file->size) != 0 ||
-            lseek(file->fd, (off_t)file->size, SEEK_SET) < 0)
+        if (!cut_end(file))
             return error_wrap(err, "journal %s (and its broken end could not be cut)", file->path);
         return error_wrap(err, "journal %s", file->path);
     }

@@ -39,6 +39,7 @@ char *journal_path(const char *directory, uint64_t id, const char *suffix);
 struct journal_file {
     int fd;
     uint64_t size; /* bytes that are acknowledged; what is behind them is cut */
+    bool is_torn;  /* and could not be cut yet: nothing may be appended behind it */
     struct journal_header header;
     char *path;
 };
@@ -51,6 +52,9 @@ bool journal_create(struct journal_file *file, const char *directory,
  * written of it is cut off again. */
 bool journal_append(struct journal_file *file, uint32_t event_count, uint64_t first_seq,
     struct bytes body, struct error *err);
+
+/* Cut everything behind `size` bytes off again. */
+void journal_take_back(struct journal_file *file, uint64_t size);
 
 void journal_file_close(struct journal_file *file);
 

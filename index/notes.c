@@ -1,11 +1,10 @@
 #include "index/notes.h"
 
 #include <pwd.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <sqlite3.h>
 
 #include "base/alloc.h"
 #include "base/bytes.h"
@@ -36,9 +35,8 @@ static struct notes *
 make(const char *directory, bool can_write, struct error *err)
 {
     char *path = alloc_format("%s/notes.db", directory);
-    struct sqlite3 *db = can_write
-                             ? sql_open_writer(path, &notes_kind, NOTES_PATIENCE_MS, err)
-                             : sql_open_reader(path, &notes_kind, err);
+    struct sqlite3 *db = can_write ? sql_open_writer(path, &notes_kind, NOTES_PATIENCE_MS, err)
+                                   : sql_open_reader(path, &notes_kind, err);
     free(path);
     if (db == NULL)
         return NULL;
@@ -95,8 +93,8 @@ put_text(struct filled *filled, const char *text)
 static void
 put_number(struct filled *filled, int64_t number)
 {
-    filled->good = filled->good && sqlite3_bind_int64(filled->statement, filled->next++, number) ==
-                                       SQLITE_OK;
+    filled->good =
+        filled->good && sqlite3_bind_int64(filled->statement, filled->next++, number) == SQLITE_OK;
 }
 
 static void
@@ -113,8 +111,7 @@ finish(struct notes *notes, struct filled *filled, struct error *err)
 {
     if (filled->statement == NULL)
         return false;
-    bool good =
-        filled->good ? sql_step_done(filled->statement, err) : sql_failed(notes->db, err);
+    bool good = filled->good ? sql_step_done(filled->statement, err) : sql_failed(notes->db, err);
     (void)sqlite3_finalize(filled->statement);
     return good;
 }
@@ -156,8 +153,8 @@ check_name(const char *what, const char *name, struct error *err)
     size_t length = strlen(name);
     if (length > 0 && length <= NOTES_NAME_MAX && bytes_is_utf8(bytes_of(name)))
         return true;
-    return error_set(err, ERROR_ARGUMENT, "the name of a %s is 1 to %u bytes of UTF-8", what,
-        NOTES_NAME_MAX);
+    return error_set(
+        err, ERROR_ARGUMENT, "the name of a %s is 1 to %u bytes of UTF-8", what, NOTES_NAME_MAX);
 }
 
 static bool
@@ -213,8 +210,8 @@ notes_list_bookmarks(
     size_t length = 0;
     size_t capacity = 0;
     bool good;
-    struct filled filled =
-        fill(notes, "SELECT name, seq, time_ns, text, made_ns FROM bookmarks ORDER BY seq, name", err);
+    struct filled filled = fill(
+        notes, "SELECT name, seq, time_ns, text, made_ns FROM bookmarks ORDER BY seq, name", err);
     while (next_row(notes, &filled, &good, err)) {
         rows = alloc_grow(rows, length, &capacity, sizeof(*rows));
         rows[length++] = (struct bookmark){

@@ -44,8 +44,7 @@ struct bookmark {
 };
 
 /* Set a bookmark; one with this name is replaced. ERROR_ARGUMENT when the name cannot be one. */
-bool notes_add_bookmark(
-    struct notes *notes, const struct bookmark *bookmark, struct error *err);
+bool notes_add_bookmark(struct notes *notes, const struct bookmark *bookmark, struct error *err);
 
 /* Remove one; ERROR_ARGUMENT when there is none with this name. */
 bool notes_remove_bookmark(struct notes *notes, const char *name, struct error *err);
@@ -62,8 +61,7 @@ struct saved_query {
     char *query;
 };
 
-bool notes_save_query(
-    struct notes *notes, const struct saved_query *query, struct error *err);
+bool notes_save_query(struct notes *notes, const struct saved_query *query, struct error *err);
 bool notes_remove_query(struct notes *notes, const char *name, struct error *err);
 
 /* All of them by name. */
@@ -86,15 +84,14 @@ struct ledger_entry {
     char *target; /* URL without secrets */
     char *text;   /* the query of a plan, the reason of a failure; "": none */
     int64_t planned;
-    int64_t sent;    /* acknowledged; by a run: in this run */
-    int64_t landed;  /* found in the target */
+    int64_t sent;   /* acknowledged; by a run: in this run */
+    int64_t landed; /* found in the target */
     int64_t missing;
     int64_t wrong; /* duplicate, different or out of order */
 };
 
 /* Write one entry; entries are never changed. `who` NULL: the user of this process. */
-bool notes_add_entry(
-    struct notes *notes, const struct ledger_entry *entry, struct error *err);
+bool notes_add_entry(struct notes *notes, const struct ledger_entry *entry, struct error *err);
 
 /* Entries of the replay `id` (NULL: of all), oldest first. */
 bool notes_list_entries(struct notes *notes, const char *id, struct ledger_entry **entries,

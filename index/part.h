@@ -19,6 +19,7 @@
 struct catalogue_row;
 struct error;
 struct event;
+struct lane_walk_ops;
 struct lanes;
 struct query;
 struct stream;
@@ -45,8 +46,7 @@ struct part_ops {
 
     /* The same from what the catalogue says, without the file; takes the row's content. NULL for kinds
      * that the catalogue does not know. */
-    struct part *(*open_known)(
-        struct tape *tape, const char *path, struct catalogue_row *row);
+    struct part *(*open_known)(struct tape *tape, const char *path, struct catalogue_row *row);
     void (*close)(struct part *part);
 
     /* See what was appended. `is_final`: a newer part exists, so nobody appends here any more. */
@@ -73,6 +73,9 @@ struct part_ops {
     /* The oldest event of the lane with an offset >= `offset`. CURSOR_END when the part has none. */
     enum cursor_step (*fetch_offset)(struct part_walk *walk, uint32_t stream_id, int32_t partition,
         int64_t offset, struct event *event, struct error *err);
+
+    /* Walks in the order of (stream, partition, offset); NULL: its events do not lie in it. */
+    const struct lane_walk_ops *by_lane;
 
     /* Check everything in the file; tells the tape about damage. False only when reading fails. */
     bool (*verify)(struct part *part, struct tape *tape, struct error *err);

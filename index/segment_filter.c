@@ -19,8 +19,8 @@ zone_may_match(const struct query_bounds *bounds, int64_t min_time_ns, int64_t m
 static bool
 segment_zone_may_match(const struct query_bounds *bounds, const struct segment_info *info)
 {
-    return zone_may_match(bounds, info->min_time_ns, info->max_time_ns, info->min_received_ns,
-        info->max_received_ns);
+    return zone_may_match(
+        bounds, info->min_time_ns, info->max_time_ns, info->min_received_ns, info->max_received_ns);
 }
 
 bool
@@ -35,8 +35,8 @@ segment_filter_excludes(const struct query *query, const struct segment_info *in
         return false;
     for (size_t i = 0; i < lanes_count(lanes); i++) {
         const struct lane *lane = lanes_at(lanes, i);
-        if (lane->events > 0 && query_may_match_lane(query,
-                                    tape_stream_by_id(tape, lane->stream_id), lane->partition))
+        if (lane->events > 0 &&
+            query_may_match_lane(query, tape_stream_by_id(tape, lane->stream_id), lane->partition))
             return false;
     }
     return true;
@@ -104,8 +104,8 @@ segment_filter_block(struct segment_filter *filter, uint32_t index)
     if (info->min_seq > filter->bounds.last_seq || info->max_seq < filter->bounds.first_seq ||
         info->min_offset > filter->bounds.last_offset ||
         info->max_offset < filter->bounds.first_offset ||
-        !zone_may_match(&filter->bounds, info->min_time_ns, info->max_time_ns, info->min_received_ns,
-            info->max_received_ns) ||
+        !zone_may_match(&filter->bounds, info->min_time_ns, info->max_time_ns,
+            info->min_received_ns, info->max_received_ns) ||
         !lanes_may_match(filter, info))
         return false;
     for (size_t i = 0; i < filter->token_count; i++) {
@@ -149,7 +149,8 @@ event_may_match(struct segment_filter *filter, const struct event *event)
     if (filter->query == NULL)
         return true;
     int64_t time_ns = event_time(event);
-    return zone_may_match(&filter->bounds, time_ns, time_ns, event->received_ns, event->received_ns) &&
+    return zone_may_match(
+               &filter->bounds, time_ns, time_ns, event->received_ns, event->received_ns) &&
            event->offset >= filter->bounds.first_offset &&
            event->offset <= filter->bounds.last_offset && lane_may_match(filter, event) &&
            (filter->key.data == NULL || bytes_equal(event->key, filter->key));

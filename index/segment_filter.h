@@ -41,8 +41,8 @@ struct segment_filter {
 };
 
 /* Only events with seqs first_seq .. end_seq - 1 that match `query` (NULL: all) are wanted. */
-void segment_filter_start(struct segment_filter *filter, struct segment *segment,
-    struct tape *tape, const struct query *query, uint64_t first_seq, uint64_t end_seq);
+void segment_filter_start(struct segment_filter *filter, struct segment *segment, struct tape *tape,
+    const struct query *query, uint64_t first_seq, uint64_t end_seq);
 
 /* True when times or lanes (NULL: not known) say that nothing in a segment can match, whose file need not be
  * open for that. */

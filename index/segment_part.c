@@ -18,8 +18,9 @@
 #include "index/lanes.h"
 #include "index/part.h"
 #include "index/segment.h"
-#include "index/segment_filter.h"
 #include "index/segment_file.h"
+#include "index/segment_part.h"
+#include "index/segment_filter.h"
 #include "index/tape_internal.h"
 
 /* Where an event is: number `index` of block `block`. */
@@ -41,6 +42,12 @@ static struct segment_as_part *
 as_segment(struct part *part)
 {
     return (struct segment_as_part *)part;
+}
+
+struct segment_file *
+segment_part_file(struct part *part)
+{
+    return as_segment(part)->file;
 }
 
 static struct part *
@@ -205,8 +212,7 @@ is_out_of_question(const struct segment_walk *self)
     if (self->options.query == NULL || segment_file_is_open(file))
         return false;
     const struct lanes *lanes = segment_file_lanes(file, &ignored);
-    return segment_filter_excludes(
-        self->options.query, segment_file_info(file), lanes, self->tape);
+    return segment_filter_excludes(self->options.query, segment_file_info(file), lanes, self->tape);
 }
 
 /* ---- planning ---- */
@@ -319,6 +325,21 @@ plan(struct segment_walk *self, uint64_t *budget, struct error *err)
 
 /* ---- giving out ---- */
 
+/* In the order of seqs events lie all over the blocks of a segment: fetch them some time before. */
+#define AHEAD 8u
+
+static void
+look_ahead(const struct segment_walk *self)
+{
+    const struct place *place = NULL;
+    if (!self->options.newest_first && self->place_count - self->next > AHEAD)
+        place = &self->places[self->next + AHEAD];
+    if (self->options.newest_first && self->next > AHEAD)
+        place = &self->places[self->next - 1 - AHEAD];
+    if (place != NULL)
+        block_cache_hint(self->cache, place->block, place->index);
+}
+
 static enum cursor_step
 next_event(struct part_walk *walk, uint64_t *budget, struct event *event, struct error *err)
 {
@@ -341,6 +362,7 @@ next_event(struct part_walk *walk, uint64_t *budget, struct event *event, struct
             return CURSOR_END;
         size_t number = self->options.newest_first ? self->next - 1 : self->next;
         const struct place *place = &self->places[number];
+        look_ahead(self);
         if (!block_cache_has(self->cache, place->block, BLOCK_ALL)) {
             if (*budget == 0)
                 return CURSOR_PAUSED;
@@ -480,5 +502,6 @@ const struct part_ops segment_part = {
     .walk_free = walk_free,
     .fetch_seq = fetch_seq,
     .fetch_offset = fetch_offset,
+    .by_lane = &segment_lane_walk,
     .verify = verify,
 };

@@ -212,8 +212,7 @@ make_schema(struct sqlite3 *db, const struct sql_kind *kind, struct error *err)
 }
 
 struct sqlite3 *
-sql_open_writer(
-    const char *path, const struct sql_kind *kind, int patience_ms, struct error *err)
+sql_open_writer(const char *path, const struct sql_kind *kind, int patience_ms, struct error *err)
 {
     if (!make_file(path, err) || !is_file(path, err))
         return NULL;
@@ -242,7 +241,8 @@ sql_remove(const char *path, struct error *err)
     bool good = true;
     for (size_t i = 0; good && i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
         char *name = alloc_format("%s%s", path, suffixes[i]);
-        good = unlink(name) == 0 || errno == ENOENT || error_set_system(err, "cannot remove %s", name);
+        good =
+            unlink(name) == 0 || errno == ENOENT || error_set_system(err, "cannot remove %s", name);
         free(name);
     }
     return good;

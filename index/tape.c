@@ -290,8 +290,8 @@ read_catalogue(struct tape *tape, const struct listing *listing)
 
 /* The part as the catalogue knows it; NULL: open the file. */
 static struct part *
-open_known(struct tape *tape, struct catalogue *catalogue, const struct listed *row,
-    const char *path)
+open_known(
+    struct tape *tape, struct catalogue *catalogue, const struct listed *row, const char *path)
 {
     struct stat status;
     if (catalogue == NULL || part_kinds[row->kind]->open_known == NULL || stat(path, &status) != 0)

@@ -191,6 +191,8 @@ take_name(struct tape_writer *writer, const char *name)
         return;
     if (strcmp(end, ".tmp") == 0) {
         remove_file(writer, id, "tmp"); /* a segment that was never finished */
+    } else if (strcmp(end, ".new") == 0) {
+        remove_file(writer, id, "new"); /* a journal that never began */
     } else if (strcmp(end, ".jnl") == 0) {
         found->journals =
             alloc_grow(found->journals, found->journal_count, &found->journal_capacity, sizeof(id));
@@ -322,8 +324,9 @@ update_catalogue(struct tape_writer *writer)
     struct error err;
     if (!catalogue_update(writer->directory, &counts, &err))
         add_repair(writer,
-            alloc_format("the catalogue cannot be brought up to date (%s); readers open the segments "
-                         "instead",
+            alloc_format(
+                "the catalogue cannot be brought up to date (%s); readers open the segments "
+                "instead",
                 err.text));
 }
 
@@ -535,6 +538,24 @@ define_streams(struct tape_writer *writer, struct error *err)
     return true;
 }
 
+/* The events of a batch as one frame; with DURABILITY_EACH on the disk, or not there at all. */
+static bool
+append_events(
+    struct tape_writer *writer, const struct batch *batch, struct bytes records, struct error *err)
+{
+    uint32_t count = batch_event_count(batch);
+    uint64_t size = writer->journal.size;
+    if (!journal_append(&writer->journal, count, writer->end_seq, records, err))
+        return false;
+    if (writer->options.durability == DURABILITY_EACH && !tape_writer_sync(writer, err)) {
+        /* It is not acknowledged and will be tried again: once must be enough. */
+        journal_take_back(&writer->journal, size);
+        return false;
+    }
+    writer->end_seq += count;
+    return true;
+}
+
 bool
 tape_writer_append(struct tape_writer *writer, struct batch *batch, struct error *err)
 {
@@ -550,12 +571,8 @@ tape_writer_append(struct tape_writer *writer, struct batch *batch, struct error
     writer->dirty = true;
     if (holes.length > 0 && !journal_append(&writer->journal, 0, writer->end_seq, holes, err))
         return false;
-    if (records.length > 0) {
-        uint32_t count = batch_event_count(batch);
-        if (!journal_append(&writer->journal, count, writer->end_seq, records, err))
-            return false;
-        writer->end_seq += count;
-    }
+    if (records.length > 0)
+        return append_events(writer, batch, records, err);
     return writer->options.durability != DURABILITY_EACH || tape_writer_sync(writer, err);
 }
 

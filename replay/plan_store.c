@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "index/retention.h"
 #include "replay/plan.h"
 
 char *
@@ -41,6 +42,17 @@ is_same(const char *path, const struct plan *plan, struct error *err)
     return same || error_set(err, ERROR_REFUSED, "'%s' is another plan with the same id", path);
 }
 
+/* Retention leaves what a plan refers to. */
+static bool
+pin_range(const char *tape, const struct plan *plan, struct error *err)
+{
+    char *name = alloc_format("replay-%s", plan->id);
+    bool pinned = retention_pin(tape, name, plan->first_seq, plan->end_seq, err) ||
+                  error_wrap(err, "plan %s cannot keep its events from being deleted", plan->id);
+    free(name);
+    return pinned;
+}
+
 bool
 plan_store_write(const char *tape, struct plan *plan, struct error *err)
 {
@@ -55,6 +67,8 @@ plan_store_write(const char *tape, struct plan *plan, struct error *err)
         written = is_same(path, plan, err);
     else
         written = file_replace(path, text, strlen(text), err) || error_wrap(err, "plan '%s'", path);
+    if (written && plan->end_seq > plan->first_seq)
+        written = pin_range(tape, plan, err);
     free(text);
     free(path);
     free(directory);

@@ -15,7 +15,7 @@ struct plan;
 /* TAPE/replays/ID/NAME; freed by the caller. */
 char *plan_store_path(const char *tape, const char *id, const char *name);
 
-/* Write plan.json. False when it cannot be written, or another plan with this id is there. */
+/* Write plan.json and pin the plan's events (TAPE/pins/replay-ID), so that retention leaves them. False when it cannot be written, or another plan with this id is there. */
 bool plan_store_write(const char *tape, struct plan *plan, struct error *err);
 
 /* Read the plan called `which`: an id, then from `tape`; else the path of a file. ERROR_ARGUMENT

@@ -102,6 +102,14 @@ check "a run that is killed goes on where it was" kill_and_resume
 check "and has sent everything once" target_is_the_selection "$other_topic"
 check "verify it" timeout 60 "$tapedeck" replay verify "$(plan_id "$work/other.json")" --tape "$tape"
 
+ledger_tells_it_all() {
+    local told
+    told=$("$tapedeck" replay log "$(plan_id "$plan")" --tape "$tape" | awk 'NR > 1 {printf "%s-%s ", $3, $4}')
+    [ "$told" = "plan-planned run-done verify-matches run-refused " ] || { echo "told: $told"; return 1; }
+    [ -s "$tape/pins/replay-$(plan_id "$plan")" ]
+}
+check "the ledger has each deed, and the plan's events are pinned" ledger_tells_it_all
+
 sed 's/"events": *"\{0,1\}[0-9]*/"events":"7/' "$plan" >"$work/changed.json"
 check "a plan that was changed by hand is refused" \
     refused 5 10 replay run "$work/changed.json" --tape "$tape" --confirm "$target_topic"

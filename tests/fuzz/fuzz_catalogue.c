@@ -96,7 +96,8 @@ describe(void)
     struct cursor *cursor = cursor_new(tape, &options);
     struct event event;
     while (cursor_next(cursor, 0, &event, &err) == CURSOR_EVENT)
-        buffer_printf(&text, " %" PRIu64 "=%s@%" PRId64, event.seq, event.stream->label, event.offset);
+        buffer_printf(
+            &text, " %" PRIu64 "=%s@%" PRId64, event.seq, event.stream->label, event.offset);
     cursor_free(cursor);
     tape_close(tape);
     char *result = alloc_text(buffer_text(&text));

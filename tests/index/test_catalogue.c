@@ -1,12 +1,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <sqlite3.h>
 
 #include "base/alloc.h"
 #include "base/bytes.h"
@@ -24,7 +23,7 @@
 #include "tests/support/unit.h"
 
 #define SEGMENTS 12
-#define EACH     20
+#define EACH     INT64_C(20)
 
 static int
 make_directory(void **state)
@@ -90,8 +89,10 @@ describe(struct tape *tape)
     struct buffer text = {0};
     size_t count;
     const struct lane_summary *lanes = tape_lanes(tape, &count, &err);
-    if (lanes == NULL)
+    if (lanes == NULL) {
         fail_msg("%s", err.text);
+        return NULL;
+    }
     buffer_printf(&text, "%" PRIu64 " %" PRIu64 "\n", tape_first_seq(tape), tape_end_seq(tape));
     for (size_t i = 0; i < tape_stream_count(tape); i++)
         buffer_printf(&text, "%u %s\n", tape_stream(tape, i)->id, tape_stream(tape, i)->label);
@@ -99,7 +100,8 @@ describe(struct tape *tape)
         const struct lane_summary *lane = &lanes[i];
         buffer_printf(&text, "%s %d %" PRIu64 " %" PRIu64, lane->stream->label, lane->partition,
             lane->events, lane->bytes);
-        buffer_printf(&text, " %" PRId64 "..%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64,
+        buffer_printf(&text,
+            " %" PRId64 "..%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64,
             lane->first_offset, lane->last_offset, lane->first_ns, lane->last_ns,
             lane->first_received_ns, lane->last_received_ns);
         for (size_t k = 0; k < lane->hole_count; k++)
@@ -118,8 +120,8 @@ describe_directory(const char *directory)
 {
     struct tape *tape = test_open(directory);
     char *text = describe(tape);
-    assert_int_equal(test_count_all(tape, tape_first_seq(tape)),
-        tape_end_seq(tape) - tape_first_seq(tape));
+    assert_int_equal(
+        test_count_all(tape, tape_first_seq(tape)), tape_end_seq(tape) - tape_first_seq(tape));
     tape_close(tape);
     return text;
 }
@@ -443,7 +445,7 @@ static void
 a_file_that_rotted_is_named_when_it_is_read(void **state)
 {
     struct error err = {0};
-    struct stat before;
+    struct stat before = {0};
     record(*state, SEGMENTS);
     char *path = path_in(*state, "00000004.seg");
     int fd = open(path, O_RDWR | O_CLOEXEC);

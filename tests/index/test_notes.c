@@ -1,9 +1,8 @@
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <sqlite3.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -190,7 +189,8 @@ several_processes_write_at_once(void **state)
             bool good = true;
             for (int k = 0; good && k < EACH; k++) {
                 struct ledger_entry entry = entry_of(id, run);
-                struct notes *notes = notes_open(*state, &err); /* the file is made by one of them */
+                struct notes *notes =
+                    notes_open(*state, &err); /* the file is made by one of them */
                 good = notes != NULL && notes_add_entry(notes, &entry, &err);
                 notes_close(notes);
             }

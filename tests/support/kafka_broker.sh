@@ -5,9 +5,11 @@
 #   kafka_broker.sh start DIR [OPTION]...        start, wait until it answers, print the bootstrap address
 #       --nodes N      nodes, each broker and controller (1)
 #       --set K=V      one more line for server.properties; may be repeated
+#       --listener N:P one more listener N, on localhost, of the security protocol P; may be repeated
+#       --scram USER=PASSWORD   a user for SCRAM-SHA-512; may be repeated
 #       --owner PID    the nodes end by themselves when this process is gone
 #       --log-requests one line of NODE.log for each request that a client sends
-#   kafka_broker.sh address DIR                  print the bootstrap address again
+#   kafka_broker.sh address DIR [N]              print the bootstrap address again, or that of listener N
 #   kafka_broker.sh status DIR                   one line per node; exit 0 only when all run
 #   kafka_broker.sh kill DIR NODE                kill -9 one node
 #   kafka_broker.sh restart DIR NODE             bring it back on its port and its data
@@ -36,7 +38,7 @@ fail() {
 }
 
 usage() {
-    sed -n '3,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '3,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 }
 
@@ -75,7 +77,7 @@ node_runs() {
 }
 
 node_port() {
-    sed -n 's/^advertised.listeners=PLAINTEXT:.*:\([0-9]*\)$/\1/p' "$dir/$1.properties"
+    sed -n 's|^advertised.listeners=PLAINTEXT://127.0.0.1:\([0-9]*\).*|\1|p' "$dir/$1.properties"
 }
 
 # True when an ApiVersions request (version 0, no client id) is answered: connecting is not enough, a
@@ -150,13 +152,18 @@ free_port() {
 write_properties() { # write_properties NODE PORT CONTROLLER-PORT VOTERS
     local replicas=$((node_count < 3 ? node_count : 3))
     local in_sync=$((replicas > 2 ? 2 : 1))
+    local listener more='' map=''
+    for listener in "${listeners[@]}"; do
+        more+=,${listener%%:*}://localhost:$(free_port)
+        map+=,$listener
+    done
     cat >"$dir/$1.properties" <<PROPERTIES
 process.roles=broker,controller
 node.id=$1
 controller.quorum.voters=$4
-listeners=PLAINTEXT://127.0.0.1:$2,CONTROLLER://127.0.0.1:$3
-advertised.listeners=PLAINTEXT://127.0.0.1:$2
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:$2,CONTROLLER://127.0.0.1:$3$more
+advertised.listeners=PLAINTEXT://127.0.0.1:$2$more
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT$map
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$dir/data-$1
@@ -191,7 +198,10 @@ PROPERTIES
 }
 
 new_cluster() {
-    local node port controller voters='' addresses='' plan=()
+    local node port controller user voters='' addresses='' plan=() users=()
+    for user in "${scram[@]}"; do
+        users+=(--add-scram "SCRAM-SHA-512=[name=${user%%=*},password=${user#*=}]")
+    done
     for ((node = 1; node <= node_count; node++)); do
         port=$(free_port)
         controller=$(free_port)
@@ -204,7 +214,7 @@ new_cluster() {
         write_properties "$node" "$port" "$controller" "$voters"
         java -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
             -Dorg.slf4j.simpleLogger.defaultLogLevel=error -cp "$jars/*" \
-            kafka.tools.StorageTool format -t "$cluster_id" -c "$dir/$node.properties" \
+            kafka.tools.StorageTool format -t "$cluster_id" -c "$dir/$node.properties" "${users[@]}" \
             </dev/null >"$dir/format-$node.log" 2>&1 || {
             cat "$dir/format-$node.log" >&2
             fail "cannot format the storage of node $node"
@@ -222,6 +232,8 @@ bring_up() { # bring_up NODE
 start() {
     node_count=1
     extra=()
+    listeners=()
+    scram=()
     local owner='' log_requests=''
     while [ $# -gt 0 ]; do
         case $1 in
@@ -232,6 +244,8 @@ start() {
             ;;
         --nodes) node_count=${2:-} ;;
         --set) extra+=("${2:-}") ;;
+        --listener) listeners+=("${2:-}") ;;
+        --scram) scram+=("${2:-}") ;;
         --owner) owner=${2:-} ;;
         *) usage ;;
         esac
@@ -248,6 +262,13 @@ start() {
     for node in $(nodes); do bring_up "$node"; done
     for node in $(nodes); do await "$node"; done
     cat "$dir/address"
+}
+
+listener_address() { # listener_address NAME: of all nodes
+    local node
+    for node in $(nodes); do
+        sed -n "s|^advertised.listeners=.*,$1://\([^,]*\).*|\1|p" "$dir/$node.properties"
+    done | paste -sd, | grep .
 }
 
 stop() {
@@ -293,7 +314,9 @@ case $command in
 fetch) fetch ;;
 start) start "${@:3}" ;;
 stop) stop ;;
-address) cat "$dir/address" ;;
+address)
+    if [ -n "${3:-}" ]; then listener_address "$3"; else cat "$dir/address"; fi
+    ;;
 status) status ;;
 kill)
     need_node "${3:-}"

@@ -1,0 +1,106 @@
+/* bench_lag.c - how long one sample of many consumer groups takes.
+ *
+ * usage: bench_lag HOST:PORT [GROUPS [PARTITIONS]]     a broker that may be filled: a topic and
+ *                                                      500 groups with 50 commits each are made
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <librdkafka/rdkafka.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "collectors/groups_broker.h"
+#include "collectors/groups_sample.h"
+
+#define TOPIC  "bench-lag"
+#define ROUNDS 5
+
+static rd_kafka_t *
+client_new(const char *address, const char *group)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", address, NULL, 0);
+    rd_kafka_conf_set(conf, "log_level", "0", NULL, 0);
+    rd_kafka_conf_set(conf, "group.id", group, NULL, 0);
+    return rd_kafka_new(RD_KAFKA_CONSUMER, conf, NULL, 0);
+}
+
+static void
+make_topic(const char *address, int partitions)
+{
+    char why[256];
+    rd_kafka_t *client = client_new(address, "bench-lag-topic");
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(TOPIC, partitions, -1, why, sizeof(why));
+    rd_kafka_CreateTopics(client, &topic, 1, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 10000);
+    if (event != NULL)
+        rd_kafka_event_destroy(event);
+    rd_kafka_NewTopic_destroy(topic);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_destroy(client);
+}
+
+static bool
+make_group(const char *address, int number, int partitions)
+{
+    char name[64];
+    (void)snprintf(name, sizeof(name), "bench-%05d", number);
+    rd_kafka_t *client = client_new(address, name);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
+    for (int i = 0; i < partitions; i++)
+        rd_kafka_topic_partition_list_add(list, TOPIC, i)->offset = 0;
+    bool is_well = rd_kafka_commit(client, list, 0) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy(client);
+    return is_well;
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc < 2) {
+        (void)fprintf(stderr, "usage: bench_lag HOST:PORT [GROUPS [PARTITIONS]]\n");
+        return 2;
+    }
+    int groups = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 500;
+    int partitions = argc > 3 ? (int)strtol(argv[3], NULL, 10) : 50;
+    make_topic(argv[1], partitions);
+    for (int i = 0; i < groups; i++) {
+        if (!make_group(argv[1], i, partitions)) {
+            (void)fprintf(stderr, "bench_lag: group %d cannot commit at %s\n", i, argv[1]);
+            return 1;
+        }
+    }
+
+    struct error err = {0};
+    char *url = alloc_format("kafka://%s", argv[1]);
+    struct groups_broker *broker =
+        groups_broker_open(&(struct groups_broker_options){.url = url, .want_times = true}, &err);
+    for (int round = 0; broker != NULL && round < ROUNDS; round++) {
+        struct groups_sample sample;
+        int64_t start_ns = clock_monotonic_ns();
+        if (!groups_broker_sample(broker, &sample, &err))
+            break;
+        int64_t end_ns = clock_monotonic_ns();
+        size_t lanes = 0;
+        size_t known = 0;
+        for (size_t g = 0; g < sample.group_count; g++) {
+            lanes += sample.groups[g].lane_count;
+            for (size_t i = 0; i < sample.groups[g].lane_count; i++)
+                known += sample.groups[g].lanes[i].end >= 0 ? 1 : 0;
+        }
+        printf("lag sample: %zu groups, %zu partitions (%zu known): %.0f ms%s\n",
+            sample.group_count, lanes, known, (double)(end_ns - start_ns) / (double)NS_PER_MS,
+            round == 0 ? " with connecting" : "");
+        groups_sample_done(&sample);
+    }
+    groups_broker_close(broker);
+    free(url);
+    if (err.code == ERROR_NONE)
+        return 0;
+    (void)fprintf(stderr, "bench_lag: %s\n", err.text);
+    return 1;
+}

@@ -1,0 +1,382 @@
+/* bench_search - how fast a sealed tape answers, through queries and cursors as everybody uses them.
+ *
+ * BENCH_EVENTS (5000000) events like those of a shop, some 28 segments. Needles are timed by the clock
+ * and fetched whole, at most 100 of each; scans by the processor's time, with the files in memory.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "bench/data.h"
+#include "bench/figures.h"
+#include "index/cursor.h"
+#include "index/event.h"
+#include "index/query.h"
+#include "index/tape.h"
+#include "index/tape_internal.h"
+#include "index/tape_writer.h"
+
+#define NEEDLES      1000
+#define COLD_NEEDLES 60
+#define FOUND_MAX    100
+
+struct needle {
+    char key[32];
+    char trace[40];
+    char id[48];
+};
+
+struct job {
+    const char *data;
+    char *tape;
+    struct needle *needles;
+    size_t needle_count;
+    size_t segments;
+    uint64_t events;
+    uint64_t payload_bytes;
+    int64_t first_ns;
+    int64_t last_ns;
+    const char *kind;
+    size_t number;
+};
+
+static void
+copy(char *to, size_t size, struct bytes from)
+{
+    (void)snprintf(to, size, "%.*s", (int)from.length, (const char *)from.data);
+}
+
+/* Take needles out of the data, evenly. */
+static void
+choose_needles(struct job *job)
+{
+    struct stream rows[DATA_STREAMS] = {0};
+    const struct stream *streams[DATA_STREAMS];
+    for (size_t i = 0; i < DATA_STREAMS; i++)
+        streams[i] = &rows[i];
+    struct data_file *file = data_file_open(job->data);
+    struct event event;
+    job->needles = alloc_array(NEEDLES, sizeof(*job->needles));
+    job->first_ns = INT64_MAX;
+    job->last_ns = INT64_MIN;
+    for (uint64_t i = 0; data_file_next(file, streams, &event); i++) {
+        job->payload_bytes += event.payload.length;
+        if (event.time_ns < job->first_ns)
+            job->first_ns = event.time_ns;
+        if (event.time_ns > job->last_ns)
+            job->last_ns = event.time_ns;
+        if (i % (job->events / NEEDLES + 1) != 0 || job->needle_count == NEEDLES)
+            continue;
+        struct needle *needle = &job->needles[job->needle_count++];
+        struct event_identity identity;
+        event_identify(&event, &identity);
+        copy(needle->key, sizeof(needle->key), event.key);
+        copy(needle->trace, sizeof(needle->trace), identity.trace);
+        copy(needle->id, sizeof(needle->id), identity.id);
+    }
+    data_file_close(file);
+}
+
+static struct tape *
+open_tape(const struct job *job)
+{
+    struct error err;
+    struct tape *tape = tape_open(job->tape, &err);
+    if (tape == NULL)
+        figures_fail(&err);
+    return tape;
+}
+
+struct answer {
+    uint64_t events;
+    uint64_t bytes;
+    uint64_t scanned;
+};
+
+/* Ask and take everything that matches, at most `limit` (0: all). */
+static struct answer
+ask(struct tape *tape, const char *text, enum cursor_order order, bool newest_first, uint64_t limit)
+{
+    struct error err;
+    struct query *query = query_compile(text, clock_now_ns(), NULL, &err);
+    if (query == NULL)
+        figures_fail(&err);
+    struct cursor_options options = {.query = query, .order = order, .newest_first = newest_first};
+    struct cursor *cursor = cursor_new(tape, &options);
+    struct answer answer = {0};
+    struct event event;
+    enum cursor_step step = CURSOR_EVENT;
+    while ((limit == 0 || answer.events < limit) &&
+           (step = cursor_next(cursor, 0, &event, &err)) == CURSOR_EVENT) {
+        answer.events++;
+        answer.bytes += event_size(&event);
+    }
+    if (step == CURSOR_FAILED)
+        figures_fail(&err);
+    struct cursor_progress progress;
+    cursor_progress(cursor, &progress);
+    answer.scanned = progress.scanned_blocks;
+    cursor_free(cursor);
+    query_free(query);
+    return answer;
+}
+
+/* ---- needles ---- */
+
+static double
+find(struct tape *tape, const struct job *job, size_t number, uint64_t *found)
+{
+    const struct needle *needle = &job->needles[number];
+    const char *value = job->kind[0] == 'k'   ? needle->key
+                        : job->kind[0] == 't' ? needle->trace
+                                              : needle->id;
+    char text[128];
+    (void)snprintf(text, sizeof(text), "%s=\"%s\"", job->kind, value);
+    double start = seconds_now();
+    *found += ask(tape, text, CURSOR_BY_SEQ, true, FOUND_MAX).events;
+    return seconds_now() - start;
+}
+
+static void
+find_warm(void *self, struct part_results *results)
+{
+    const struct job *job = self;
+    struct tape *tape = open_tape(job);
+    double times[NEEDLES];
+    uint64_t found = 0;
+    for (size_t i = 0; i < job->needle_count; i++)
+        (void)find(tape, job, i, &found);
+    found = 0;
+    for (size_t i = 0; i < job->needle_count; i++)
+        times[i] = find(tape, job, i, &found);
+    results->values[0] = percentile(times, job->needle_count, 0.5) * 1e3;
+    results->values[1] = percentile(times, job->needle_count, 0.99) * 1e3;
+    results->values[2] = (double)found / (double)job->needle_count;
+    tape_close(tape);
+}
+
+static void
+find_cold(void *self, struct part_results *results)
+{
+    const struct job *job = self;
+    struct tape *tape = open_tape(job);
+    uint64_t found = 0;
+    results->values[0] = find(tape, job, job->number, &found) * 1e3;
+    tape_close(tape);
+}
+
+static void
+bench_needles(struct job *job, const char *kind)
+{
+    double medians[FIGURE_RUNS];
+    double cold[COLD_NEEDLES];
+    struct part_results results;
+    char name[64];
+    job->kind = kind;
+    for (int run = 0; run < FIGURE_RUNS; run++) {
+        part_run(find_warm, job, false, &results);
+        medians[run] = results.values[0];
+    }
+    (void)snprintf(name, sizeof(name), "needle by %s, warm, p50", kind);
+    figure_at_most(name, median(medians, FIGURE_RUNS), 0.2, "ms");
+    figure_plain("  p99 (last run)", results.values[1], "ms");
+    figure_plain("  events found by each", results.values[2], "");
+    for (size_t i = 0; i < COLD_NEEDLES; i++) {
+        job->number = i * job->needle_count / COLD_NEEDLES;
+        directory_forget(job->tape);
+        part_run(find_cold, job, false, &results);
+        cold[i] = results.values[0];
+    }
+    (void)snprintf(name, sizeof(name), "needle by %s, first of a process, cold, p50", kind);
+    figure_at_most(
+        name, percentile(cold, COLD_NEEDLES, 0.5), 1 + 0.05 * (double)job->segments, "ms");
+}
+
+static void
+find_absent(void *self, struct part_results *results)
+{
+    const struct job *job = self;
+    struct tape *tape = open_tape(job);
+    uint64_t found = 0;
+    uint64_t scanned = 0;
+    double start = 0;
+    for (unsigned i = 0; i < 3 * NEEDLES; i++) {
+        char text[64];
+        if (i == NEEDLES) {
+            start = seconds_now();
+            scanned = 0;
+        }
+        (void)snprintf(text, sizeof(text), "key=\"zzz-%012x\"", i * 7717);
+        struct answer answer = ask(tape, text, CURSOR_BY_SEQ, true, 0);
+        found += answer.events;
+        scanned += answer.scanned;
+    }
+    results->values[0] = (seconds_now() - start) / (2 * NEEDLES) * 1e6;
+    results->values[1] = (double)scanned / (2 * NEEDLES);
+    results->values[2] = (double)found;
+    tape_close(tape);
+}
+
+/* ---- scans ---- */
+
+struct scan {
+    struct job *job;
+    const char *text;
+    enum cursor_order order;
+};
+
+static void
+run_scan(void *self, struct part_results *results)
+{
+    const struct scan *scan = self;
+    struct tape *tape = open_tape(scan->job);
+    (void)ask(tape, scan->text, scan->order, false, 0); /* brings the files into memory */
+    double start = seconds_cpu();
+    struct answer answer = ask(tape, scan->text, scan->order, false, 0);
+    results->values[0] = seconds_cpu() - start;
+    results->values[1] = (double)answer.events;
+    results->values[2] = (double)answer.bytes;
+    tape_close(tape);
+}
+
+/* Median seconds of a scan; *events are those that matched. */
+static double
+time_scan(struct job *job, const char *text, enum cursor_order order, double *events)
+{
+    double times[FIGURE_RUNS];
+    struct scan scan = {job, text, order};
+    for (int run = 0; run < FIGURE_RUNS; run++) {
+        struct part_results results;
+        part_run(run_scan, &scan, true, &results);
+        times[run] = results.values[0];
+        *events = results.values[1];
+    }
+    return median(times, FIGURE_RUNS);
+}
+
+static void
+bench_scan(
+    struct job *job, const char *name, const char *text, enum cursor_order order, double budget)
+{
+    double events;
+    double took = time_scan(job, text, order, &events);
+    if (budget > 0)
+        figure_at_least(name, events / took / 1e6, budget, "M ev/s");
+    else
+        figure_plain(name, events / took / 1e6, "M ev/s");
+    figure_plain("  events", events, "");
+}
+
+static void
+bench_range(struct job *job, const char *name, enum cursor_order order, double budget)
+{
+    char from[CLOCK_TEXT_MAX];
+    char until[CLOCK_TEXT_MAX];
+    char text[256];
+    int64_t length = job->last_ns - job->first_ns;
+    (void)snprintf(text, sizeof(text), "since %s until %s",
+        clock_format(job->first_ns + length / 5 * 2, from),
+        clock_format(job->first_ns + length / 5 * 3, until));
+    bench_scan(job, name, text, order, budget);
+}
+
+static void
+bench_substring(struct job *job, const char *name, double budget)
+{
+    double events;
+    double took = time_scan(job, "payload~\"" DATA_RARE "\"", CURSOR_BY_SEQ, &events);
+    figure_at_least(name, (double)job->payload_bytes / took / 1e9, budget, "GB/s");
+    figure_plain("  events found", events, "");
+}
+
+struct recording {
+    const struct job *job;
+    enum block_codec codec;
+};
+
+static void
+record(void *self, struct part_results *results)
+{
+    const struct recording *recording = self;
+    struct tape_writer_options options = {
+        .durability = DURABILITY_KERNEL, .codec = recording->codec};
+    results->values[0] =
+        (double)data_record(recording->job->data, recording->job->tape, &options, 0, true);
+}
+
+static void
+make_tape(struct job *job, enum block_codec codec)
+{
+    struct recording recording = {job, codec};
+    struct part_results results;
+    file_remove_tree(job->tape);
+    part_run(record, &recording, false, &results);
+}
+
+static void
+count_segments(void *self, struct part_results *results)
+{
+    const struct job *job = self;
+    struct tape *tape = open_tape(job);
+    results->values[0] = (double)tape_end_seq(tape);
+    results->values[1] = (double)tape_part_count(tape);
+    tape_close(tape);
+}
+
+static void
+bench_zstd(struct job *job)
+{
+    struct part_results results;
+    make_tape(job, BLOCK_ZSTD);
+    part_run(count_segments, job, false, &results);
+    job->segments = (size_t)results.values[1];
+    figure_plain("events", results.values[0], "");
+    figure_plain("segments", (double)job->segments, "");
+    bench_needles(job, "id");
+    bench_needles(job, "trace");
+    bench_needles(job, "key");
+    part_run(find_absent, job, false, &results);
+    figure_plain("a key that is not there, mean", results.values[0], "us");
+    figure_plain("  blocks looked at for nothing", results.values[1], "");
+    bench_range(job, "a fifth of the time, whole events, by seq", CURSOR_BY_SEQ, 4);
+    bench_range(job, "  the same, by time", CURSOR_BY_TIME, 0);
+    bench_scan(
+        job, "one partition, by offset", "stream=inventory partition=5", CURSOR_BY_OFFSET, 4);
+    bench_scan(job, "  the same, by seq", "stream=inventory partition=5", CURSOR_BY_SEQ, 0);
+    bench_scan(job, "everything, by seq", "", CURSOR_BY_SEQ, 0);
+    bench_scan(job, "everything, by offset", "", CURSOR_BY_OFFSET, 0);
+    bench_substring(job, "substring over all payloads, zstd", 1);
+}
+
+static void
+bench_lz4(struct job *job)
+{
+    make_tape(job, BLOCK_LZ4);
+    bench_substring(job, "substring over all payloads, LZ4", 2.2);
+    bench_range(job, "a fifth of the time, LZ4, by seq", CURSOR_BY_SEQ, 0);
+}
+
+int
+main(void)
+{
+    char *directory = figures_directory("bench-search");
+    char *data = alloc_format("%s/data", directory);
+    char *tape = alloc_format("%s/tape", directory);
+    struct job job = {
+        .data = data, .tape = tape, .events = figures_setting("BENCH_EVENTS", 5000000)};
+    data_write_file(data, job.events);
+    choose_needles(&job);
+    bench_zstd(&job);
+    bench_lz4(&job);
+    file_remove_tree(directory);
+    free(job.needles);
+    free(tape);
+    free(data);
+    free(directory);
+    return figures_end();
+}

@@ -1,0 +1,214 @@
+/* A segment walked in the order in which its events lie: block after block, without a sort. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "index/block.h"
+#include "index/event.h"
+#include "index/lane_walk.h"
+#include "index/lanes.h"
+#include "index/segment.h"
+#include "index/segment_file.h"
+#include "index/segment_filter.h"
+#include "index/segment_part.h"
+#include "index/tape_internal.h"
+
+/* `number` is the block that is looked at; once `is_read`, event `index` of it is the next one, or where
+ * to look on for it. */
+struct segment_lane_walk {
+    struct lane_walk walk;
+    struct tape *tape;
+    struct part_walk_options options;
+    struct segment_file *file;
+    struct segment *segment; /* held; NULL: nothing was read yet */
+    struct segment_filter filter;
+    struct block *block;
+    uint32_t number;
+    uint32_t index;
+    bool is_read;
+};
+
+/* Where the first event of the segment is at the earliest, by what is known of its lanes. False: nowhere. */
+static bool
+earliest(struct segment_file *file, struct tape *tape, const struct query *query,
+    struct lane_place *place)
+{
+    struct error ignored;
+    const struct lanes *lanes = segment_file_lanes(file, &ignored);
+    bool found = false;
+    *place = (struct lane_place){.offset = INT64_MIN};
+    if (lanes == NULL)
+        return true;
+    for (size_t i = 0; i < lanes_count(lanes); i++) {
+        const struct lane *lane = lanes_at(lanes, i);
+        struct lane_place first = {
+            lane->stream_id, (uint32_t)lane->partition, lane->first_offset, 0, false};
+        if (lane->events == 0 ||
+            (query != NULL && !query_may_match_lane(query, tape_stream_by_id(tape, lane->stream_id),
+                                  lane->partition)))
+            continue;
+        if (!found || lane_place_compare(&first, place) < 0)
+            *place = first;
+        found = true;
+    }
+    return found;
+}
+
+static struct lane_walk *
+begin(struct part *part, struct tape *tape, const struct part_walk_options *options)
+{
+    struct lane_place place;
+    struct segment_file *file = segment_part_file(part);
+    const struct segment_info *info = segment_file_info(file);
+    if (info->first_seq >= options->end_seq || info->end_seq <= options->first_seq ||
+        (options->query != NULL && segment_filter_excludes(options->query, info, NULL, tape)) ||
+        !earliest(file, tape, options->query, &place)) {
+        options->progress->pruned_blocks += info->block_count;
+        return NULL;
+    }
+    struct segment_lane_walk *self = alloc_zeroed(sizeof(*self));
+    self->walk = (struct lane_walk){part, place};
+    self->tape = tape;
+    self->options = *options;
+    self->file = file;
+    part->references++;
+    return &self->walk;
+}
+
+static void
+end(struct lane_walk *walk)
+{
+    struct segment_lane_walk *self = (struct segment_lane_walk *)walk;
+    block_free(self->block);
+    if (self->segment != NULL)
+        segment_file_release(self->file);
+    part_release(walk->part);
+    free(self);
+}
+
+/* The place of the next block that may have a match. CURSOR_END: none has. */
+static enum cursor_step
+find_block(struct segment_lane_walk *self)
+{
+    uint32_t count = segment_info(self->segment)->block_count;
+    for (; self->number < count; self->number++) {
+        if (!segment_filter_block(&self->filter, self->number)) {
+            self->options.progress->pruned_blocks++;
+            continue;
+        }
+        const struct block_info *info = segment_block(self->segment, self->number);
+        self->walk.place = (struct lane_place){
+            info->first_stream, (uint32_t)info->first_partition, info->first_offset, 0, false};
+        return CURSOR_EVENT;
+    }
+    return CURSOR_END;
+}
+
+static void
+leave_block(struct segment_lane_walk *self)
+{
+    self->number++;
+    self->index = 0;
+    self->is_read = false;
+}
+
+static enum cursor_step
+start(struct segment_lane_walk *self, struct error *err)
+{
+    struct part *part = self->walk.part;
+    errno = 0;
+    self->segment = segment_file_hold(self->file, err);
+    if (self->segment == NULL) {
+        if (errno == ENOENT)
+            return CURSOR_END; /* retention took it meanwhile */
+        if (err->code != ERROR_DAMAGED)
+            return CURSOR_FAILED;
+        tape_note_damage(self->tape, part->first_seq, part->end_seq, "%s", err->text);
+        return CURSOR_END;
+    }
+    self->block = block_new();
+    segment_filter_start(&self->filter, self->segment, self->tape, self->options.query,
+        self->options.first_seq, self->options.end_seq);
+    return find_block(self);
+}
+
+static void
+note_block(struct segment_lane_walk *self, const struct error *err)
+{
+    const struct block_info *info = segment_block(self->segment, self->number);
+    tape_note_damage(self->tape, info->min_seq, info->max_seq + 1, "%s", err->text);
+}
+
+/* The next event of the block that may match. False: it has no more. */
+static bool
+find_event(struct segment_lane_walk *self)
+{
+    self->index = segment_filter_find(&self->filter, self->block, self->index);
+    if (self->index == self->block->count)
+        return false;
+    const struct event *event = &self->block->events[self->index];
+    self->walk.place = (struct lane_place){
+        event->stream->id, (uint32_t)event->partition, event->offset, event->seq, true};
+    return true;
+}
+
+static enum cursor_step
+settle(struct lane_walk *walk, uint64_t *budget, struct error *err)
+{
+    struct segment_lane_walk *self = (struct segment_lane_walk *)walk;
+    if (self->segment == NULL)
+        return start(self, err);
+    if (self->is_read) {
+        leave_block(self);
+        return find_block(self);
+    }
+    if (self->number >= segment_info(self->segment)->block_count)
+        return CURSOR_END;
+    if (*budget == 0)
+        return CURSOR_PAUSED;
+
+    const struct block_info *info = segment_block(self->segment, self->number);
+    *budget -= *budget < info->event_count ? *budget : info->event_count;
+    self->options.progress->scanned_blocks++;
+    self->options.progress->scanned_events += info->event_count;
+    self->options.progress->scanned_bytes += info->record_bytes;
+    bool good = segment_read_block(
+        self->segment, self->number, segment_filter_sections(&self->filter), self->block, err);
+    if (!good && err->code != ERROR_DAMAGED)
+        return CURSOR_FAILED;
+    if (!good)
+        note_block(self, err);
+    self->is_read = good;
+    if (good && find_event(self))
+        return CURSOR_EVENT;
+    leave_block(self);
+    return find_block(self);
+}
+
+static enum cursor_step
+take(struct lane_walk *walk, struct event *event, struct error *err)
+{
+    struct segment_lane_walk *self = (struct segment_lane_walk *)walk;
+    if (!segment_read_block(self->segment, self->number, BLOCK_ALL, self->block, err)) {
+        if (err->code != ERROR_DAMAGED)
+            return CURSOR_FAILED;
+        note_block(self, err);
+        walk->place.is_exact = false; /* settle() goes on behind the block */
+        return CURSOR_END;
+    }
+    *event = self->block->events[self->index++];
+    if (!find_event(self)) {
+        /* Not before this event; the block's memory stays until settle(). */
+        walk->place.is_exact = false;
+        walk->place.seq = 0;
+    }
+    return CURSOR_EVENT;
+}
+
+const struct lane_walk_ops segment_lane_walk = {
+    .begin = begin,
+    .end = end,
+    .settle = settle,
+    .take = take,
+};

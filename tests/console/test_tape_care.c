@@ -1,0 +1,185 @@
+/* `tape rebuild` and `replay log`, the program as it is. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "index/notes.h"
+#include "index/tape_writer.h"
+#include "tests/support/console_program.h"
+#include "tests/support/console_tape.h"
+#include "tests/support/unit.h"
+
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+struct fixture {
+    char *home;
+    char *tape;
+};
+
+static int
+set_up(void **state)
+{
+    struct fixture *fixture = alloc_zeroed(sizeof(*fixture));
+    fixture->home = temp_directory_new();
+    fixture->tape = alloc_format("%s/tape", fixture->home);
+    const struct sample samples[] = {
+        {.stream = "orders", .offset = 1, .payload = {(const unsigned char *)"a", 1}},
+        {.stream = "payments", .offset = 2, .payload = {(const unsigned char *)"b", 1}},
+    };
+    sample_tape_write(fixture->tape, samples, 2);
+    /* A recorder that seals what the first one left. */
+    struct error err = {0};
+    struct tape_writer_options options = {.durability = DURABILITY_KERNEL, .min_free = -1};
+    struct tape_writer *writer = tape_writer_open(fixture->tape, &options, &err);
+    assert_non_null(writer);
+    tape_writer_close(writer);
+    *state = fixture;
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    temp_directory_remove(fixture->home);
+    free(fixture->tape);
+    free(fixture);
+    return 0;
+}
+
+static void
+run(const struct fixture *fixture, struct program *program, const char *const *words, int code)
+{
+    program_run(program, fixture->home, words);
+    if (program->code != code)
+        fail_msg("exit code %d, not %d; stdout: %.500s; stderr: %.500s", program->code, code,
+            buffer_text(&program->out), buffer_text(&program->err));
+}
+
+static void
+expect_text(struct buffer *where, const char *text)
+{
+    if (strstr(buffer_text(where), text) == NULL)
+        fail_msg("'%s' is not in '%.2000s'", text, buffer_text(where));
+}
+
+static void
+makes_the_catalogue_again(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct program program;
+    char *path = alloc_format("%s/catalogue.db", fixture->tape);
+    assert_int_equal(unlink(path), 0);
+    run(fixture, &program, WORDS("tape", "rebuild", "--tape", fixture->tape), 0);
+    expect_text(&program.out, "1 segment, 2 streams, 2 events");
+    program_done(&program);
+    assert_int_equal(access(path, F_OK), 0);
+    run(fixture, &program, WORDS("tape", "rebuild", "--json", "--tape", fixture->tape), 0);
+    json_t *line = json_loads(buffer_text(&program.out), 0, NULL);
+    assert_non_null(line);
+    assert_int_equal(json_integer_value(json_object_get(line, "segments")), 1);
+    assert_string_equal(json_string_value(json_object_get(line, "events")), "2");
+    json_decref(line);
+    program_done(&program);
+    free(path);
+}
+
+static void
+says_what_is_damaged_with_code_6(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct error err = {0};
+    struct program program;
+    char *path = alloc_format("%s/00000001.seg", fixture->tape);
+    assert_ok(file_replace(path, "junk", 4, &err));
+    run(fixture, &program, WORDS("tape", "rebuild", "--tape", fixture->tape), 6);
+    expect_text(&program.out, "damaged: ");
+    expect_text(&program.out, "00000001.seg");
+    expect_text(&program.err, "1 damaged file");
+    program_done(&program);
+    free(path);
+}
+
+static void
+refuses_with_code_5_while_it_is_recorded(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct error err = {0};
+    struct program program;
+    struct tape_writer_options options = {.durability = DURABILITY_KERNEL, .min_free = -1};
+    struct tape_writer *writer = tape_writer_open(fixture->tape, &options, &err);
+    assert_non_null(writer);
+    run(fixture, &program, WORDS("tape", "rebuild", "--tape", fixture->tape), 5);
+    expect_text(&program.err, "recorder");
+    program_done(&program);
+    tape_writer_close(writer);
+}
+
+static void
+lists_the_ledger_harmlessly(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct error err = {0};
+    struct program program;
+    run(fixture, &program, WORDS("replay", "log", "--tape", fixture->tape), 0);
+    assert_int_equal(program.out.length, 0);
+    program_done(&program);
+
+    char replay[] = "01KAVZ6Q3R8Y2M4N5P7S9TVWXY";
+    char deed[] = "run";
+    char result[] = "done";
+    char who[] = "op";
+    char target[] = "kafka://h/t";
+    char text[] = "\x1b]0;owned\x07";
+    struct ledger_entry entry = {.replay = replay,
+        .deed = deed,
+        .result = result,
+        .time_ns = SAMPLE_TIME_NS,
+        .who = who,
+        .target = target,
+        .text = text,
+        .planned = 1204,
+        .sent = 7,
+        .landed = NOTES_NO_COUNT,
+        .missing = NOTES_NO_COUNT,
+        .wrong = NOTES_NO_COUNT};
+    struct notes *notes = notes_open(fixture->tape, &err);
+    assert_non_null(notes);
+    assert_ok(notes_add_entry(notes, &entry, &err));
+    notes_close(notes);
+
+    run(fixture, &program, WORDS("replay", "log", "--tape", fixture->tape), 0);
+    expect_text(&program.out, "2026-11-23T14:29:31");
+    expect_text(&program.out, "1 204");
+    expect_text(&program.out, "\\x1b]0;owned");
+    assert_null(memchr(program.out.data, 0x1b, program.out.length));
+    program_done(&program);
+    run(fixture, &program, WORDS("replay", "log", "--json", "--tape", fixture->tape, replay), 0);
+    json_t *line = json_loads(buffer_text(&program.out), 0, NULL);
+    assert_non_null(line);
+    assert_string_equal(json_string_value(json_object_get(line, "sent")), "7");
+    assert_true(json_is_null(json_object_get(line, "landed")));
+    json_decref(line);
+    program_done(&program);
+    run(fixture, &program, WORDS("replay", "log", "--tape", fixture->tape, "../x"), 2);
+    program_done(&program);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(makes_the_catalogue_again),
+        TEST(says_what_is_damaged_with_code_6),
+        TEST(refuses_with_code_5_while_it_is_recorded),
+        TEST(lists_the_ledger_harmlessly),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

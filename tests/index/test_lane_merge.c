@@ -1,0 +1,166 @@
+#include <stdlib.h>
+
+#include "index/batch.h"
+#include "index/cursor.h"
+#include "index/lane_walk.h"
+#include "index/query.h"
+#include "index/tape.h"
+#include "tests/support/index_segments.h"
+#include "tests/support/index_tape.h"
+#include "tests/support/unit.h"
+
+#define PARTITIONS 4
+
+static int
+set_up(void **state)
+{
+    *state = temp_directory_new();
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    temp_directory_remove(*state);
+    return 0;
+}
+
+/* Events of 12 lanes, with offsets that come in any order, more than once and in more than one part. */
+static void
+write_some(struct tape_writer *writer, uint64_t *random, int batches)
+{
+    static const char *const names[] = {"orders", "payments", "prices"};
+    for (int i = 0; i < batches; i++) {
+        struct error err = {0};
+        struct batch *batch = batch_new();
+        for (int k = 0; k < 30; k++) {
+            struct made_event made;
+            const struct stream *stream =
+                tape_writer_stream(writer, "shop", names[test_random(random) % 3]);
+            made_event_fill(&made, stream, (int32_t)(test_random(random) % PARTITIONS),
+                (int64_t)(test_random(random) % 400));
+            assert_ok(batch_add(batch, &made.event, &err));
+            made_event_done(&made);
+        }
+        assert_ok(tape_writer_append(writer, batch, &err));
+        batch_release(batch);
+    }
+}
+
+/* Sealed parts, and journals behind them. */
+static void
+write_tape(const char *directory)
+{
+    uint64_t random = 7;
+    struct tape_writer *writer = test_writer_sealing(directory, 8000, true);
+    write_some(writer, &random, 60);
+    tape_writer_close(writer);
+    writer = test_writer(directory, 8000);
+    write_some(writer, &random, 15);
+    tape_writer_close(writer);
+}
+
+static uint64_t
+count_matches(struct tape *tape, const struct query *query, enum cursor_order order)
+{
+    struct error err = {0};
+    struct cursor_options options = {.query = query, .order = order};
+    struct cursor *cursor = cursor_new(tape, &options);
+    struct event event;
+    struct lane_place before = {.offset = INT64_MIN};
+    uint64_t count = 0;
+    enum cursor_step step;
+    while ((step = cursor_next(cursor, 50, &event, &err)) != CURSOR_END) {
+        if (step == CURSOR_FAILED)
+            fail_msg("%s", err.text);
+        if (step == CURSOR_PAUSED)
+            continue;
+        struct lane_place place = {
+            event.stream->id, (uint32_t)event.partition, event.offset, event.seq, true};
+        assert_made_event(&event);
+        if (order == CURSOR_BY_OFFSET)
+            assert_true(lane_place_compare(&before, &place) < 0);
+        before = place;
+        count++;
+    }
+    struct cursor_progress progress;
+    cursor_progress(cursor, &progress);
+    assert_int_equal(progress.matched, count);
+    cursor_free(cursor);
+    return count;
+}
+
+static void
+expect_the_same_in_both_orders(const char *directory, const char *text, uint64_t at_least)
+{
+    struct error err = {0};
+    struct query *query = query_compile(text, 0, NULL, &err);
+    assert_non_null(query);
+    struct tape *tape = test_open(directory);
+    uint64_t by_seq = count_matches(tape, query, CURSOR_BY_SEQ);
+    assert_true(by_seq >= at_least);
+    assert_int_equal(count_matches(tape, query, CURSOR_BY_OFFSET), by_seq);
+    tape_close(tape);
+    query_free(query);
+}
+
+static void
+gives_every_event_once_in_the_order_of_its_lane(void **state)
+{
+    write_tape(*state);
+    expect_the_same_in_both_orders(*state, "", 75 * 30);
+}
+
+static void
+gives_what_a_query_asks_for(void **state)
+{
+    write_tape(*state);
+    expect_the_same_in_both_orders(*state, "stream=payments partition=2", 100);
+    expect_the_same_in_both_orders(*state, "offset>=100 offset<=199", 300);
+    expect_the_same_in_both_orders(*state, "key=k-17", 1);
+    expect_the_same_in_both_orders(*state, "payload~\"\\\"n\\\":39\" not partition=0", 10);
+    expect_the_same_in_both_orders(*state, "seq>=400 seq<700", 300);
+    expect_the_same_in_both_orders(*state, "stream=nothing", 0);
+}
+
+/* A walk that was begun on a journal goes on when it is a segment meanwhile. */
+static void
+is_not_disturbed_by_sealing(void **state)
+{
+    struct error err = {0};
+    uint64_t count = 0;
+    write_tape(*state);
+    struct tape *tape = test_open(*state);
+    struct cursor_options options = {.order = CURSOR_BY_OFFSET};
+    struct cursor *cursor = cursor_new(tape, &options);
+    struct event event;
+    enum cursor_step step = cursor_next(cursor, 1, &event, &err);
+    assert_int_equal(step, CURSOR_PAUSED);
+    tape_writer_close(test_writer_sealing(*state, 0, true)); /* seals the journals */
+    assert_ok(tape_refresh(tape, &err));
+
+    struct lane_place before = {.offset = INT64_MIN};
+    while ((step = cursor_next(cursor, 0, &event, &err)) == CURSOR_EVENT) {
+        struct lane_place place = {
+            event.stream->id, (uint32_t)event.partition, event.offset, event.seq, true};
+        assert_true(lane_place_compare(&before, &place) < 0);
+        before = place;
+        count++;
+    }
+    assert_int_equal(step, CURSOR_END);
+    assert_int_equal(count, 75 * 30);
+    cursor_free(cursor);
+    tape_close(tape);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            gives_every_event_once_in_the_order_of_its_lane, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(gives_what_a_query_asks_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(is_not_disturbed_by_sealing, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
