@@ -1,0 +1,597 @@
+#include "analysis/lag.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+
+const struct lag_rules lag_rules_default = {
+    .stall_ns = 15 * NS_PER_S, /* clients commit every 5 s unless told otherwise */
+    .idle_ns = 10 * NS_PER_S,
+    .shown_ns = 60 * NS_PER_S,
+    .warn_ns = 30 * NS_PER_S,
+    .slow_ns = 60 * NS_PER_S,
+    .retention_ns = 600 * NS_PER_S,
+};
+
+/* Fewer points than these say nothing about a direction. */
+#define WARN_POINTS 3
+#define SLOW_POINTS 6
+
+static const char *const state_texts[] = {
+    [LAG_IDLE] = "IDLE",
+    [LAG_OK] = "OK",
+    [LAG_UNKNOWN] = "UNKNOWN",
+    [LAG_WARN] = "WARN",
+    [LAG_SLOW] = "SLOW",
+    [LAG_REBALANCING] = "REBALANCING",
+    [LAG_STALL] = "STALL",
+    [LAG_STOP] = "STOP",
+    [LAG_JUMP] = "JUMP",
+    [LAG_REWIND] = "REWIND",
+};
+
+_Static_assert(sizeof(state_texts) / sizeof(state_texts[0]) == LAG_STATE_COUNT, "one text each");
+
+const char *
+lag_state_text(enum lag_state state)
+{
+    return state_texts[state];
+}
+
+bool
+lag_state_parse(const char *text, size_t length, enum lag_state *state)
+{
+    for (int i = 0; i < LAG_STATE_COUNT; i++) {
+        if (strlen(state_texts[i]) == length && strncasecmp(state_texts[i], text, length) == 0) {
+            *state = (enum lag_state)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The points of one partition and what was found in them on the way. */
+struct judge {
+    const struct lag_point *points;
+    size_t count;
+    const struct lag_rules *rules;
+    const struct lag_point *last;
+    struct lag_verdict *verdict;
+};
+
+static void say(struct lag_verdict *verdict, enum lag_state state, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void
+say(struct lag_verdict *verdict, enum lag_state state, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(verdict->reason, sizeof(verdict->reason), format, arguments);
+    va_end(arguments);
+    verdict->state = state;
+}
+
+static void advise(struct lag_verdict *verdict, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+advise(struct lag_verdict *verdict, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(verdict->next, sizeof(verdict->next), format, arguments);
+    va_end(arguments);
+}
+
+static int64_t
+lag_at(const struct lag_point *point)
+{
+    if (point->committed < 0 || point->end < 0)
+        return -1;
+    if (point->nothing_waits || point->end <= point->committed)
+        return 0;
+    int64_t lag = point->end - point->committed - point->not_events;
+    return lag < 0 ? 0 : lag;
+}
+
+static double
+seconds_between(int64_t from_ns, int64_t to_ns)
+{
+    return (double)(to_ns - from_ns) / (double)NS_PER_S;
+}
+
+/* --- numbers ------------------------------------------------------------------------------------ */
+
+/* Growth per second of what `value` reads, over the points where it is known. Going back counts as
+ * standing: a rewind is not a negative rate. Negative: unknown. */
+static double
+rate_of(const struct judge *judge, int64_t (*value)(const struct lag_point *point))
+{
+    int64_t grown = 0;
+    int64_t before = -1;
+    int64_t first_ns = 0;
+    int64_t last_ns = 0;
+    for (size_t i = 0; i < judge->count; i++) {
+        int64_t now = value(&judge->points[i]);
+        if (now < 0)
+            continue;
+        if (before < 0)
+            first_ns = judge->points[i].at_ns;
+        else if (now > before)
+            grown += now - before;
+        before = now;
+        last_ns = judge->points[i].at_ns;
+    }
+    return last_ns > first_ns ? (double)grown / seconds_between(first_ns, last_ns) : -1.0;
+}
+
+static int64_t
+end_of(const struct lag_point *point)
+{
+    return point->end;
+}
+
+static int64_t
+committed_of(const struct lag_point *point)
+{
+    return point->committed;
+}
+
+static int64_t
+log_start_of(const struct lag_point *point)
+{
+    return point->log_start;
+}
+
+static void
+measure_retention(struct judge *judge)
+{
+    const struct lag_point *last = judge->last;
+    if (last->committed < 0 || last->log_start < 0 || judge->verdict->lag <= 0)
+        return;
+    double deleted = rate_of(judge, log_start_of);
+    double distance = (double)(last->committed - last->log_start);
+    double closing = deleted - (judge->verdict->out_rate > 0 ? judge->verdict->out_rate : 0.0);
+    if (deleted > 0 && closing > 0 && distance >= 0)
+        judge->verdict->retention_seconds = distance / closing;
+}
+
+static void
+measure(struct judge *judge)
+{
+    struct lag_verdict *verdict = judge->verdict;
+    const struct lag_point *last = judge->last;
+    verdict->lag = lag_at(last);
+    if (verdict->lag == 0)
+        verdict->seconds = 0.0;
+    else if (last->oldest_ns != CLOCK_NONE)
+        verdict->seconds =
+            last->oldest_ns > last->at_ns ? 0.0 : seconds_between(last->oldest_ns, last->at_ns);
+    verdict->in_rate = rate_of(judge, end_of);
+    verdict->out_rate = rate_of(judge, committed_of);
+    if (verdict->lag == 0)
+        verdict->drain_seconds = 0.0;
+    else if (verdict->lag > 0 && verdict->in_rate >= 0 && verdict->out_rate > verdict->in_rate)
+        verdict->drain_seconds = (double)verdict->lag / (verdict->out_rate - verdict->in_rate);
+
+    /* Since when is there something to do that is not done. */
+    int64_t since_ns = last->at_ns;
+    for (size_t i = judge->count; i-- > 0;) {
+        const struct lag_point *point = &judge->points[i];
+        if (point->committed < 0 || point->end < 0)
+            continue; /* an outage of the sampling is no progress */
+        if (point->committed != last->committed || lag_at(point) == 0)
+            break;
+        since_ns = point->at_ns;
+    }
+    verdict->stood_ns = verdict->lag > 0 ? last->at_ns - since_ns : 0;
+    measure_retention(judge);
+}
+
+/* --- the commit went back, or too far ----------------------------------------------------------- */
+
+static const char *
+who_went_back(const struct lag_point *before, const struct lag_point *after)
+{
+    if (before->end >= 0 && after->end >= 0 && after->end < before->end)
+        return "the log itself got shorter: the topic was made anew, or its end was lost";
+    if (after->log_start > before->committed)
+        return "events were deleted before they were read";
+    if (before->phase == LAG_PHASE_EMPTY || after->phase == LAG_PHASE_EMPTY)
+        return "the group had no member: somebody reset its offsets";
+    if (after->log_start >= 0 && after->committed == after->log_start)
+        return "to the beginning of the log: a reset to earliest, by hand or by auto.offset.reset";
+    if (before->members >= 0 && after->members >= 0 && before->members != after->members)
+        return "its members changed: a rebalance lost commits";
+    if (before->phase == LAG_PHASE_REBALANCING || after->phase == LAG_PHASE_REBALANCING)
+        return "during a rebalance: commits were lost in it";
+    return "by a member, or by somebody who reset its offsets between two samples";
+}
+
+static bool
+is_rewind(const struct lag_point *before, const struct lag_point *after)
+{
+    return after->committed < before->committed;
+}
+
+/* Without a member nobody reads, so a commit that moves was set; and what retention deleted
+ * behind a commit that then moves on was never read. */
+static bool
+is_jump(const struct lag_point *before, const struct lag_point *after)
+{
+    if (after->committed <= before->committed)
+        return false;
+    bool nobody = before->phase == LAG_PHASE_EMPTY && after->phase == LAG_PHASE_EMPTY;
+    bool deleted = after->log_start > before->committed && after->committed >= after->log_start;
+    return nobody || deleted;
+}
+
+/* The newest pair of neighbours (of known commits) of which `is` is true. */
+static bool
+find_step(const struct judge *judge,
+    bool (*is)(const struct lag_point *before, const struct lag_point *after),
+    const struct lag_point **before, const struct lag_point **after)
+{
+    const struct lag_point *newer = NULL;
+    for (size_t i = judge->count; i-- > 0;) {
+        const struct lag_point *point = &judge->points[i];
+        if (point->committed < 0)
+            continue;
+        if (newer != NULL && is(point, newer)) {
+            *before = point;
+            *after = newer;
+            return true;
+        }
+        newer = point;
+    }
+    return false;
+}
+
+static bool
+judge_rewind(struct judge *judge)
+{
+    const struct lag_point *before;
+    const struct lag_point *after;
+    if (!find_step(judge, is_rewind, &before, &after))
+        return false;
+    bool is_over = judge->last->committed >= before->committed;
+    if (is_over && judge->last->at_ns - after->at_ns > judge->rules->shown_ns)
+        return false;
+    struct lag_verdict *verdict = judge->verdict;
+    char when[CLOCK_TEXT_MAX];
+    verdict->again_from = after->committed;
+    verdict->again_to = before->committed;
+    say(verdict, LAG_REWIND,
+        "went back from @%" PRId64 " to @%" PRId64 " at %s: up to %" PRId64 " events %s; %s",
+        before->committed, after->committed, clock_format_time(after->at_ns, 0, when),
+        before->committed - after->committed, is_over ? "ran again" : "run again",
+        who_went_back(before, after));
+    advise(verdict, "see which events they are, and whether running them twice does harm");
+    return true;
+}
+
+static bool
+judge_jump(struct judge *judge)
+{
+    const struct lag_point *last = judge->last;
+    struct lag_verdict *verdict = judge->verdict;
+    if (last->committed >= 0 && last->end >= 0 && last->committed > last->end) {
+        verdict->again_from = last->end;
+        verdict->again_to = last->committed;
+        say(verdict, LAG_JUMP,
+            "the commit @%" PRId64 " is %" PRId64 " offsets past the end @%" PRId64
+            " of the log: the topic was made anew, or its end was lost",
+            last->committed, last->committed - last->end, last->end);
+        advise(verdict,
+            "what is written before the end reaches the commit will not be read: reset the offset");
+        return true;
+    }
+    const struct lag_point *before;
+    const struct lag_point *after;
+    if (!find_step(judge, is_jump, &before, &after) ||
+        last->at_ns - after->at_ns > judge->rules->shown_ns)
+        return false;
+    bool deleted = after->log_start > before->committed;
+    char when[CLOCK_TEXT_MAX];
+    verdict->again_from = before->committed;
+    verdict->again_to = deleted ? after->log_start : after->committed;
+    say(verdict, LAG_JUMP, "went from @%" PRId64 " to @%" PRId64 " at %s %s", before->committed,
+        after->committed, clock_format_time(after->at_ns, 0, when),
+        deleted ? "over events that were deleted unread"
+                : "while it had no member: somebody set it, and nobody read what is between");
+    advise(verdict, "if they are needed, replay what was passed over");
+    return true;
+}
+
+/* --- the states of a commit that goes forward or stands ----------------------------------------- */
+
+static void
+judge_nothing_waits(struct judge *judge)
+{
+    const struct lag_point *last = judge->last;
+    int64_t quiet_since_ns = last->at_ns;
+    for (size_t i = judge->count; i-- > 0;) {
+        if (judge->points[i].end >= 0 && judge->points[i].end != last->end)
+            break;
+        quiet_since_ns = judge->points[i].at_ns;
+    }
+    if (last->at_ns - quiet_since_ns >= judge->rules->idle_ns)
+        say(judge->verdict, LAG_IDLE, "nothing waits, and no event came for %.0f s",
+            seconds_between(quiet_since_ns, last->at_ns));
+    else
+        say(judge->verdict, LAG_OK, "nothing waits");
+}
+
+static bool
+judge_loss(struct judge *judge)
+{
+    const struct lag_point *last = judge->last;
+    struct lag_verdict *verdict = judge->verdict;
+    if (last->log_start >= 0 && last->committed < last->log_start) {
+        say(verdict, LAG_WARN,
+            "%" PRId64 " events behind its commit @%" PRId64
+            " are deleted: the log begins at @%" PRId64,
+            last->log_start - last->committed, last->committed, last->log_start);
+        advise(verdict, "auto.offset.reset decides where it goes on; replay what was deleted "
+                        "unread from a tape");
+        return true;
+    }
+    if (verdict->retention_seconds >= 0 &&
+        verdict->retention_seconds * (double)NS_PER_S < (double)judge->rules->retention_ns) {
+        say(verdict, LAG_WARN,
+            "retention comes nearer than it goes on: events are deleted unread in about %.0f s",
+            verdict->retention_seconds);
+        advise(verdict, "raise the topic's retention now, then add consumers");
+        return true;
+    }
+    return false;
+}
+
+/* Nobody is there and events wait. Of a group whose consumers never join, only time tells. */
+static bool
+judge_stop(struct judge *judge)
+{
+    const struct lag_point *last = judge->last;
+    bool is_empty = last->phase == LAG_PHASE_EMPTY;
+    if (!is_empty && last->phase != LAG_PHASE_SIMPLE)
+        return false;
+    if (!is_empty && judge->verdict->stood_ns < judge->rules->stall_ns)
+        return false;
+    say(judge->verdict, LAG_STOP, "%s, and %" PRId64 " events wait behind @%" PRId64,
+        is_empty ? "it has no member" : "it has no member that joins, its commit stands still",
+        judge->verdict->lag, last->committed);
+    advise(judge->verdict, "start its consumers; if it is not used any more, delete the group");
+    return true;
+}
+
+static bool
+judge_stall(struct judge *judge)
+{
+    const struct lag_point *last = judge->last;
+    if (judge->verdict->stood_ns < judge->rules->stall_ns)
+        return false;
+    say(judge->verdict, LAG_STALL,
+        "the commit @%" PRId64 " has not moved for %.0f s, while %" PRId64 " events wait",
+        last->committed, (double)judge->verdict->stood_ns / (double)NS_PER_S, judge->verdict->lag);
+    advise(judge->verdict, "tapedeck stuck shows the event it stands at, beside the last good one");
+    return true;
+}
+
+static bool
+has_moved(const struct judge *judge)
+{
+    for (size_t i = 0; i < judge->count; i++)
+        if (judge->points[i].committed >= 0 && judge->points[i].committed < judge->last->committed)
+            return true;
+    return false;
+}
+
+/* Least or greatest lag in points [from, to), those where it is known. */
+static int64_t
+extreme_lag(const struct judge *judge, size_t from, size_t to, bool greatest)
+{
+    int64_t extreme = -1;
+    for (size_t i = from; i < to; i++) {
+        int64_t lag = lag_at(&judge->points[i]);
+        if (lag >= 0 && (extreme < 0 || (greatest ? lag > extreme : lag < extreme)))
+            extreme = lag;
+    }
+    return extreme;
+}
+
+/* Clear growth: the best moment of the newest third is worse than the worst of the oldest one. A
+ * burst that is being worked off does not look like that. */
+static bool
+judge_slow(struct judge *judge)
+{
+    size_t count = judge->count;
+    if (count < SLOW_POINTS || judge->last->at_ns - judge->points[0].at_ns < judge->rules->slow_ns)
+        return false;
+    int64_t old = extreme_lag(judge, 0, count / 3, true);
+    int64_t new = extreme_lag(judge, count - count / 3, count, false);
+    if (old < 0 || new <= old)
+        return false;
+    say(judge->verdict, LAG_SLOW,
+        "lag grew from %" PRId64 " to %" PRId64 " events in %.0f s: %.1f/s come, %.1f/s are done",
+        old, judge->verdict->lag, seconds_between(judge->points[0].at_ns, judge->last->at_ns),
+        judge->verdict->in_rate, judge->verdict->out_rate);
+    advise(judge->verdict, "look at which keys fill this partition (tapedeck search), and at how "
+                           "long one event takes");
+    return true;
+}
+
+static bool
+judge_warn(struct judge *judge)
+{
+    if (judge->count < WARN_POINTS ||
+        judge->last->at_ns - judge->points[0].at_ns < judge->rules->warn_ns)
+        return false;
+    int64_t first = -1;
+    int64_t before = -1;
+    for (size_t i = 0; i < judge->count; i++) {
+        int64_t lag = lag_at(&judge->points[i]);
+        if (lag < 0)
+            continue;
+        if (lag < before)
+            return false;
+        first = first < 0 ? lag : first;
+        before = lag;
+    }
+    if (before <= first)
+        return false;
+    say(judge->verdict, LAG_WARN,
+        "commits advance, but lag never fell in %.0f s: %" PRId64 " events, then %" PRId64,
+        seconds_between(judge->points[0].at_ns, judge->last->at_ns), first, before);
+    advise(judge->verdict, "watch whether it goes on: tapedeck lag with more samples");
+    return true;
+}
+
+static void
+judge_moving(struct judge *judge)
+{
+    struct lag_verdict *verdict = judge->verdict;
+    if (!has_moved(judge)) {
+        if (judge->count == 1)
+            say(verdict, LAG_UNKNOWN, "one sample cannot tell standing from moving");
+        else
+            say(verdict, LAG_UNKNOWN,
+                "the commit has not moved for %.0f s; that is a stall only after %.0f s",
+                (double)verdict->stood_ns / (double)NS_PER_S,
+                (double)judge->rules->stall_ns / (double)NS_PER_S);
+        advise(verdict, "take more samples: --samples and --interval");
+        return;
+    }
+    if (judge_slow(judge) || judge_warn(judge))
+        return;
+    if (verdict->drain_seconds >= 0)
+        say(verdict, LAG_OK, "lag falls");
+    else
+        say(verdict, LAG_OK, "commits advance");
+}
+
+static bool
+judge_unknown(struct judge *judge)
+{
+    const struct lag_point *last = judge->last;
+    struct lag_verdict *verdict = judge->verdict;
+    if (last->end < 0) {
+        say(verdict, LAG_UNKNOWN, "where the partition ends is not known");
+        advise(verdict, "see whether its leader is there");
+    } else if (last->committed < 0 && last->end == last->log_start) {
+        verdict->lag = 0;
+        verdict->seconds = 0.0;
+        say(verdict, LAG_IDLE, "the partition holds no event, and the group has no commit on it");
+    } else if (last->committed < 0) {
+        say(verdict, LAG_UNKNOWN,
+            "the group has no commit here: where it begins is its own auto.offset.reset");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void
+lag_judge(const struct lag_point *points, size_t count, const struct lag_rules *rules,
+    struct lag_verdict *verdict)
+{
+    *verdict = (struct lag_verdict){.state = LAG_UNKNOWN,
+        .lag = -1,
+        .seconds = -1.0,
+        .in_rate = -1.0,
+        .out_rate = -1.0,
+        .drain_seconds = -1.0,
+        .retention_seconds = -1.0,
+        .again_from = -1,
+        .again_to = -1,
+        .partition = -1};
+    if (count == 0) {
+        say(verdict, LAG_UNKNOWN, "no sample yet");
+        return;
+    }
+    struct judge judge = {.points = points,
+        .count = count,
+        .rules = rules,
+        .last = &points[count - 1],
+        .verdict = verdict};
+    measure(&judge);
+    if (judge_unknown(&judge) || judge_rewind(&judge) || judge_jump(&judge))
+        return;
+    if (judge.last->phase == LAG_PHASE_REBALANCING) {
+        say(verdict, LAG_REBALANCING, "its members are being given partitions anew");
+        advise(verdict, "if it lasts, a member that leaves and comes back again and again is why");
+    } else if (judge_loss(&judge)) {
+        return;
+    } else if (verdict->lag == 0) {
+        judge_nothing_waits(&judge);
+    } else if (!judge_stop(&judge) && !judge_stall(&judge)) {
+        judge_moving(&judge);
+    }
+}
+
+/* --- a stream out of its partitions ------------------------------------------------------------- */
+
+static double
+add_known(double sum, double part)
+{
+    return sum < 0 || part < 0 ? -1.0 : sum + part;
+}
+
+static void
+add_up(struct lag_verdict *sum, const struct lag_verdict *part)
+{
+    sum->lag = sum->lag < 0 || part->lag < 0 ? -1 : sum->lag + part->lag;
+    sum->in_rate = add_known(sum->in_rate, part->in_rate);
+    sum->out_rate = add_known(sum->out_rate, part->out_rate);
+    if (sum->seconds >= 0)
+        sum->seconds =
+            part->seconds < 0 || part->seconds > sum->seconds ? part->seconds : sum->seconds;
+    if (sum->drain_seconds >= 0)
+        sum->drain_seconds = part->drain_seconds < 0 || part->drain_seconds > sum->drain_seconds
+                                 ? part->drain_seconds
+                                 : sum->drain_seconds;
+    if (part->retention_seconds >= 0 &&
+        (sum->retention_seconds < 0 || part->retention_seconds < sum->retention_seconds))
+        sum->retention_seconds = part->retention_seconds;
+    if (part->stood_ns > sum->stood_ns)
+        sum->stood_ns = part->stood_ns;
+}
+
+void
+lag_judge_stream(const struct lag_verdict *verdicts, const int32_t *partitions, size_t count,
+    struct lag_verdict *verdict)
+{
+    *verdict = (struct lag_verdict){
+        .state = LAG_IDLE, .retention_seconds = -1.0, .again_from = -1, .again_to = -1};
+    if (count == 0) {
+        lag_judge(NULL, 0, &lag_rules_default, verdict);
+        return;
+    }
+    size_t worst = 0;
+    size_t same = 0;
+    for (size_t i = 0; i < count; i++) {
+        add_up(verdict, &verdicts[i]);
+        if (verdicts[i].state > verdicts[worst].state ||
+            (verdicts[i].state == verdicts[worst].state && verdicts[i].lag > verdicts[worst].lag))
+            worst = i;
+    }
+    for (size_t i = 0; i < count; i++)
+        same += verdicts[i].state == verdicts[worst].state ? 1 : 0;
+
+    const struct lag_verdict *at = &verdicts[worst];
+    verdict->again_from = at->again_from;
+    verdict->again_to = at->again_to;
+    verdict->partition = partitions[worst];
+    (void)snprintf(verdict->next, sizeof(verdict->next), "%s", at->next);
+    if (at->state <= LAG_OK && same == count)
+        say(verdict, at->state, "%s", at->reason);
+    else if (same > 1)
+        say(verdict, at->state, "[%" PRId32 "]: %.180s (%zu of %zu partitions)", partitions[worst],
+            at->reason, same, count);
+    else
+        say(verdict, at->state, "[%" PRId32 "]: %.200s", partitions[worst], at->reason);
+}

@@ -1,0 +1,117 @@
+#include "analysis/lag_table.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+struct series {
+    char *group;
+    char *stream;
+    int32_t partition;
+    size_t count;
+    size_t capacity;
+    struct lag_point *points; /* oldest first, at most LAG_POINTS_MAX */
+};
+
+/* Sorted by group, stream and partition: samples come in that order, so that what is new is
+ * appended, as a rule. */
+struct lag_table {
+    struct series *series;
+    size_t count;
+    size_t capacity;
+};
+
+struct lag_table *
+lag_table_new(void)
+{
+    return alloc_zeroed(sizeof(struct lag_table));
+}
+
+void
+lag_table_free(struct lag_table *table)
+{
+    if (table == NULL)
+        return;
+    for (size_t i = 0; i < table->count; i++) {
+        free(table->series[i].group);
+        free(table->series[i].stream);
+        free(table->series[i].points);
+    }
+    free(table->series);
+    free(table);
+}
+
+static int
+compare(const struct series *series, const char *group, const char *stream, int32_t partition)
+{
+    int order = strcmp(series->group, group);
+    if (order == 0)
+        order = strcmp(series->stream, stream);
+    if (order == 0)
+        order = (series->partition > partition) - (series->partition < partition);
+    return order;
+}
+
+/* Where the partition is, or where it would be put. */
+static bool
+find(const struct lag_table *table, const char *group, const char *stream, int32_t partition,
+    size_t *at)
+{
+    size_t low = 0;
+    size_t high = table->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = compare(&table->series[middle], group, stream, partition);
+        if (order == 0) {
+            *at = middle;
+            return true;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *at = low;
+    return false;
+}
+
+void
+lag_table_add(struct lag_table *table, const char *group, const char *stream, int32_t partition,
+    const struct lag_point *point)
+{
+    size_t at;
+    if (!find(table, group, stream, partition, &at)) {
+        table->series =
+            alloc_grow(table->series, table->count, &table->capacity, sizeof(*table->series));
+        memmove(&table->series[at + 1], &table->series[at],
+            (table->count - at) * sizeof(*table->series));
+        table->series[at] = (struct series){
+            .group = alloc_text(group), .stream = alloc_text(stream), .partition = partition};
+        table->count++;
+    }
+    struct series *series = &table->series[at];
+    if (series->count > 0 && point->at_ns <= series->points[series->count - 1].at_ns)
+        return;
+    if (series->count == LAG_POINTS_MAX) {
+        memmove(series->points, series->points + 1, (series->count - 1) * sizeof(*point));
+        series->count--;
+    }
+    series->points =
+        alloc_grow(series->points, series->count, &series->capacity, sizeof(*series->points));
+    series->points[series->count++] = *point;
+}
+
+const struct lag_point *
+lag_table_points(const struct lag_table *table, const char *group, const char *stream,
+    int32_t partition, size_t *count)
+{
+    size_t at;
+    if (!find(table, group, stream, partition, &at)) {
+        *count = 0;
+        return NULL;
+    }
+    *count = table->series[at].count;
+    return table->series[at].points;
+}

@@ -1,0 +1,84 @@
+/* groups_sample.h - what a broker says about its consumer groups at one moment.
+ *
+ * Plain data, made by groups_broker.h. Unknown is -1, CLOCK_NONE or NULL, never 0.
+ */
+#ifndef COLLECTORS_GROUPS_SAMPLE_H
+#define COLLECTORS_GROUPS_SAMPLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+/* What the coordinator says a group is doing. */
+enum group_phase {
+    GROUP_PHASE_UNKNOWN, /* not said, or a state that the client library has no name for */
+    GROUP_PHASE_REBALANCING,
+    GROUP_PHASE_STABLE,
+    GROUP_PHASE_EMPTY, /* it has commits and no member */
+    GROUP_PHASE_DEAD,
+};
+
+/* A partition that the group committed on, or that a member has been given. */
+struct group_lane {
+    char *topic;
+    int32_t partition;
+    int64_t committed; /* the next offset it will read; -1: never committed, or unknown */
+    int64_t log_start;
+    int64_t end;       /* the high watermark: also counts events of open transactions */
+    int64_t oldest_ns; /* time of the first event at or behind `committed`; CLOCK_NONE: unknown */
+    int64_t oldest_offset; /* that event's; -1: unknown */
+    bool nothing_waits;    /* behind `committed` there are only marks of transactions */
+    char *member;          /* client.id of who has it, with its host; NULL: nobody or unknown */
+};
+
+struct group_state {
+    char *name;
+    enum group_phase phase;
+    bool is_simple;       /* who commits never joined: its consumers assign partitions themselves */
+    int32_t member_count; /* -1: unknown, as of every group of the new protocol (KIP-848) */
+    struct group_lane *lanes; /* sorted by topic and partition */
+    size_t lane_count;
+    char problem[160]; /* why something is unknown, or "" */
+};
+
+struct groups_sample {
+    int64_t sampled_ns;
+    struct group_state *groups; /* sorted by name */
+    size_t group_count;
+    char **problems; /* of brokers and topics, one sentence each */
+    size_t problem_count;
+};
+
+/* Free what the sample holds. A zeroed one is allowed. */
+void groups_sample_done(struct groups_sample *sample);
+
+/* Note a problem, cut if it is long; the same one only once. */
+void groups_sample_problem(struct groups_sample *sample, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The group, or NULL. */
+struct group_state *groups_sample_find(const struct groups_sample *sample, const char *name);
+
+/* Append a lane of which nothing is known yet. The pointer lives until the next one. */
+struct group_lane *group_state_add(
+    struct group_state *group, const char *topic, int32_t partition, size_t *capacity);
+
+/* The lane among the first `count`, which are sorted, or NULL. */
+struct group_lane *group_state_find(
+    const struct group_state *group, size_t count, const char *topic, int32_t partition);
+
+/* Put the lanes into their order, one per partition. */
+void group_state_sort(struct group_state *group);
+
+/* Put the groups into their order. */
+void groups_sample_sort(struct groups_sample *sample);
+
+/* Walk the partitions that a member of a classic group was given (ConsumerProtocolAssignment: a
+ * version, then topics with their partitions, big-endian). Calls `take` for each; false when the
+ * bytes are not what they claim to be, which a client can bring about at will. */
+bool group_assignment_read(struct bytes assignment,
+    void (*take)(void *self, struct bytes topic, int32_t partition), void *self);
+
+#endif

@@ -1,0 +1,506 @@
+/* `tapedeck lag`: how far consumer groups are behind, and what that means. */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "collectors/groups_sample.h"
+#include "collectors/recorder.h"
+#include "console/command.h"
+#include "console/json_event.h"
+#include "console/lag_look.h"
+#include "console/output.h"
+#include "console/safe_text.h"
+
+#define SAMPLES         2
+#define INTERVAL_NS     NS_PER_S
+#define FAIL_ON_STEP_NS (5 * NS_PER_S)
+#define SAMPLES_MAX     100000
+#define EXIT_FAIL_ON    10
+
+struct settings {
+    const char *group;
+    uint64_t samples;
+    int64_t interval_ns;
+    int64_t stall_ns;
+    bool partitions;
+    const char *fail_on;
+    int64_t max_ns;
+};
+
+/* One run of the command. */
+struct lag_run {
+    const struct invocation *invocation;
+    const struct settings *settings;
+    bool fails[LAG_STATE_COUNT]; /* --fail-on */
+    struct lag_taps *taps;
+    struct lag_look **looks; /* one per tap */
+    size_t look_count;
+    struct output output;
+    size_t flows;
+    size_t failing;
+    bool age_unknown; /* --max-seconds could not be judged somewhere */
+    char noted[256];  /* the problem that was told last while samples are taken */
+};
+
+/* --- options ------------------------------------------------------------------------------------ */
+
+static bool
+read_fail_on(struct lag_run *run, struct error *err)
+{
+    const char *at = run->settings->fail_on;
+    while (at != NULL && *at != '\0') {
+        size_t length = strcspn(at, ",");
+        enum lag_state state;
+        if (!lag_state_parse(at, length, &state))
+            return error_set(err, ERROR_ARGUMENT,
+                "--fail-on: '%.*s' is no state; there are IDLE OK UNKNOWN WARN SLOW REBALANCING "
+                "STALL STOP JUMP REWIND",
+                (int)length, at);
+        run->fails[state] = true;
+        at += length;
+        at += *at == ',' ? 1 : 0;
+    }
+    return true;
+}
+
+static struct lag_rules
+rules_of(const struct settings *settings)
+{
+    struct lag_rules rules = lag_rules_default;
+    if (settings->stall_ns > 0)
+        rules.stall_ns = settings->stall_ns;
+    return rules;
+}
+
+/* Standing still takes time to see: a check for it looks long enough by itself. */
+static bool
+needs_time(const struct lag_run *run)
+{
+    return run->fails[LAG_STALL] || run->fails[LAG_SLOW] || run->fails[LAG_WARN];
+}
+
+static uint64_t
+samples_of(const struct lag_run *run, int64_t interval_ns)
+{
+    if (run->settings->samples > 0)
+        return run->settings->samples;
+    if (!needs_time(run))
+        return SAMPLES;
+    return (uint64_t)(rules_of(run->settings).stall_ns / interval_ns) + 2;
+}
+
+static int64_t
+interval_of(const struct lag_run *run)
+{
+    if (run->settings->interval_ns > 0)
+        return run->settings->interval_ns;
+    int64_t stall_ns = rules_of(run->settings).stall_ns;
+    if (!needs_time(run) || stall_ns < FAIL_ON_STEP_NS)
+        return INTERVAL_NS;
+    return FAIL_ON_STEP_NS;
+}
+
+/* --- JSON --------------------------------------------------------------------------------------- */
+
+static void
+append_name(struct buffer *to, const char *key, const char *text)
+{
+    buffer_printf(to, ",\"%s\":", key);
+    if (text == NULL || text[0] == '\0')
+        buffer_append_text(to, "null");
+    else
+        json_append_string(to, bytes_of(text));
+}
+
+static void
+append_count(struct buffer *to, const char *key, int64_t value)
+{
+    buffer_printf(to, ",\"%s\":", key);
+    if (value < 0)
+        buffer_append_text(to, "null");
+    else
+        json_append_i64(to, value);
+}
+
+static void
+append_number(struct buffer *to, const char *key, double value)
+{
+    if (value < 0)
+        buffer_printf(to, ",\"%s\":null", key);
+    else
+        buffer_printf(to, ",\"%s\":%.3f", key, value);
+}
+
+static void
+append_json_lane(
+    struct buffer *to, const struct group_lane *lane, const struct lag_verdict *verdict)
+{
+    buffer_printf(to, "{\"partition\":%" PRId32, lane->partition);
+    append_name(to, "member", lane->member);
+    append_count(to, "committed", lane->committed);
+    append_count(to, "end", lane->end);
+    append_count(to, "log_start", lane->log_start);
+    append_count(to, "lag", verdict->lag);
+    append_number(to, "seconds", verdict->seconds);
+    append_name(to, "state", lag_state_text(verdict->state));
+    append_name(to, "reason", verdict->reason);
+    append_count(to, "again_from", verdict->again_from);
+    append_count(to, "again_to", verdict->again_to < 0 ? -1 : verdict->again_to - 1);
+    buffer_append_byte(to, '}');
+}
+
+static void
+append_json(struct buffer *to, const struct lag_flow *flow)
+{
+    const struct lag_verdict *verdict = &flow->verdict;
+    buffer_append_text(to, "{\"v\":1");
+    append_name(to, "tap", flow->tap);
+    append_name(to, "group", flow->group->name);
+    append_name(to, "stream", flow->lanes[0].topic);
+    append_name(to, "state", lag_state_text(verdict->state));
+    append_name(to, "reason", verdict->reason);
+    append_name(to, "next", verdict->next);
+    append_count(to, "lag", verdict->lag);
+    append_number(to, "seconds", verdict->seconds);
+    append_number(to, "in_rate", verdict->in_rate);
+    append_number(to, "out_rate", verdict->out_rate);
+    append_number(to, "drain_seconds", verdict->drain_seconds);
+    append_number(to, "retention_seconds", verdict->retention_seconds);
+    buffer_append_text(to, ",\"members\":");
+    if (flow->group->member_count < 0)
+        buffer_append_text(to, "null");
+    else
+        buffer_printf(to, "%" PRId32, flow->group->member_count);
+    buffer_append_text(to, ",\"partitions\":[");
+    for (size_t i = 0; i < flow->count; i++) {
+        if (i > 0)
+            buffer_append_byte(to, ',');
+        append_json_lane(to, &flow->lanes[i], &flow->lane_verdicts[i]);
+    }
+    buffer_append_text(to, "]}\n");
+}
+
+/* --- for people --------------------------------------------------------------------------------- */
+
+/* A cell: others' text made harmless, padded to `width` characters where it is ASCII. */
+static void
+append_cell(struct buffer *to, const char *text, int width)
+{
+    struct buffer cell = {0};
+    (void)safe_text_append(&cell, bytes_of(text), 0);
+    buffer_printf(to, "%-*s  ", width, buffer_text(&cell));
+    buffer_done(&cell);
+}
+
+static void
+append_integer(struct buffer *to, int64_t value, int width)
+{
+    if (value < 0)
+        buffer_printf(to, "%*s  ", width, "?");
+    else
+        buffer_printf(to, "%*" PRId64 "  ", width, value);
+}
+
+static void
+append_decimal(struct buffer *to, double value, int width, const char *unknown)
+{
+    if (value < 0)
+        buffer_printf(to, "%*s  ", width, unknown);
+    else
+        buffer_printf(to, "%*.1f  ", width, value);
+}
+
+static void
+append_message(struct buffer *to, const char *prefix, const char *text)
+{
+    buffer_append_text(to, prefix);
+    safe_text_append_message(to, text);
+    buffer_append_byte(to, '\n');
+}
+
+static void
+append_lanes(struct buffer *to, const struct lag_flow *flow)
+{
+    buffer_printf(to, "    %-6s  %12s  %12s  %12s  %10s  %9s  %-11s  %s\n", "PART", "COMMITTED",
+        "END", "LOG START", "EVENTS", "SECONDS", "STATE", "MEMBER");
+    for (size_t i = 0; i < flow->count; i++) {
+        const struct group_lane *lane = &flow->lanes[i];
+        const struct lag_verdict *verdict = &flow->lane_verdicts[i];
+        buffer_printf(to, "    [%" PRId32 "]%*s  ", lane->partition,
+            lane->partition < 10    ? 3
+            : lane->partition < 100 ? 2
+                                    : 1,
+            "");
+        append_integer(to, lane->committed, 12);
+        append_integer(to, lane->end, 12);
+        append_integer(to, lane->log_start, 12);
+        append_integer(to, verdict->lag, 10);
+        append_decimal(to, verdict->seconds, 9, "?");
+        buffer_printf(to, "%-11s  ", lag_state_text(verdict->state));
+        append_message(to, "", lane->member == NULL ? "-" : lane->member);
+    }
+}
+
+/* What to type to see the events that run again, or that were passed over. */
+static void
+append_again(struct buffer *to, const struct lag_flow *flow)
+{
+    const struct lag_verdict *verdict = &flow->verdict;
+    if (verdict->again_from < 0 || verdict->again_to <= verdict->again_from)
+        return;
+    char *text = alloc_format("tapedeck events '%s[%" PRId32 "]@%" PRId64 "..%" PRId64 "'",
+        flow->lanes[0].topic, verdict->partition, verdict->again_from, verdict->again_to - 1);
+    append_message(to, "    -> they are: ", text);
+    free(text);
+}
+
+static void
+append_plain(struct buffer *to, const struct lag_flow *flow, bool with_lanes, bool first)
+{
+    const struct lag_verdict *verdict = &flow->verdict;
+    if (first)
+        buffer_printf(to, "%-24s  %-24s  %-11s  %12s  %9s  %9s  %9s  %8s  %7s  %s\n", "GROUP",
+            "STREAM", "STATE", "EVENTS", "SECONDS", "IN/S", "OUT/S", "EMPTY S", "MEMBERS",
+            "REASON");
+    append_cell(to, flow->group->name, 24);
+    append_cell(to, flow->lanes[0].topic, 24);
+    buffer_printf(to, "%-11s  ", lag_state_text(verdict->state));
+    append_integer(to, verdict->lag, 12);
+    append_decimal(to, verdict->seconds, 9, "?");
+    append_decimal(to, verdict->in_rate, 9, "?");
+    append_decimal(to, verdict->out_rate, 9, "?");
+    append_decimal(to, verdict->drain_seconds, 8,
+        verdict->in_rate >= 0 && verdict->out_rate >= 0 ? "never" : "?");
+    append_integer(to, flow->group->member_count, 7);
+    append_message(to, "", verdict->reason);
+    if (with_lanes)
+        append_lanes(to, flow);
+    if (verdict->next[0] != '\0')
+        append_message(to, "    -> ", verdict->next);
+    append_again(to, flow);
+}
+
+/* --- the run ------------------------------------------------------------------------------------ */
+
+static void
+take_flow(void *self, const struct lag_flow *flow)
+{
+    struct lag_run *run = self;
+    const struct settings *settings = run->settings;
+    bool is_old =
+        settings->max_ns > 0 && flow->verdict.seconds * (double)NS_PER_S > (double)settings->max_ns;
+    bool fails = is_old;
+    for (size_t i = 0; i < flow->count; i++)
+        fails = fails || run->fails[flow->lane_verdicts[i].state];
+    run->failing += fails ? 1 : 0;
+    run->age_unknown = run->age_unknown || (settings->max_ns > 0 && flow->verdict.seconds < 0);
+
+    if (run->invocation->json)
+        append_json(&run->output.buffer, flow);
+    else
+        append_plain(&run->output.buffer, flow, settings->partitions || settings->group != NULL,
+            run->flows == 0);
+    run->flows++;
+    (void)output_line(&run->output);
+}
+
+static void
+note(const struct lag_run *run, const char *text)
+{
+    if (run->invocation->quiet)
+        return;
+    struct buffer line = {0};
+    append_message(&line, "tapedeck: ", text);
+    (void)fputs(buffer_text(&line), stderr);
+    buffer_done(&line);
+}
+
+static void
+note_problems(const struct lag_run *run, const struct groups_sample *sample)
+{
+    for (size_t i = 0; i < sample->problem_count; i++)
+        note(run, sample->problems[i]);
+    for (size_t i = 0; i < sample->group_count; i++) {
+        const struct group_state *group = &sample->groups[i];
+        bool is_asked_for = run->settings->group != NULL && group->lane_count == 0;
+        if (group->problem[0] == '\0' && !is_asked_for)
+            continue;
+        char *text = alloc_format("group %s: %s", group->name,
+            group->problem[0] != '\0' ? group->problem
+                                      : "no commit, and no partition is assigned, on these topics");
+        note(run, text);
+        free(text);
+    }
+}
+
+/* Tell a problem when it comes up and when it is over, not in each sample that it lasts. */
+static void
+note_change(struct lag_run *run, const char *text)
+{
+    if (strncmp(run->noted, text, sizeof(run->noted) - 1) == 0)
+        return;
+    (void)snprintf(run->noted, sizeof(run->noted), "%s", text);
+    note(run, text[0] != '\0' ? text : "all brokers answer again");
+}
+
+static bool
+take_sample(struct lag_run *run, bool is_last, struct error *err)
+{
+    for (size_t i = 0; i < run->look_count; i++) {
+        bool is_well = lag_look_again(run->looks[i], err);
+        const struct groups_sample *sample = lag_look_sample(run->looks[i]);
+        if (sample == NULL)
+            return false; /* it never was there */
+        if (!is_well)
+            note_change(run, err->text);
+        else if (!is_last)
+            note_change(run, sample->problem_count > 0 ? sample->problems[0] : "");
+    }
+    return true;
+}
+
+/* A signal ends the sampling, and what was seen until then is printed. */
+static bool
+take_samples(struct lag_run *run, struct error *err)
+{
+    int64_t interval_ns = interval_of(run);
+    uint64_t samples = samples_of(run, interval_ns);
+    int64_t at_ns = clock_monotonic_ns();
+    signals_catch();
+    for (uint64_t i = 0; i < samples && signals_pending() == 0; i++) {
+        if (!take_sample(run, i + 1 == samples, err))
+            return false;
+        int64_t now_ns = clock_monotonic_ns();
+        at_ns = at_ns + interval_ns > now_ns ? at_ns + interval_ns : now_ns;
+        if (i + 1 < samples)
+            clock_sleep_until_ns(at_ns);
+    }
+    return true;
+}
+
+static bool
+open_looks(struct lag_run *run, struct error *err)
+{
+    run->taps = lag_taps_find(run->invocation, err);
+    if (run->taps == NULL)
+        return false;
+    size_t count = lag_taps_count(run->taps);
+    run->looks = alloc_array(count, sizeof(struct lag_look *));
+    for (size_t i = 0; i < count; i++) {
+        run->looks[i] = lag_look_open(&(struct lag_look_options){.tap = lag_taps_at(run->taps, i),
+                                          .group = run->settings->group,
+                                          .directory = lag_taps_directory(run->taps),
+                                          .rules = rules_of(run->settings)},
+            err);
+        if (run->looks[i] == NULL)
+            return false;
+        run->look_count++;
+    }
+    return true;
+}
+
+/* What an empty answer means; the exit code for it. */
+static int
+explain_nothing(const struct lag_run *run, struct error *err)
+{
+    size_t groups = 0;
+    for (size_t i = 0; i < run->look_count; i++) {
+        const struct groups_sample *sample = lag_look_sample(run->looks[i]);
+        groups += sample->group_count;
+        if (sample->group_count == 0 && sample->problem_count > 0) {
+            error_set(
+                err, ERROR_REMOTE, "cannot tell which groups there are: %s", sample->problems[0]);
+            return command_fail(err);
+        }
+    }
+    if (run->settings->group != NULL && groups == 0) {
+        error_set(err, ERROR_LIMIT,
+            "there is no group '%s' at %s; tapedeck lag without --group lists them",
+            run->settings->group, lag_taps_at(run->taps, 0)->url);
+        return command_fail(err);
+    }
+    note(run, groups == 0 ? "there is no consumer group" : "no group has a commit on these topics");
+    return 0;
+}
+
+static int
+print_run(struct lag_run *run, struct error *err)
+{
+    output_start(&run->output, STDOUT_FILENO);
+    for (size_t i = 0; i < run->look_count; i++)
+        lag_look_flows(run->looks[i], take_flow, run);
+    if (!output_finish(&run->output, err))
+        return command_fail(err);
+    if (run->flows == 0)
+        return explain_nothing(run, err);
+    for (size_t i = 0; i < run->look_count; i++)
+        note_problems(run, lag_look_sample(run->looks[i]));
+    if (run->age_unknown)
+        note(run, "--max-seconds: the age of what waits is not known everywhere");
+    return run->failing > 0 ? EXIT_FAIL_ON : 0;
+}
+
+static int
+run_lag(const struct invocation *invocation)
+{
+    struct error err;
+    struct lag_run run = {.invocation = invocation, .settings = invocation->settings};
+    if (run.settings->samples > SAMPLES_MAX) {
+        error_set(&err, ERROR_ARGUMENT, "--samples: at most %d", SAMPLES_MAX);
+        return command_fail(&err);
+    }
+    int code = read_fail_on(&run, &err) && open_looks(&run, &err) && take_samples(&run, &err)
+                   ? print_run(&run, &err)
+                   : command_fail(&err);
+    for (size_t i = 0; i < run.look_count; i++)
+        lag_look_close(run.looks[i]);
+    free(run.looks);
+    lag_taps_free(run.taps);
+    return code;
+}
+
+static const struct option_row options[] = {
+    {"group", OPTION_TEXT, offsetof(struct settings, group), "G",
+        "only this group, with partitions", NULL},
+    {"partitions", OPTION_FLAG, offsetof(struct settings, partitions), NULL,
+        "a line for each partition", NULL},
+    {"samples", OPTION_NUMBER, offsetof(struct settings, samples), "N",
+        "look N times (2; more with --fail-on STALL, SLOW or WARN)", NULL},
+    {"interval", OPTION_SECONDS, offsetof(struct settings, interval_ns), "S",
+        "between two looks (1 s; 5 s with --fail-on)", NULL},
+    {"stall-after", OPTION_SECONDS, offsetof(struct settings, stall_ns), "S",
+        "a commit that stands this long while events wait is a STALL (15 s)", NULL},
+    {"fail-on", OPTION_TEXT, offsetof(struct settings, fail_on), "STATES",
+        "exit 10 when a partition is in one of these, such as STALL,STOP", NULL},
+    {"max-seconds", OPTION_SECONDS, offsetof(struct settings, max_ns), "S",
+        "exit 10 when the oldest event that waits is older", NULL},
+};
+
+const struct command command_lag = {
+    .name = "lag",
+    .usage = "[URL]",
+    .summary = "show how far consumer groups are behind, in events and seconds, and why",
+    .details = "URL is kafka://HOST:9092, or kafka://HOST:9092/TOPIC,TOPIC; without it the "
+               "configured taps\n"
+               "of Kafka. It only asks: no group is joined and nothing is committed. Seconds are "
+               "the age of\n"
+               "the oldest event that is not committed; ? is not known. The log's end counts open "
+               "transactions.\n"
+               "States: OK IDLE WARN SLOW STALL STOP REWIND JUMP REBALANCING UNKNOWN.",
+    .examples = "tapedeck lag kafka://broker:9092\n"
+                "tapedeck lag --group shipping kafka://broker:9092/orders\n"
+                "tapedeck lag --fail-on STALL,STOP --max-seconds 60 --json kafka://broker:9092",
+    .options = options,
+    .option_count = sizeof(options) / sizeof(options[0]),
+    .settings_size = sizeof(struct settings),
+    .min_arguments = 0,
+    .max_arguments = 1,
+    .run = run_lag,
+};

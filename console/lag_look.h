@@ -1,0 +1,66 @@
+/* lag_look.h - samples of a broker's groups and the verdicts on them, for `lag` and `stuck`.
+ *
+ * Threads: one owner.
+ */
+#ifndef CONSOLE_LAG_LOOK_H
+#define CONSOLE_LAG_LOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "analysis/lag.h"
+
+struct error;
+struct group_lane;
+struct group_state;
+struct groups_broker;
+struct groups_sample;
+struct invocation;
+struct lag_look;
+struct recorder_tap;
+
+struct lag_look_options {
+    const struct recorder_tap *tap; /* its url and properties; name NULL: a URL without a tap */
+    const char *group;              /* NULL: all */
+    const char *directory;          /* a tape that may hold the topics; NULL: none */
+    struct lag_rules rules;
+};
+
+/* NULL with the reason; nothing is connected yet. What `options` points to must outlive it. */
+struct lag_look *lag_look_open(const struct lag_look_options *options, struct error *err);
+void lag_look_close(struct lag_look *look);
+
+/* Take one more sample. False when the broker gave none; what was seen before stays. */
+bool lag_look_again(struct lag_look *look, struct error *err);
+
+/* The newest sample; NULL before the first. */
+const struct groups_sample *lag_look_sample(const struct lag_look *look);
+
+struct groups_broker *lag_look_broker(struct lag_look *look);
+
+/* A group on one stream, with the verdict on each partition (count of them) and on all together. */
+struct lag_flow {
+    const char *tap; /* NULL: a URL without a tap */
+    const struct group_state *group;
+    const struct group_lane *lanes;
+    size_t count;
+    const struct lag_verdict *lane_verdicts;
+    struct lag_verdict verdict;
+};
+
+/* Walk the flows of the newest sample; `flow` lives during the call. */
+void lag_look_flows(
+    struct lag_look *look, void (*take)(void *self, const struct lag_flow *flow), void *self);
+
+/* The taps a command is to look at: the URL that was given, or the configured ones of Kafka. */
+struct lag_taps;
+struct lag_taps *lag_taps_find(const struct invocation *invocation, struct error *err);
+size_t lag_taps_count(const struct lag_taps *taps);
+const struct recorder_tap *lag_taps_at(const struct lag_taps *taps, size_t index);
+/* The tape to look things up on; NULL: a URL was given and no --tape, so that no tape is known to
+ * be of that broker. */
+const char *lag_taps_directory(const struct lag_taps *taps);
+void lag_taps_free(struct lag_taps *taps);
+
+#endif

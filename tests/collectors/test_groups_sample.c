@@ -1,0 +1,121 @@
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "collectors/groups_sample.h"
+#include "tests/support/unit.h"
+
+/* What a member was given, as text: "orders:0 orders:2 ". */
+static void
+note(void *self, struct bytes topic, int32_t partition)
+{
+    buffer_printf(self, "%.*s:%d ", (int)topic.length, (const char *)topic.data, (int)partition);
+}
+
+static const unsigned char given[] = {0, 0,                                 /* version */
+    0, 0, 0, 2,                                                             /* two topics */
+    0, 6, 'o', 'r', 'd', 'e', 'r', 's', 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 2, /* */
+    0, 3, 'p', 'a', 'y', 0, 0, 0, 1, 0, 0, 0, 7,                            /* */
+    0, 0, 0, 2, 0xca, 0xfe};                                                /* the assignor's own */
+
+static void
+reads_what_a_member_was_given(void **unused)
+{
+    (void)unused;
+    struct buffer seen = {0};
+    assert_true(group_assignment_read(bytes_make(given, sizeof(given)), note, &seen));
+    assert_string_equal(buffer_text(&seen), "orders:0 orders:2 pay:7 ");
+    buffer_done(&seen);
+}
+
+static void
+takes_no_assignment_for_none(void **unused)
+{
+    (void)unused;
+    struct buffer seen = {0};
+    assert_true(group_assignment_read(BYTES_NULL, note, &seen));
+    assert_int_equal(seen.length, 0);
+    buffer_done(&seen);
+}
+
+/* Each copy ends where its memory ends, so that a sanitizer sees a byte read too far. */
+static void
+refuses_every_cut(void **unused)
+{
+    (void)unused;
+    size_t needed = sizeof(given) - 6; /* what is the assignor's may be missing */
+    for (size_t length = 1; length < needed; length++) {
+        struct buffer seen = {0};
+        unsigned char *copy = alloc_copy(given, length);
+        if (group_assignment_read(bytes_make(copy, length), note, &seen))
+            fail_msg("%zu bytes pass for an assignment", length);
+        free(copy);
+        buffer_done(&seen);
+    }
+}
+
+static void
+refuses_lengths_that_lie(void **unused)
+{
+    (void)unused;
+    static const unsigned char topics[] = {0, 0, 0xff, 0xff, 0xff, 0xff};
+    static const unsigned char name[] = {0, 0, 0, 0, 0, 1, 0x7f, 0xff, 'x'};
+    static const unsigned char partitions[] = {
+        0, 0, 0, 0, 0, 1, 0, 1, 'x', 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 1};
+    struct buffer seen = {0};
+    assert_false(group_assignment_read(bytes_make(topics, sizeof(topics)), note, &seen));
+    assert_false(group_assignment_read(bytes_make(name, sizeof(name)), note, &seen));
+    assert_false(group_assignment_read(bytes_make(partitions, sizeof(partitions)), note, &seen));
+    buffer_done(&seen);
+}
+
+static void
+sorts_lanes_and_keeps_each_once(void **unused)
+{
+    (void)unused;
+    struct groups_sample sample = {
+        .groups = alloc_zeroed(sizeof(struct group_state)), .group_count = 1};
+    struct group_state *group = sample.groups;
+    group->name = alloc_text("g");
+    size_t capacity = 0;
+    (void)group_state_add(group, "pay", 1, &capacity);
+    (void)group_state_add(group, "orders", 10, &capacity);
+    (void)group_state_add(group, "orders", 9, &capacity);
+    (void)group_state_add(group, "pay", 1, &capacity);
+    group_state_sort(group);
+
+    assert_int_equal(group->lane_count, 3);
+    assert_int_equal(group->lanes[0].partition, 9);
+    assert_int_equal(group->lanes[1].partition, 10);
+    assert_ptr_equal(group_state_find(group, 3, "pay", 1), &group->lanes[2]);
+    assert_null(group_state_find(group, 3, "pay", 0));
+    assert_ptr_equal(groups_sample_find(&sample, "g"), group);
+    assert_null(groups_sample_find(&sample, "h"));
+    groups_sample_done(&sample);
+}
+
+static void
+names_each_problem_once(void **unused)
+{
+    (void)unused;
+    struct groups_sample sample = {0};
+    groups_sample_problem(&sample, "broker %d", 1);
+    groups_sample_problem(&sample, "broker %d", 2);
+    groups_sample_problem(&sample, "broker %d", 1);
+    assert_int_equal(sample.problem_count, 2);
+    assert_string_equal(sample.problems[1], "broker 2");
+    groups_sample_done(&sample);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_what_a_member_was_given),
+        cmocka_unit_test(takes_no_assignment_for_none),
+        cmocka_unit_test(refuses_every_cut),
+        cmocka_unit_test(refuses_lengths_that_lie),
+        cmocka_unit_test(sorts_lanes_and_keeps_each_once),
+        cmocka_unit_test(names_each_problem_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
