@@ -53,6 +53,7 @@ struct outlet {
     int64_t first_ns;
     int64_t last_ns;
     int64_t received_ns;
+    int64_t wait_ns; /* what outlet_allow_wait() left */
     struct tap_lane **lanes;
     size_t lane_count;
     size_t lane_capacity;
@@ -166,6 +167,22 @@ hand_over_patiently(struct outlet *outlet)
     return true;
 }
 
+/* The same for an outlet that cannot wait, or not for long. */
+static bool
+hand_over_soon(struct outlet *outlet)
+{
+    if (hand_over(outlet, 0))
+        return true;
+    int wait_ms = (int)(outlet->wait_ns / NS_PER_MS);
+    if (wait_ms == 0)
+        return false;
+    int64_t began_ns = clock_monotonic_ns();
+    bool done = hand_over(outlet, wait_ms);
+    int64_t took_ns = clock_monotonic_ns() - began_ns;
+    outlet->wait_ns = done && took_ns < outlet->wait_ns ? outlet->wait_ns - took_ns : 0;
+    return done;
+}
+
 static void
 put_hole(struct outlet *outlet, const struct tap_lane *lane, int64_t from, int64_t to,
     enum hole_reason reason)
@@ -213,7 +230,7 @@ make_room(struct outlet *outlet, size_t more)
     const uint32_t target = BATCH_TARGET_BYTES;
     if (outlet->batch != NULL &&
         (batch_is_full(outlet->batch) || (more > target && batch_event_count(outlet->batch) > 0))) {
-        bool done = outlet->options.can_wait ? hand_over_patiently(outlet) : hand_over(outlet, 0);
+        bool done = outlet->options.can_wait ? hand_over_patiently(outlet) : hand_over_soon(outlet);
         if (!done)
             return false;
     }
@@ -231,6 +248,28 @@ outlet_lose(struct outlet *outlet, struct tap_lane *lane)
     lane->next = offset + 1;
     outlet->has_loss = true;
     count(&outlet->dropped, 1);
+}
+
+void
+outlet_miss(struct outlet *outlet, struct tap_lane *lane, uint64_t missing, enum hole_reason reason)
+{
+    int64_t from = lane->next < 0 ? 0 : lane->next;
+    assert(missing > 0 && missing <= (uint64_t)(INT64_MAX - from));
+    lane->next = from + (int64_t)missing;
+    count(&outlet->dropped, missing);
+    if (lane->lost_from >= 0 && reason == HOLE_DROPPED)
+        return; /* becomes a part of the hole that is still to be told */
+    if (lane->lost_from >= 0) {
+        outlet_hole(outlet, lane, lane->lost_from, from - 1, HOLE_DROPPED);
+        lane->lost_from = -1;
+    }
+    outlet_hole(outlet, lane, from, lane->next - 1, reason);
+}
+
+void
+outlet_allow_wait(struct outlet *outlet, int64_t budget_ns)
+{
+    outlet->wait_ns = budget_ns;
 }
 
 /* Take one event out of what UNTIL_EVENTS leaves for all taps. */

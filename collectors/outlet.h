@@ -87,6 +87,15 @@ void outlet_count_lost(struct outlet *outlet, struct tap_lane *lane);
  * hole. */
 void outlet_lose(struct outlet *outlet, struct tap_lane *lane);
 
+/* The transport tells that `missing` events before the next one never reached us: counted as dropped, and
+ * the lane goes on behind a hole of exactly that size. */
+void outlet_miss(
+    struct outlet *outlet, struct tap_lane *lane, uint64_t missing, enum hole_reason reason);
+
+/* An outlet that cannot wait may yet wait for room in the queue, for budget_ns in all until this is
+ * called again: as long as the transport has room for what comes meanwhile. 0 at first. */
+void outlet_allow_wait(struct outlet *outlet, int64_t budget_ns);
+
 /* Offsets `from` to `to` (-1: nobody knows how many) will not come. Does not move the lane. */
 void outlet_hole(struct outlet *outlet, const struct tap_lane *lane, int64_t from, int64_t to,
     enum hole_reason reason);

@@ -43,6 +43,8 @@ struct source_config {
     int64_t until_ns;
     const struct recorder_property *properties;
     size_t property_count;
+    uint64_t max_bytes_per_second; /* 0: as fast as can be; for a transport that can wait */
+    bool is_one_of_many;           /* other taps go on: what is refused is tried again */
 };
 
 /* One transport. check() runs on any thread, the others on the tap's own collector thread. */

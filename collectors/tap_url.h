@@ -3,6 +3,9 @@
  *     kafka://host:9092,host2:9092/orders,payments   port 9092 when it is left out
  *     zmq://host:5556/prefix                         the port must be there; no path: everything
  *     zmq+ipc:///run/shop/events.sock#prefix         a socket file, the prefix behind '#'
+ *     zmq+bind://HOST:PORT/prefix                    publishers connect to us; a host may be *
+ *     zmq+pull://host:5557/name                      the capture socket of a proxy
+ *     zmq+proxy://HOST:5555,HOST:5556/prefix         between publishers and subscribers
  *
  * IPv6 addresses stand in brackets. "%2F" and the like are decoded in what follows the address.
  * Threads: any.
@@ -18,7 +21,7 @@ struct error;
 
 struct tap_url {
     char *text;      /* as it was written */
-    char *transport; /* "kafka", "zmq", "zmq+ipc" */
+    char *transport; /* "kafka", "zmq", "zmq+ipc", "zmq+pull+bind" */
     char *address;   /* "host:9092,[::1]:9093"; the file for +ipc */
     char *path;      /* behind the address, decoded; "" when there is nothing */
 };

@@ -20,6 +20,8 @@ enum {
 /* What the outlet handed over; can be full. */
 struct receiver {
     bool is_full;
+    bool has_room_later; /* for whoever waits */
+    int waits;
     int pushes;
     int64_t offsets[KEPT_MAX];
     size_t event_count;
@@ -31,9 +33,9 @@ static bool
 push(void *self, struct batch **batch, int timeout_ms)
 {
     struct receiver *receiver = self;
-    (void)timeout_ms;
     receiver->pushes++;
-    if (receiver->is_full)
+    receiver->waits += timeout_ms > 0;
+    if (receiver->is_full && !(receiver->has_room_later && timeout_ms > 0))
         return false;
     struct record record;
     struct bytes records = batch_records(*batch);
@@ -273,6 +275,55 @@ keeps_two_losses_apart(void **state)
 }
 
 static void
+makes_room_for_what_never_came(void **state)
+{
+    (void)state;
+    struct setting setting;
+    struct live_tap tap;
+    open_outlet(&setting, &(struct outlet_options){.can_wait = false});
+    (void)send_event(&setting, 0);
+    outlet_miss(setting.outlet, setting.lane, 10, HOLE_NOT_RECORDED);
+    assert_int_equal(setting.lane->next, 11);
+    (void)send_event(&setting, 11);
+    outlet_lose(setting.outlet, setting.lane);
+    outlet_miss(setting.outlet, setting.lane, 3, HOLE_DROPPED);
+    (void)send_event(&setting, 16);
+    outlet_lose(setting.outlet, setting.lane);
+    outlet_miss(setting.outlet, setting.lane, 2, HOLE_NOT_RECORDED);
+    assert_true(outlet_finish(setting.outlet, 0));
+    assert_int_equal(setting.receiver.hole_count, 4);
+    assert_hole(&setting.receiver.holes[0], 1, 10, HOLE_NOT_RECORDED);
+    assert_hole(&setting.receiver.holes[1], 12, 15, HOLE_DROPPED);
+    assert_hole(&setting.receiver.holes[2], 17, 17, HOLE_DROPPED);
+    assert_hole(&setting.receiver.holes[3], 18, 19, HOLE_NOT_RECORDED);
+    outlet_describe(setting.outlet, &tap);
+    assert_int_equal(tap.dropped, 17);
+    close_outlet(&setting);
+}
+
+static void
+waits_for_room_once_when_it_may(void **state)
+{
+    (void)state;
+    struct setting setting;
+    struct live_tap tap;
+    open_outlet(&setting, &(struct outlet_options){.can_wait = false});
+    setting.receiver.is_full = true;
+    outlet_allow_wait(setting.outlet, 50 * NS_PER_MS);
+    (void)send_sized(&setting, 0, FULL_BYTES);
+    (void)send_event(&setting, 1);
+    (void)send_event(&setting, 2);
+    assert_int_equal(setting.receiver.waits, 1); /* in vain: then no more */
+    outlet_allow_wait(setting.outlet, 50 * NS_PER_MS);
+    setting.receiver.has_room_later = true;
+    (void)send_event(&setting, setting.lane->next);
+    assert_int_equal(setting.receiver.waits, 2);
+    outlet_describe(setting.outlet, &tap);
+    assert_int_equal(tap.dropped, 2);
+    close_outlet(&setting);
+}
+
+static void
 gives_up_waiting_only_when_it_is_told_to_stop(void **state)
 {
     (void)state;
@@ -375,6 +426,8 @@ main(void)
         cmocka_unit_test(counts_and_names_what_it_loses_when_it_cannot_wait),
         cmocka_unit_test(names_a_loss_also_when_nothing_follows),
         cmocka_unit_test(keeps_two_losses_apart),
+        cmocka_unit_test(makes_room_for_what_never_came),
+        cmocka_unit_test(waits_for_room_once_when_it_may),
         cmocka_unit_test(gives_up_waiting_only_when_it_is_told_to_stop),
         cmocka_unit_test(takes_exactly_as_many_events_as_until_says),
         cmocka_unit_test(leaves_out_events_after_the_time_of_until),
