@@ -41,6 +41,16 @@ run(struct collector *collector, void *source, struct error *err)
     return SOURCE_ENDED;
 }
 
+/* What is wrong with a tap that worked before, or what a broker refuses one tap of many, may be put right
+ * while the recorder runs. */
+static bool
+may_be_put_right(const struct collector *collector, const struct error *err)
+{
+    const struct source_config *config = collector->config;
+    return config->until == UNTIL_STOPPED &&
+           (collector->was_live || (config->is_one_of_many && err->code == ERROR_REFUSED));
+}
+
 /* One connection, from open to close. */
 static enum source_state
 connect_and_run(struct collector *collector, struct error *err)
@@ -52,9 +62,8 @@ connect_and_run(struct collector *collector, struct error *err)
         collector->was_live = true;
         state = run(collector, source, err);
         collector->ops->close(source);
-    } else if (state == SOURCE_FAILED && collector->was_live &&
-               collector->config->until == UNTIL_STOPPED) {
-        state = SOURCE_LOST; /* it worked before: what is wrong now may be put right again */
+    } else if (state == SOURCE_FAILED && may_be_put_right(collector, err)) {
+        state = SOURCE_LOST;
     }
     return state;
 }

@@ -212,6 +212,8 @@ groups_ends_ask(rd_kafka_t *client, const rd_kafka_metadata_t *metadata,
                 .topic = group->lanes[i].topic, .partition = group->lanes[i].partition};
             const struct place *place =
                 bsearch(&key, places, count, sizeof(*places), compare_places);
+            if (place == NULL)
+                continue; /* collect() took every lane */
             group->lanes[i].log_start = place->log_start;
             group->lanes[i].end = place->end;
         }

@@ -1,6 +1,5 @@
 #include "collectors/kafka_client.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -75,12 +74,35 @@ keep_silent(const rd_kafka_t *rk, int level, const char *facility, const char *t
     (void)text;
 }
 
+/* With a budget the broker is not read ahead of for more than about two seconds of it: what is fetched
+ * counts for the broker, whether we have taken it or not. Less than 1 MiB is of no use. */
+static bool
+set_read_ahead(rd_kafka_conf_t *conf, const struct source_config *config, struct error *err)
+{
+    uint64_t kib = config->max_bytes_per_second / 512;
+    char text[32];
+    (void)snprintf(text, sizeof(text), "%u",
+        kib < 1024    ? 1024U
+        : kib > 65536 ? 65536U
+                      : (unsigned)kib);
+    if (!set(conf, "queued.max.messages.kbytes", text, err))
+        return false;
+    uint64_t bytes = config->max_bytes_per_second;
+    (void)snprintf(text, sizeof(text), "%u",
+        bytes < 1048576    ? 1048576U
+        : bytes > 16777216 ? 16777216U
+                           : (unsigned)bytes);
+    return set(conf, "fetch.max.bytes", text, err);
+}
+
 static bool
 set_all(rd_kafka_conf_t *conf, const struct source_config *config, struct error *err)
 {
     for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
         if (!set(conf, defaults[i].name, defaults[i].value, err))
             return false;
+    if (config->max_bytes_per_second > 0 && !set_read_ahead(conf, config, err))
+        return false;
     for (size_t i = 0; i < config->property_count; i++) {
         const struct recorder_property *property = &config->properties[i];
         if (is_reserved(property->name))
@@ -95,6 +117,26 @@ set_all(rd_kafka_conf_t *conf, const struct source_config *config, struct error 
         if (!set(conf, fixed[i].name, fixed[i].value, err))
             return false;
     return set(conf, "bootstrap.servers", config->url->address, err);
+}
+
+/* Keep why a certificate is refused: librdkafka's own sentence has one guess for every cause. Called on
+ * librdkafka's threads; what OpenSSL thinks of the certificate stays what counts. */
+static int
+on_certificate(rd_kafka_t *rk, const char *name, int32_t id, int *certificate_error, int depth,
+    const char *certificate, size_t size, char *why, size_t why_size, void *opaque)
+{
+    (void)rk;
+    (void)name;
+    (void)id;
+    (void)depth;
+    (void)certificate;
+    (void)size;
+    struct kafka_client *client = opaque;
+    if (*certificate_error == 0)
+        return 1;
+    atomic_store(&client->certificate_error, *certificate_error);
+    (void)snprintf(why, why_size, "refused");
+    return 0;
 }
 
 static rd_kafka_conf_t *
@@ -128,6 +170,8 @@ kafka_client_open(
     if (conf == NULL)
         return false;
     char why[256];
+    rd_kafka_conf_set_opaque(conf, client);
+    rd_kafka_conf_set_ssl_cert_verify_cb(conf, on_certificate);
     client->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
     if (client->rk == NULL) {
         rd_kafka_conf_destroy(conf);
@@ -147,29 +191,16 @@ kafka_client_close(struct kafka_client *client)
     *client = (struct kafka_client){0};
 }
 
-/* Make librdkafka's sentence ours: "HOST:PORT/1: Connect to ipv4#127.0.0.1:1 failed: Connection refused
- * (after 0ms in state CONNECT)" is "connection refused" beside the address that we name. */
+/* A disconnection that follows a failure says less than the failure did. */
 static void
-put_reason(struct kafka_client *client, enum error_code code, const char *text)
+take_reason(struct kafka_client *client, const char *text, bool is_login)
 {
-    char reason[256];
-    const char *begin = text;
-    size_t name = strcspn(text, " "); /* "HOST:PORT/bootstrap:", "sasl_ssl://HOST:PORT/3:" */
-    if (name > 1 && text[name] == ' ' && text[name - 1] == ':' && memchr(text, '/', name) != NULL)
-        begin = text + name + 1;
-    const char *failed = strstr(begin, " failed: ");
-    if (strncmp(begin, "Connect to ", 11) == 0 && failed != NULL)
-        begin = failed + strlen(" failed: ");
-    const char *end = strstr(begin, " (after ");
-    size_t length = end != NULL ? (size_t)(end - begin) : strlen(begin);
-    (void)snprintf(reason, sizeof(reason), "%.*s", (int)length, begin);
-    if (isupper((unsigned char)reason[0]) && !isupper((unsigned char)reason[1]))
-        reason[0] = (char)tolower((unsigned char)reason[0]);
-
-    if (code == ERROR_REFUSED)
-        error_set(&client->reason, code, "kafka at %s refuses: %s", client->address, reason);
-    else
-        error_set(&client->reason, code, "cannot reach kafka at %s: %s", client->address, reason);
+    struct kafka_reason seen;
+    kafka_reason_read(&seen, text, is_login, atomic_load(&client->certificate_error));
+    if (client->reason.code != ERROR_NONE && seen.fix[0] == '\0' && client->seen.fix[0] != '\0')
+        return;
+    client->seen = seen;
+    kafka_reason_say(&seen, client->address, &client->reason);
 }
 
 static void
@@ -178,10 +209,9 @@ take_error(struct kafka_client *client, rd_kafka_event_t *event)
     rd_kafka_resp_err_t code = rd_kafka_event_error(event);
     if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
         client->is_down = true;
-    else if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION)
-        put_reason(client, ERROR_REFUSED, rd_kafka_event_error_string(event));
     else
-        put_reason(client, ERROR_REMOTE, rd_kafka_event_error_string(event));
+        take_reason(
+            client, rd_kafka_event_error_string(event), code == RD_KAFKA_RESP_ERR__AUTHENTICATION);
 }
 
 void

@@ -3,16 +3,19 @@
  * It joins no group, commits nothing and creates no topic. What librdkafka would log or report on its
  * own threads is read here, and turned into one sentence for the console.
  *
- * Threads: one owns a client.
+ * Threads: one owns a client. It stays where it is from open to close: librdkafka's threads write
+ * certificate_error.
  */
 #ifndef COLLECTORS_KAFKA_CLIENT_H
 #define COLLECTORS_KAFKA_CLIENT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include <librdkafka/rdkafka.h>
 
 #include "base/error.h"
+#include "collectors/kafka_reason.h"
 
 struct source_config;
 
@@ -20,8 +23,10 @@ struct kafka_client {
     rd_kafka_t *rk;
     rd_kafka_queue_t *events;
     const char *address;
-    bool is_down;        /* no broker is connected; `reason` says why */
-    struct error reason; /* of the last failure; ERROR_NONE when there was none */
+    bool is_down;                 /* no broker is connected; `reason` says why */
+    struct error reason;          /* of the last failure; ERROR_NONE when there was none */
+    struct kafka_reason seen;     /* the same in parts */
+    atomic_int certificate_error; /* X509_V_ERR_..., set by librdkafka's threads */
 };
 
 /* See whether librdkafka takes the tap's properties. ERROR_CONFIG with its own sentence. */

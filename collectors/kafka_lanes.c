@@ -36,23 +36,31 @@ choose_generation(struct kafka_lanes *lanes, struct kafka_topic *topic)
     }
 }
 
+static struct kafka_topic *
+add_topic(struct kafka_lanes *lanes, const char *name)
+{
+    struct kafka_topic *topic = alloc_zeroed(sizeof(*topic));
+    topic->name = alloc_text(name);
+    rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(lanes->client->rk);
+    rd_kafka_topic_conf_set_opaque(conf, topic);
+    topic->rkt = rd_kafka_topic_new(lanes->client->rk, topic->name, conf);
+    choose_generation(lanes, topic);
+    lanes->topics = alloc_grow(
+        lanes->topics, lanes->topic_count, &lanes->topic_capacity, sizeof(struct kafka_topic *));
+    lanes->topics[lanes->topic_count++] = topic;
+    return topic;
+}
+
+/* The topics of the URL that are named in full. */
 static void
 make_topics(struct kafka_lanes *lanes)
 {
     const char *list = lanes->config->url->path;
-    size_t capacity = 0;
     char *name;
-    while ((name = tap_url_item(list, lanes->topic_count)) != NULL) {
-        lanes->topics =
-            alloc_grow(lanes->topics, lanes->topic_count, &capacity, sizeof(struct kafka_topic));
-        lanes->topics[lanes->topic_count++] = (struct kafka_topic){.name = name};
-    }
-    for (size_t i = 0; i < lanes->topic_count; i++) {
-        struct kafka_topic *topic = &lanes->topics[i];
-        rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(lanes->client->rk);
-        rd_kafka_topic_conf_set_opaque(conf, topic);
-        topic->rkt = rd_kafka_topic_new(lanes->client->rk, topic->name, conf);
-        choose_generation(lanes, topic);
+    for (size_t i = 0; (name = tap_url_item(list, i)) != NULL; i++) {
+        if (!kafka_pattern_is(name))
+            (void)add_topic(lanes, name);
+        free(name);
     }
 }
 
@@ -134,13 +142,14 @@ apply_metadata(
 {
     if (answer->partition_cnt > topic->lane_count) {
         bool is_late = topic->lane_count > 0;
+        bool is_whole = is_late || topic->is_whole;
         topic->lanes =
             alloc_resize(topic->lanes, (size_t)answer->partition_cnt * sizeof(struct kafka_lane));
         for (int32_t p = topic->lane_count; p < answer->partition_cnt; p++)
             topic->lanes[p] = (struct kafka_lane){
                 .lane = outlet_lane(lanes->outlet, topic->stream, p),
                 .end = -1,
-                .is_whole = is_late,
+                .is_whole = is_whole,
                 .is_late = is_late,
             };
         lanes->waiting += (size_t)(answer->partition_cnt - topic->lane_count);
@@ -153,7 +162,7 @@ apply_metadata(
     }
 }
 
-/* Ask until there is an answer, with more patience each time: an answer that comes too late for one
+/* Ask for a topic (NULL: all) until there is an answer, with more patience each time: an answer that comes too late for one
  * question is in time for the next. */
 static const rd_kafka_metadata_t *
 ask_first(
@@ -164,8 +173,9 @@ ask_first(
         int64_t left_ms = (deadline_ns - clock_monotonic_ns()) / NS_PER_MS;
         if (left_ms <= 0)
             break;
-        const rd_kafka_metadata_t *metadata = kafka_client_metadata(lanes->client, topic->rkt,
-            false, left_ms < timeout_ms ? (int)left_ms : timeout_ms, err);
+        const rd_kafka_metadata_t *metadata =
+            kafka_client_metadata(lanes->client, topic == NULL ? NULL : topic->rkt, topic == NULL,
+                left_ms < timeout_ms ? (int)left_ms : timeout_ms, err);
         if (metadata != NULL || err->code == ERROR_REFUSED)
             return metadata;
         timeout_ms = timeout_ms * 2;
@@ -190,22 +200,87 @@ open_topic(struct kafka_lanes *lanes, struct kafka_topic *topic, int64_t deadlin
     return good;
 }
 
+static struct kafka_topic *
+find_topic(struct kafka_lanes *lanes, const char *name)
+{
+    for (size_t i = 0; i < lanes->topic_count; i++)
+        if (strcmp(lanes->topics[i]->name, name) == 0)
+            return lanes->topics[i];
+    return NULL;
+}
+
+/* Topics that a pattern fits and that we do not have yet. Returns the first new one's place. */
+static size_t
+match_topics(struct kafka_lanes *lanes, const rd_kafka_metadata_t *metadata)
+{
+    size_t first = lanes->topic_count;
+    for (int i = 0; i < metadata->topic_cnt; i++) {
+        const char *name = metadata->topics[i].topic;
+        if (metadata->topics[i].err == RD_KAFKA_RESP_ERR_NO_ERROR &&
+            kafka_patterns_match(&lanes->patterns, name) && find_topic(lanes, name) == NULL)
+            add_topic(lanes, name)->is_matched = true;
+    }
+    return first;
+}
+
+static void
+apply_all(struct kafka_lanes *lanes, const rd_kafka_metadata_t *metadata)
+{
+    for (int i = 0; i < metadata->topic_cnt; i++) {
+        struct kafka_topic *topic = find_topic(lanes, metadata->topics[i].topic);
+        if (topic != NULL && metadata->topics[i].err == RD_KAFKA_RESP_ERR_NO_ERROR)
+            apply_metadata(lanes, topic, &metadata->topics[i]);
+    }
+}
+
+/* What the patterns fit now. On a tape that knows some of these topics, one that it does not know is
+ * younger than the tape: it is wanted whole. */
+static bool
+open_patterns(struct kafka_lanes *lanes, int64_t deadline_ns, bool *is_final, struct error *err)
+{
+    if (lanes->patterns.count == 0)
+        return true;
+    error_set(err, ERROR_REMOTE, "cannot reach kafka at %s: no answer", lanes->client->address);
+    const rd_kafka_metadata_t *metadata = ask_first(lanes, NULL, deadline_ns, err);
+    *is_final = metadata == NULL && err->code == ERROR_REFUSED;
+    if (metadata == NULL)
+        return false;
+    size_t first = match_topics(lanes, metadata);
+    bool is_known = false;
+    for (size_t i = first; i < lanes->topic_count; i++)
+        is_known = is_known || outlet_stream_is_known(lanes->outlet, lanes->topics[i]->stream);
+    for (size_t i = first; i < lanes->topic_count; i++)
+        lanes->topics[i]->is_whole =
+            is_known && lanes->config->from == FROM_RESUME &&
+            !outlet_stream_is_known(lanes->outlet, lanes->topics[i]->stream);
+    apply_all(lanes, metadata);
+    rd_kafka_metadata_destroy(metadata);
+    if (lanes->topic_count == 0)
+        error_set(&lanes->notice, ERROR_REMOTE, "no topic on %s fits '%s' yet",
+            lanes->client->address, lanes->config->url->path);
+    return true;
+}
+
 bool
 kafka_lanes_open(struct kafka_lanes *lanes, bool *is_final, struct error *err)
 {
     int64_t deadline_ns = clock_monotonic_ns() + CONNECT_NS;
+    if (!kafka_patterns_make(&lanes->patterns, lanes->config->url->path, err)) {
+        *is_final = true;
+        return false;
+    }
     make_topics(lanes);
     for (size_t i = 0; i < lanes->topic_count; i++)
-        if (!open_topic(lanes, &lanes->topics[i], deadline_ns, is_final, err))
+        if (!open_topic(lanes, lanes->topics[i], deadline_ns, is_final, err))
             return false;
-    return true;
+    return open_patterns(lanes, deadline_ns, is_final, err);
 }
 
 void
 kafka_lanes_close(struct kafka_lanes *lanes)
 {
     for (size_t i = 0; i < lanes->topic_count; i++) {
-        struct kafka_topic *topic = &lanes->topics[i];
+        struct kafka_topic *topic = lanes->topics[i];
         for (int32_t p = 0; p < topic->lane_count; p++)
             if (topic->lanes[p].state == KAFKA_LANE_READING ||
                 topic->lanes[p].state == KAFKA_LANE_REACHED)
@@ -214,10 +289,12 @@ kafka_lanes_close(struct kafka_lanes *lanes)
         free(topic->name);
         free(topic->stream);
         free(topic->lanes);
+        free(topic);
     }
     free(lanes->topics);
     lanes->topics = NULL;
     lanes->topic_count = 0;
+    kafka_patterns_done(&lanes->patterns);
 }
 
 /* ---- where lanes start ---- */
@@ -242,7 +319,7 @@ list_lanes(const struct kafka_lanes *lanes, enum kafka_lane_state state)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
     for (size_t i = 0; i < lanes->topic_count; i++) {
-        struct kafka_topic *topic = &lanes->topics[i];
+        struct kafka_topic *topic = lanes->topics[i];
         for (int32_t p = 0; p < topic->lane_count; p++)
             if (topic->lanes[p].state == state && topic->lanes[p].has_leader)
                 rd_kafka_topic_partition_list_add(list, topic->name, p)->opaque = topic;
@@ -426,36 +503,60 @@ kafka_lanes_start(struct kafka_lanes *lanes, struct error *err)
 
 /* ---- while it runs ---- */
 
-static struct kafka_topic *
-find_topic(struct kafka_lanes *lanes, const char *name)
+static bool
+fail_topic(struct kafka_lanes *lanes, const struct kafka_topic *topic, rd_kafka_resp_err_t code,
+    struct error *err)
 {
-    for (size_t i = 0; i < lanes->topic_count; i++)
-        if (strcmp(lanes->topics[i].name, name) == 0)
-            return &lanes->topics[i];
-    return NULL;
+    return error_set(err, ERROR_REMOTE, "topic '%s' on %s: %s", topic->name, lanes->client->address,
+        rd_kafka_err2str(code));
+}
+
+static bool
+look_at_answer(
+    struct kafka_lanes *lanes, const rd_kafka_metadata_topic_t *answer, struct error *err)
+{
+    struct kafka_topic *topic = find_topic(lanes, answer->topic);
+    if (topic == NULL)
+        return true;
+    topic->is_there = true;
+    if (answer->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        apply_metadata(lanes, topic, answer);
+    else
+        return fail_topic(lanes, topic, answer->err, err);
+    return true;
 }
 
 bool
 kafka_lanes_look(struct kafka_lanes *lanes, struct error *err)
 {
+    bool all = lanes->patterns.count > 0;
     const rd_kafka_metadata_t *metadata =
-        kafka_client_metadata(lanes->client, NULL, false, LOOK_MS, err);
+        kafka_client_metadata(lanes->client, NULL, all, LOOK_MS, err);
     if (metadata == NULL)
         return false;
+    for (size_t i = 0; i < lanes->topic_count; i++)
+        lanes->topics[i]->is_there = !all || lanes->topics[i]->is_matched;
+    for (size_t i = match_topics(lanes, metadata); i < lanes->topic_count; i++)
+        lanes->topics[i]->is_whole = true;
     bool good = true;
-    for (int i = 0; i < metadata->topic_cnt; i++) {
-        const rd_kafka_metadata_topic_t *answer = &metadata->topics[i];
-        struct kafka_topic *topic = find_topic(lanes, answer->topic);
-        if (topic == NULL)
-            continue;
-        if (answer->err == RD_KAFKA_RESP_ERR_NO_ERROR)
-            apply_metadata(lanes, topic, answer);
-        else
-            good = error_set(err, ERROR_REMOTE, "topic '%s' on %s: %s", topic->name,
-                lanes->client->address, rd_kafka_err2str(answer->err));
-    }
+    for (int i = 0; i < metadata->topic_cnt; i++)
+        good = look_at_answer(lanes, &metadata->topics[i], err) && good;
     rd_kafka_metadata_destroy(metadata);
+    for (size_t i = 0; i < lanes->topic_count; i++)
+        if (!lanes->topics[i]->is_there)
+            good =
+                fail_topic(lanes, lanes->topics[i], RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, err);
     return good;
+}
+
+const char *
+kafka_lanes_refused(const struct kafka_lanes *lanes)
+{
+    for (size_t i = 0; i < lanes->topic_count; i++)
+        for (int32_t p = 0; p < lanes->topics[i]->lane_count; p++)
+            if (lanes->topics[i]->lanes[p].is_refused)
+                return lanes->topics[i]->name;
+    return NULL;
 }
 
 void
@@ -489,7 +590,7 @@ void
 kafka_lanes_stop_reached(struct kafka_lanes *lanes)
 {
     for (size_t i = 0; i < lanes->topic_count && lanes->reached > 0; i++) {
-        struct kafka_topic *topic = &lanes->topics[i];
+        struct kafka_topic *topic = lanes->topics[i];
         for (int32_t p = 0; p < topic->lane_count; p++) {
             if (topic->lanes[p].state != KAFKA_LANE_REACHED)
                 continue;

@@ -17,6 +17,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "collectors/kafka_client.h"
+#include "collectors/kafka_patterns.h"
 
 struct outlet;
 struct source_config;
@@ -39,6 +40,7 @@ struct kafka_lane {
     bool is_whole;   /* wanted from its beginning, whatever `from` says */
     bool is_late;    /* the partition appeared while we recorded */
     bool has_leader;
+    bool is_refused; /* the broker does not let us read it */
 };
 
 /* The opaque of its rd_kafka_topic_t. */
@@ -46,6 +48,9 @@ struct kafka_topic {
     char *name;
     char *stream; /* "orders", or "orders#2" */
     int generation;
+    bool is_matched; /* by a pattern: it may go away again */
+    bool is_there;   /* in the newest answer */
+    bool is_whole;   /* its lanes are wanted from their beginning */
     rd_kafka_topic_t *rkt;
     struct kafka_lane *lanes; /* by partition */
     int32_t lane_count;
@@ -55,9 +60,11 @@ struct kafka_lanes {
     const struct source_config *config;
     struct outlet *outlet;
     struct kafka_client *client;
-    rd_kafka_queue_t *queue; /* where messages of all partitions come out */
-    struct kafka_topic *topics;
+    rd_kafka_queue_t *queue;     /* where messages of all partitions come out */
+    struct kafka_topic **topics; /* each stays where it is: librdkafka points to it */
     size_t topic_count;
+    size_t topic_capacity;
+    struct kafka_patterns patterns; /* the topics of the URL that are none, but expressions */
     size_t waiting;
     size_t reading;
     size_t reached;      /* to be stopped by kafka_lanes_stop_reached() */
@@ -73,7 +80,8 @@ void kafka_lanes_close(struct kafka_lanes *lanes);
 /* Start what waits and can be started. False with a reason when something goes on waiting. */
 bool kafka_lanes_start(struct kafka_lanes *lanes, struct error *err);
 
-/* Ask for metadata: new partitions, leaders, topics that are gone. False with the reason. */
+/* Ask for metadata: new partitions, leaders, topics that are gone, topics that a pattern fits now. Those
+ * are read from their beginning. False with the reason. */
 bool kafka_lanes_look(struct kafka_lanes *lanes, struct error *err);
 
 /* Events up to `position` were seen. */
@@ -84,6 +92,9 @@ void kafka_lanes_reset(
     struct kafka_lanes *lanes, struct kafka_topic *topic, struct kafka_lane *lane);
 
 void kafka_lanes_stop_reached(struct kafka_lanes *lanes);
+
+/* A topic with a lane that the broker does not let us read, or NULL. */
+const char *kafka_lanes_refused(const struct kafka_lanes *lanes);
 
 /* Stop each lane where the log ends now: the moment of UNTIL_TIME has come. */
 bool kafka_lanes_take_ends(struct kafka_lanes *lanes, struct error *err);

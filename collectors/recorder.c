@@ -146,6 +146,8 @@ prepare_tap(struct recorder *recorder, const struct recorder_tap *given, struct 
         .until_ns = recorder->options.until_ns,
         .properties = tap->properties,
         .property_count = given->property_count,
+        .max_bytes_per_second = given->max_bytes_per_second,
+        .is_one_of_many = recorder->options.tap_count > 1,
     };
     if (!read_from(given->from, &tap->config, err) || !tap->ops->check(&tap->config, err) ||
         !choose_name(recorder, given->name, tap->ops->scheme, &tap->name, err)) {

@@ -31,6 +31,7 @@ struct recorder_tap {
         *from; /* "resume" (NULL; where the tape ends, else end), "beginning", "end", a time */
     const struct recorder_property *properties;
     size_t property_count;
+    uint64_t max_bytes_per_second; /* of keys and payloads, on average; 0: no limit */
 };
 
 enum recorder_until {
@@ -56,8 +57,8 @@ struct recorder_options {
 
 /* Check the URLs, open the tape, connect the taps and start. Waits up to 5 s until each tap is
  * connected or has said why not; a tap that fails for a reason that trying again cannot mend (a URL
- * that is wrong, a topic that does not exist) ends the start, one that may come back is
- * retried while the others record, unless `*tap_count` is 1 and nothing answers at all within 5 s:
+ * that is wrong, a topic that does not exist) ends the start, one that may come back, and one of
+ * several that is refused (a wrong password), is retried while the others record, unless `*tap_count` is 1 and nothing answers at all within 5 s:
  * then ERROR_REMOTE.
  *
  * NULL with ERROR_ARGUMENT, ERROR_REMOTE, ERROR_REFUSED (a second recorder, wrong password),

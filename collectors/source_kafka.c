@@ -19,14 +19,17 @@
 #include "collectors/kafka_client.h"
 #include "collectors/kafka_lanes.h"
 #include "collectors/outlet.h"
+#include "collectors/read_budget.h"
 #include "collectors/source.h"
 #include "collectors/tap_url.h"
 #include "index/event.h"
 
 #define MESSAGES       1000 /* for one poll */
+#define FEW            16   /* the same with a budget, which is only looked at between two */
 #define LOOK_NS        (10 * NS_PER_S)
 #define LOOK_AGAIN_NS  NS_PER_S /* while something is missing */
 #define TOPIC_NAME_MAX 249
+#define ALLOW_FIX      "its owner must allow Read and Describe (kafka-acls --add)"
 
 /* `wake` becomes readable when messages arrive in an empty queue: consume_batch_queue() itself would
  * wait until it has as many as it may take. */
@@ -39,6 +42,7 @@ struct kafka {
     int wake;
     int64_t look_ns; /* monotonic: when to ask for metadata again */
     bool is_well;    /* what the console was told */
+    struct read_budget budget;
     struct buffer headers;
     rd_kafka_message_t *messages[MESSAGES];
 };
@@ -57,7 +61,7 @@ topic_is_legal(const char *name)
 static bool
 check_topic(const struct tap_url *url, const char *name, size_t index, struct error *err)
 {
-    if (!topic_is_legal(name))
+    if (!kafka_pattern_is(name) && !topic_is_legal(name))
         return error_set(err, ERROR_ARGUMENT,
             "'%s': '%.80s' cannot be a topic; topics have letters, digits, '.', '_' and '-'",
             url->text, name);
@@ -88,6 +92,10 @@ kafka_check(const struct source_config *config, struct error *err)
         if (!good)
             return false;
     }
+    struct kafka_patterns patterns;
+    if (!kafka_patterns_make(&patterns, url->path, err))
+        return false;
+    kafka_patterns_done(&patterns);
     return kafka_client_check(config, err);
 }
 
@@ -138,7 +146,11 @@ start_lanes(struct kafka *kafka)
 {
     struct error err;
     bool good = kafka_lanes_start(&kafka->lanes, &err);
-    report(kafka, good, &err);
+    const char *refused = good ? kafka_lanes_refused(&kafka->lanes) : NULL;
+    if (refused != NULL)
+        error_set(&err, ERROR_REFUSED, "kafka at %s does not let us read topic '%s'; " ALLOW_FIX,
+            kafka->client.address, refused);
+    report(kafka, good && refused == NULL, &err);
     if (good && kafka->lanes.notice.code != ERROR_NONE)
         outlet_warn(kafka->outlet, "%s", kafka->lanes.notice.text);
     if (good)
@@ -178,6 +190,7 @@ kafka_open(
     kafka->config = config;
     kafka->outlet = outlet;
     kafka->wake = -1;
+    read_budget_set(&kafka->budget, config->max_bytes_per_second, clock_monotonic_ns());
     enum source_state state = connect_kafka(kafka, err);
     if (state != SOURCE_LIVE) {
         kafka_close(kafka);
@@ -256,6 +269,10 @@ take_notice(struct kafka *kafka, struct kafka_topic *topic, struct kafka_lane *l
         kafka_lanes_reset(&kafka->lanes, topic, lane);
         kafka->look_ns = clock_monotonic_ns();
         return;
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        lane->is_refused = true; /* librdkafka goes on asking, and says no more until it may */
+        kafka->look_ns = 0;
+        return;
     case RD_KAFKA_RESP_ERR__TRANSPORT:
     case RD_KAFKA_RESP_ERR__TIMED_OUT:
         return; /* the connection says more */
@@ -282,6 +299,11 @@ dispatch(struct kafka *kafka, const rd_kafka_message_t *message)
     struct kafka_lane *lane = &topic->lanes[message->partition];
     if (lane->state != KAFKA_LANE_READING)
         return OUTLET_GO_ON; /* what was under way when it was stopped */
+    if (lane->is_refused && (message->err == RD_KAFKA_RESP_ERR_NO_ERROR ||
+                                message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)) {
+        lane->is_refused = false;
+        kafka->look_ns = 0;
+    }
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
         return take_message(kafka, lane, message);
     take_notice(kafka, topic, lane, message);
@@ -292,10 +314,15 @@ dispatch(struct kafka *kafka, const rd_kafka_message_t *message)
 static ssize_t
 drain(struct kafka *kafka, enum outlet_step *step)
 {
-    ssize_t count = rd_kafka_consume_batch_queue(kafka->queue, 0, kafka->messages, MESSAGES);
+    int64_t wait_ns = read_budget_wait(&kafka->budget, clock_monotonic_ns());
+    if (wait_ns > 0)
+        return 0;
+    ssize_t count = rd_kafka_consume_batch_queue(
+        kafka->queue, 0, kafka->messages, read_budget_is_set(&kafka->budget) ? FEW : MESSAGES);
     if (count > 0)
         outlet_mark_received(kafka->outlet);
     for (ssize_t i = 0; i < count; i++) {
+        read_budget_spend(&kafka->budget, kafka->messages[i]->len + kafka->messages[i]->key_len);
         if (*step == OUTLET_GO_ON)
             *step = dispatch(kafka, kafka->messages[i]);
         rd_kafka_message_destroy(kafka->messages[i]);
@@ -310,9 +337,14 @@ static void
 wait_for_messages(struct kafka *kafka, int timeout_ms)
 {
     struct pollfd fds[] = {
-        {.fd = kafka->wake, .events = POLLIN},
         {.fd = outlet_stop_fd(kafka->outlet), .events = POLLIN},
+        {.fd = kafka->wake, .events = POLLIN},
     };
+    int64_t budget_ms = read_budget_wait(&kafka->budget, clock_monotonic_ns()) / NS_PER_MS + 1;
+    if (budget_ms > 1) { /* messages may be there, but they must wait */
+        (void)poll(fds, 1, budget_ms < timeout_ms ? (int)budget_ms : timeout_ms);
+        return;
+    }
     (void)poll(fds, 2, timeout_ms);
     uint64_t ignored;
     ssize_t got = read(kafka->wake, &ignored, sizeof(ignored));

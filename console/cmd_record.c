@@ -17,6 +17,7 @@
 #include "console/config.h"
 #include "console/json_event.h"
 #include "console/log.h"
+#include "console/metrics_server.h"
 #include "console/notify.h"
 #include "console/output.h"
 #include "index/live.h"
@@ -29,6 +30,8 @@ struct record_settings {
     const char *until;
     int64_t for_ns;
     const char *durability;
+    const char *proxy;
+    const char *metrics;
 };
 
 /* Why recording ended; in the summary. */
@@ -48,6 +51,7 @@ struct tap_said {
 struct recording {
     const struct invocation *invocation;
     struct recorder *recorder;
+    struct metrics_server *metrics; /* NULL: nobody asked for them */
     char *directory;
     struct live_status *status;
     struct tap_said said[LIVE_TAPS];
@@ -152,29 +156,49 @@ read_durability(const char *text, enum durability configured)
     return strcmp(text, "each") == 0 ? DURABILITY_EACH : DURABILITY_INTERVAL;
 }
 
+/* What is recorded: `list` points into the others. */
+struct chosen {
+    struct config_taps configured;
+    char *proxy_url; /* NULL: no --proxy */
+    struct recorder_tap *list;
+    size_t count;
+};
+
+static void
+chosen_done(struct chosen *chosen)
+{
+    free(chosen->list);
+    free(chosen->proxy_url);
+    config_taps_done(&chosen->configured);
+}
+
 /* The taps of the command line, else the configured ones. Both lists are empty when nobody named any:
  * then the error says what to type. */
 static bool
-choose_taps(const struct invocation *invocation, const struct config *config,
-    struct config_taps *taps, struct recorder_tap **list, size_t *count, struct error *err)
+choose_taps(const struct invocation *invocation, const struct config *config, struct chosen *chosen,
+    struct error *err)
 {
     const struct record_settings *settings = invocation->settings;
-    if (invocation->argc == 0 && !config_taps(config, taps, err))
+    size_t urls = (size_t)invocation->argc;
+    if (settings->proxy != NULL)
+        chosen->proxy_url = alloc_format("zmq+proxy://%s", settings->proxy);
+    bool is_named = urls > 0 || chosen->proxy_url != NULL;
+    if (!is_named && !config_taps(config, &chosen->configured, err))
         return false;
-    *count = invocation->argc > 0 ? (size_t)invocation->argc : taps->count;
-    if (*count == 0)
+    if (!is_named && chosen->configured.count == 0)
         return error_set(err, ERROR_ARGUMENT,
             "nothing to record: name a URL, such as: tapedeck record "
             "kafka://localhost:9092/orders (or configure taps, see tapedeck.conf(5))");
 
-    *list = alloc_array(*count, sizeof(**list));
-    for (size_t i = 0; i < *count; i++) {
-        struct recorder_tap *tap = &(*list)[i];
-        *tap = invocation->argc > 0 ? (struct recorder_tap){.url = invocation->argv[i]}
-                                    : taps->taps[i];
-        if (settings->from != NULL)
-            tap->from = settings->from;
-    }
+    chosen->list = alloc_array(urls + chosen->configured.count + 1, sizeof(chosen->list[0]));
+    for (size_t i = 0; i < urls; i++)
+        chosen->list[chosen->count++] = (struct recorder_tap){.url = invocation->argv[i]};
+    if (chosen->proxy_url != NULL)
+        chosen->list[chosen->count++] = (struct recorder_tap){.url = chosen->proxy_url};
+    for (size_t i = 0; i < chosen->configured.count; i++)
+        chosen->list[chosen->count++] = chosen->configured.taps[i];
+    for (size_t i = 0; settings->from != NULL && i < chosen->count; i++)
+        chosen->list[i].from = settings->from;
     return true;
 }
 
@@ -332,6 +356,21 @@ all_taps_well(const struct live_status *status, struct error *err)
     return true;
 }
 
+/* On a tape that knows no stream yet, "resume" begins where the streams end: with --until end that is
+ * nothing, which is seldom what was meant. */
+static void
+say_nothing_recorded(const struct recording *recording, enum record_end end)
+{
+    const struct record_settings *settings = recording->invocation->settings;
+    const struct live_status *status = recording->status;
+    if (end != RECORD_UNTIL_REACHED || settings->until == NULL ||
+        strcmp(settings->until, "end") != 0 || settings->from != NULL || status->end_seq != 0)
+        return;
+    log_say_text("warn", "nothing",
+        "a stream that is not on the tape yet begins at its end; --from beginning records what is "
+        "there");
+}
+
 static int
 run_recorder(struct recording *recording, struct error *err)
 {
@@ -339,6 +378,12 @@ run_recorder(struct recording *recording, struct error *err)
     if (repairs != NULL)
         log_say_text("warn", "repaired", repairs);
     log_say_text("info", "recording", recording->directory);
+    if (recording->metrics != NULL) {
+        struct buffer pairs = {0};
+        log_add_number(&pairs, "metrics_port", metrics_server_port(recording->metrics));
+        log_say("info", &pairs);
+        buffer_done(&pairs);
+    }
     notify_manager("READY=1");
 
     enum record_end end = wait_for_end(recording, err);
@@ -355,6 +400,7 @@ run_recorder(struct recording *recording, struct error *err)
     double seconds = (double)(clock_monotonic_ns() - recording->started_ns) / (double)NS_PER_S;
     say_changes(recording);
     say_summary(recording, end, seconds);
+    say_nothing_recorded(recording, end);
     is_well = is_well && all_taps_well(recording->status, err);
     if (recording->invocation->json)
         is_well = print_json(recording, end, seconds, err) && is_well;
@@ -363,7 +409,7 @@ run_recorder(struct recording *recording, struct error *err)
 
 static int
 start_and_run(const struct invocation *invocation, struct recorder_options *options,
-    char *directory, struct error *err)
+    char *directory, const char *listen_at, struct error *err)
 {
     struct recording *recording = alloc_zeroed(sizeof(*recording));
     recording->invocation = invocation;
@@ -374,8 +420,12 @@ start_and_run(const struct invocation *invocation, struct recorder_options *opti
     options->directory = directory;
 
     signals_catch();
-    recording->recorder = recorder_start(options, err);
+    if (listen_at != NULL)
+        recording->metrics = metrics_server_start(listen_at, directory, err);
+    if (listen_at == NULL || recording->metrics != NULL)
+        recording->recorder = recorder_start(options, err);
     int code = recording->recorder == NULL ? command_fail(err) : run_recorder(recording, err);
+    metrics_server_stop(recording->metrics);
     free(recording->status);
     free(recording);
     return code;
@@ -387,9 +437,8 @@ run(const struct invocation *invocation)
     const struct record_settings *settings = invocation->settings;
     struct error err;
     struct config config = {0};
-    struct config_taps taps = {0};
+    struct chosen chosen = {0};
     struct recorder_options options = {0};
-    struct recorder_tap *list = NULL;
     if (!config_load(invocation->config, &config, &err))
         return command_fail(&err);
 
@@ -398,17 +447,18 @@ run(const struct invocation *invocation)
     options.tape = config.tape.writer;
     options.tape.durability = read_durability(settings->durability, options.tape.durability);
     if (read_until(settings->until, &options, &err) &&
-        choose_taps(invocation, &config, &taps, &list, &options.tap_count, &err) &&
+        choose_taps(invocation, &config, &chosen, &err) &&
         (directory = invocation_tape(invocation, &err)) != NULL) {
-        options.taps = list;
-        code = start_and_run(invocation, &options, directory, &err);
+        options.taps = chosen.list;
+        options.tap_count = chosen.count;
+        code = start_and_run(invocation, &options, directory,
+            settings->metrics != NULL ? settings->metrics : config.metrics_listen, &err);
     } else {
         code = command_fail(&err);
     }
 
-    free(list);
     free(directory);
-    config_taps_done(&taps);
+    chosen_done(&chosen);
     config_free(&config);
     return code;
 }
@@ -420,6 +470,10 @@ static const struct option_row options[] = {
         "end (as it is now), a time, or a number of events; then stop", NULL},
     {"for", OPTION_SECONDS, offsetof(struct record_settings, for_ns), "SECONDS",
         "stop after this long", NULL},
+    {"proxy", OPTION_TEXT, offsetof(struct record_settings, proxy), "ADDRESSES",
+        "stand between ZeroMQ publishers and subscribers: HOST:PORT,HOST:PORT", NULL},
+    {"metrics", OPTION_TEXT, offsetof(struct record_settings, metrics), "ADDRESS",
+        "serve metrics for Prometheus at /metrics, such as 127.0.0.1:9464", NULL},
     {"durability", OPTION_TEXT, offsetof(struct record_settings, durability), "WHAT",
         "when to fdatasync: never ourselves, every 200 ms, for each batch", "kernel|interval|each"},
 };
@@ -431,8 +485,12 @@ const struct command command_record = {
     .details =
         "Without a URL the configured taps are recorded. URLs:\n"
         "  kafka://host:9092,host2:9092/orders,payments   topics, without a consumer group\n"
+        "  kafka://host:9092/^orders-.*                   topics by expression, new ones too\n"
         "  zmq://host:5556/prefix                         a publisher; no prefix: everything\n"
         "  zmq+ipc:///run/shop.sock#prefix\n"
+        "  zmq+bind://HOST:PORT/prefix                    publishers connect to us\n"
+        "  zmq+pull://host:5557/name                      the capture socket of a proxy\n"
+        "  zmq+proxy://HOST:PORT,HOST:PORT/prefix         see --proxy\n"
         "Watching changes nothing: no group is joined, nothing is committed or created.\n"
         "SIGINT or SIGTERM stops when what was received is on the tape, a second one at once.",
     .options = options,
@@ -440,5 +498,6 @@ const struct command command_record = {
     .settings_size = sizeof(struct record_settings),
     .min_arguments = 0,
     .max_arguments = -1,
+    .changes_tape = true,
     .run = run,
 };

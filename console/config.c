@@ -17,6 +17,9 @@
 #include "console/safe_text.h"
 #include "console/secret.h"
 
+/* Less would look like a tap that hangs. */
+#define BUDGET_LEAST UINT64_C(1024)
+
 static bool
 fail_value(const struct config *config, const struct config_value *value, struct error *err,
     const char *expected)
@@ -62,30 +65,36 @@ read_durability(struct config *config, const struct config_value *value, struct 
     return fail_value(config, value, err, "kernel, interval or each");
 }
 
-/* "67108864", "64K", "64M", "1G"; from 1M to 1024T. */
+/* "67108864", "64K", "64M", "1G"; at least `least`, at most 1024T. */
 static bool
-read_size(const struct config *config, const struct config_value *value, uint64_t *bytes,
-    struct error *err)
+parse_size(const char *text, uint64_t least, uint64_t *bytes)
 {
-    const char *expected = "a size from 1M to 1024T, like 64M";
     char *end = NULL;
     errno = 0;
-    unsigned long long number = strtoull(value->text, &end, 10);
-    if (!isdigit((unsigned char)value->text[0]) || errno != 0)
-        return fail_value(config, value, err, expected);
+    unsigned long long number = strtoull(text, &end, 10);
+    if (!isdigit((unsigned char)text[0]) || errno != 0)
+        return false;
     unsigned shift = 0;
     if (*end != '\0') {
         const char *units = "KMGT";
         const char *unit = strchr(units, *end);
         if (unit == NULL || end[1] != '\0')
-            return fail_value(config, value, err, expected);
+            return false;
         shift = 10 * (unsigned)(unit - units + 1);
     }
     const uint64_t most = UINT64_C(1024) << 40;
-    if (number > most >> shift || number << shift < UINT64_C(1) << 20)
-        return fail_value(config, value, err, expected);
+    if (number > most >> shift || number << shift < least)
+        return false;
     *bytes = (uint64_t)number << shift;
     return true;
+}
+
+static bool
+read_size(const struct config *config, const struct config_value *value, uint64_t *bytes,
+    struct error *err)
+{
+    return parse_size(value->text, UINT64_C(1) << 20, bytes) ||
+           fail_value(config, value, err, "a size from 1M to 1024T, like 64M");
 }
 
 static bool
@@ -158,7 +167,7 @@ read_tape(struct config *config, struct config_section *section, struct error *e
 static bool
 is_zeromq_url(const char *url)
 {
-    return strncmp(url, "zmq://", 6) == 0 || strncmp(url, "zmq+ipc://", 10) == 0;
+    return strncmp(url, "zmq://", 6) == 0 || strncmp(url, "zmq+", 4) == 0;
 }
 
 static bool
@@ -237,17 +246,38 @@ check_from(const struct config *config, const struct config_section *section, st
     return fail_value(config, from, err, "resume, beginning, end or a time");
 }
 
+/* A transport that cannot wait would lose what is over the budget. */
+static bool
+check_budget(const struct config *config, const struct config_section *section, struct error *err)
+{
+    const struct config_value *value = config_section_find(section, "max_bytes_per_second");
+    uint64_t ignored;
+    if (value == NULL)
+        return true;
+    if (is_zeromq(section))
+        return config_fail_at(config, value->line, value->key_column, err,
+            "'%s' has no meaning for zeromq: what is not read in time is lost", value->key);
+    return parse_size(value->text, BUDGET_LEAST, &ignored) ||
+           fail_value(config, value, err, "a size from 1K on, like 5M");
+}
+
 static bool
 check_endpoint(const struct config *config, const struct config_section *section, struct error *err)
 {
     if (!check_type_and_url(config, section, err) || !check_address(config, section, err) ||
-        !check_from(config, section, err))
+        !check_from(config, section, err) || !check_budget(config, section, err))
         return false;
     for (size_t i = 0; is_zeromq(section) && i < section->value_count; i++) {
         const struct config_value *value = &section->values[i];
         if (strncmp(value->key, "kafka.", 6) == 0)
             return config_fail_at(config, value->line, value->key_column, err,
                 "'%s' has no meaning for zeromq", value->key);
+    }
+    for (size_t i = 0; !is_zeromq(section) && i < section->value_count; i++) {
+        const struct config_value *value = &section->values[i];
+        if (strncmp(value->key, "zeromq.", 7) == 0 || strcmp(value->key, "sequence") == 0)
+            return config_fail_at(config, value->line, value->key_column, err,
+                "'%s' has no meaning for kafka", value->key);
     }
     return true;
 }
@@ -278,6 +308,10 @@ check_section(struct config *config, struct config_section *section, struct erro
         return check_endpoint(config, section, err);
     case CONFIG_STREAM:
         return check_stream(config, section, err);
+    case CONFIG_METRICS:
+        for (size_t i = 0; i < section->value_count; i++)
+            config->metrics_listen = section->values[i].text;
+        return true;
     case CONFIG_MASK:
         break; /* refused while reading */
     }
@@ -364,30 +398,46 @@ resolve_properties(const struct config *config, const struct config_section *sec
     tap->properties = properties;
     for (size_t i = 0; i < section->value_count; i++) {
         const struct config_value *value = &section->values[i];
-        if (strncmp(value->key, "kafka.", 6) != 0)
+        bool is_sequence = section->kind == CONFIG_TAP && strcmp(value->key, "sequence") == 0;
+        const char *dot =
+            strncmp(value->key, "kafka.", 6) == 0 || strncmp(value->key, "zeromq.", 7) == 0
+                ? strchr(value->key, '.')
+                : NULL;
+        if (dot == NULL && !is_sequence)
             continue;
         char *text = NULL;
-        if (!secret_resolve(value->text, &text, err))
+        if (is_sequence)
+            text = alloc_text(value->text);
+        else if (!secret_resolve(value->text, &text, err))
             return error_wrap(err, "%s:%d:%d: %s of [%s.%s]", config->path, value->line,
                 value->key_column, value->key, config_kind_text(section->kind), section->name);
-        properties[tap->property_count++] =
-            (struct recorder_property){.name = alloc_text(value->key + 6), .value = text};
+        properties[tap->property_count++] = (struct recorder_property){
+            .name = alloc_text(is_sequence ? value->key : dot + 1), .value = text};
     }
     return true;
 }
 
-static bool
-add_tap(const struct config *config, const struct config_section *section, struct config_taps *taps,
-    struct error *err)
+static struct recorder_tap *
+append_tap(const struct config_section *section, struct config_taps *taps)
 {
     const struct config_value *from = config_section_find(section, "from");
+    const struct config_value *budget = config_section_find(section, "max_bytes_per_second");
     struct recorder_tap *tap = &taps->taps[taps->count++];
     *tap = (struct recorder_tap){
         .name = alloc_text(section->name),
         .url = url_of(section),
         .from = from == NULL ? NULL : alloc_text(from->text),
     };
-    return resolve_properties(config, section, tap, err);
+    if (budget != NULL)
+        (void)parse_size(budget->text, BUDGET_LEAST, &tap->max_bytes_per_second);
+    return tap;
+}
+
+static bool
+add_tap(const struct config *config, const struct config_section *section, struct config_taps *taps,
+    struct error *err)
+{
+    return resolve_properties(config, section, append_tap(section, taps), err);
 }
 
 bool
@@ -406,12 +456,21 @@ config_taps(const struct config *config, struct config_taps *taps, struct error 
     return true;
 }
 
+void
+config_taps_without_secrets(const struct config *config, struct config_taps *taps)
+{
+    *taps = (struct config_taps){
+        .taps = alloc_array(config->section_count + 1, sizeof(struct recorder_tap))};
+    for (size_t i = 0; i < config->section_count; i++)
+        if (config->sections[i].kind == CONFIG_TAP)
+            (void)append_tap(&config->sections[i], taps);
+}
+
 static const struct config_section *
-find_target(const struct config *config, const char *name)
+find_named(const struct config *config, enum config_kind kind, const char *name)
 {
     for (size_t i = 0; i < config->section_count; i++) {
-        if (config->sections[i].kind == CONFIG_TARGET &&
-            strcmp(config->sections[i].name, name) == 0)
+        if (config->sections[i].kind == kind && strcmp(config->sections[i].name, name) == 0)
             return &config->sections[i];
     }
     return NULL;
@@ -420,38 +479,54 @@ find_target(const struct config *config, const char *name)
 bool
 config_has_target(const struct config *config, const char *name)
 {
-    return find_target(config, name) != NULL;
+    return find_named(config, CONFIG_TARGET, name) != NULL;
 }
 
 static bool
-fail_unknown_target(const struct config *config, const char *name, struct error *err)
+fail_unknown(
+    const struct config *config, enum config_kind kind, const char *name, struct error *err)
 {
     struct nearest nearest = {.word = name, .best = NULL};
     for (size_t i = 0; i < config->section_count; i++) {
-        if (config->sections[i].kind == CONFIG_TARGET)
+        if (config->sections[i].kind == kind)
             nearest_offer(&nearest, config->sections[i].name);
     }
+    const char *word = config_kind_text(kind);
     if (nearest.best == NULL)
-        return error_set(
-            err, ERROR_ARGUMENT, "no target '%.60s': the configuration has no [target.NAME]", name);
+        return error_set(err, ERROR_ARGUMENT, "no %s '%.60s': the configuration has no [%s.NAME]",
+            word, name, word);
     return error_set(
-        err, ERROR_ARGUMENT, "no target '%.60s'; the nearest is '%s'", name, nearest.best);
+        err, ERROR_ARGUMENT, "no %s '%.60s'; the nearest is '%s'", word, name, nearest.best);
+}
+
+static bool
+read_named(const struct config *config, enum config_kind kind, const char *name,
+    struct config_taps *taps, struct error *err)
+{
+    const struct config_section *section = find_named(config, kind, name);
+    if (section == NULL)
+        return fail_unknown(config, kind, name, err);
+    struct config_taps found = {.taps = alloc_array(1, sizeof(*found.taps))};
+    if (!add_tap(config, section, &found, err)) {
+        config_taps_done(&found);
+        return false;
+    }
+    *taps = found;
+    return true;
+}
+
+bool
+config_tap(
+    const struct config *config, const char *name, struct config_taps *tap, struct error *err)
+{
+    return read_named(config, CONFIG_TAP, name, tap, err);
 }
 
 bool
 config_target(
     const struct config *config, const char *name, struct config_taps *target, struct error *err)
 {
-    const struct config_section *section = find_target(config, name);
-    if (section == NULL)
-        return fail_unknown_target(config, name, err);
-    struct config_taps found = {.taps = alloc_array(1, sizeof(*found.taps))};
-    if (!add_tap(config, section, &found, err)) {
-        config_taps_done(&found);
-        return false;
-    }
-    *target = found;
-    return true;
+    return read_named(config, CONFIG_TARGET, name, target, err);
 }
 
 /* The structs show their texts as const to the recorder; these are ours. */

@@ -38,6 +38,7 @@ struct config_tape {
 struct config {
     char *path; /* the file that was read; NULL: there is none, everything has its default */
     struct config_tape tape;
+    const char *metrics_listen;      /* where metrics are served, or NULL: nowhere */
     struct config_section *sections; /* owned; what stands in the file, in its order */
     size_t section_count;
     size_t section_capacity;
@@ -65,6 +66,14 @@ struct config_taps {
 /* The configured taps in the order of the file; count 0 when there are none. False with ERROR_CONFIG
  * that names the tap, the key and the source of a secret that is not there. */
 bool config_taps(const struct config *config, struct config_taps *taps, struct error *err);
+
+/* The same without the properties of the transport: fetches no secret, and cannot fail. */
+void config_taps_without_secrets(const struct config *config, struct config_taps *taps);
+
+/* [tap.NAME] as one entry. False with ERROR_CONFIG for a secret, ERROR_ARGUMENT (naming the nearest)
+ * when there is no such tap. */
+bool config_tap(
+    const struct config *config, const char *name, struct config_taps *tap, struct error *err);
 
 /* [target.NAME] as one entry: url and properties. False with ERROR_CONFIG for a secret,
  * ERROR_ARGUMENT (naming the nearest) when there is no such target. */

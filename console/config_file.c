@@ -38,12 +38,16 @@ static const struct {
     {CONFIG_TAPE, "keep_bytes"},
     {CONFIG_TAPE, "keep_age"},
     {CONFIG_TAPE, "compression"},
+    {CONFIG_METRICS, "listen"},
     {CONFIG_TAP, "type"},
     {CONFIG_TAP, "url"},
     {CONFIG_TAP, "brokers"},
     {CONFIG_TAP, "topics"},
     {CONFIG_TAP, "from"},
+    {CONFIG_TAP, "max_bytes_per_second"},
     {CONFIG_TAP, "kafka."},
+    {CONFIG_TAP, "sequence"},
+    {CONFIG_TAP, "zeromq."},
     {CONFIG_TARGET, "type"},
     {CONFIG_TARGET, "url"},
     {CONFIG_TARGET, "brokers"},
@@ -57,7 +61,7 @@ static const struct {
     {CONFIG_STREAM, "time"},
 };
 
-static const char *const kind_names[] = {"tape", "tap", "stream", "target", "mask"};
+static const char *const kind_names[] = {"tape", "tap", "stream", "target", "mask", "metrics"};
 
 const char *
 config_kind_text(enum config_kind kind)
@@ -114,13 +118,14 @@ fail_unknown_section(struct parse *parse, const char *word, bool has_name)
 {
     struct nearest nearest = {.word = word, .best = NULL};
     for (size_t i = 0; i < sizeof(kind_names) / sizeof(kind_names[0]); i++) {
-        if (i != CONFIG_MASK && !(i == CONFIG_TAPE && has_name))
+        bool is_single = i == CONFIG_TAPE || i == CONFIG_METRICS;
+        if (i != CONFIG_MASK && !(is_single && has_name))
             nearest_offer(&nearest, kind_names[i]);
     }
     parse->has_failed = true;
     return config_fail_at(parse->config, parse->line, 2, parse->err,
         "unknown section '%s'; the nearest is [%s%s]", word, nearest.best,
-        strcmp(nearest.best, "tape") == 0 ? "" : ".NAME");
+        strcmp(nearest.best, "tape") == 0 || strcmp(nearest.best, "metrics") == 0 ? "" : ".NAME");
 }
 
 /* Names of taps and targets go into labels, URLs and file names. */
@@ -139,6 +144,10 @@ check_section_name(struct parse *parse, enum config_kind kind, const char *name)
     case CONFIG_TAPE:
         if (name[0] != '\0')
             return fail_here(parse, place, "the section is [tape], without a name", NULL);
+        return true;
+    case CONFIG_METRICS:
+        if (name[0] != '\0')
+            return fail_here(parse, place, "the section is [metrics], without a name", NULL);
         return true;
     case CONFIG_TAP:
     case CONFIG_TARGET:

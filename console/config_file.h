@@ -18,6 +18,7 @@ enum config_kind {
     CONFIG_STREAM,
     CONFIG_TARGET,
     CONFIG_MASK,
+    CONFIG_METRICS,
 };
 
 struct config_value {
@@ -30,7 +31,7 @@ struct config_value {
 
 struct config_section {
     enum config_kind kind;
-    char *name; /* behind the dot; "" for [tape] */
+    char *name; /* behind the dot; "" for [tape] and [metrics] */
     int line;
     struct config_value *values;
     size_t value_count;

@@ -307,7 +307,8 @@ says_that_nobody_is_there(void **state)
     assert_null(try_start(setting, NULL, UNTIL_STOPPED, &err));
     assert_true(clock_monotonic_ns() - began < 10 * NS_PER_S);
     assert_int_equal(error_exit_code(&err), 4);
-    assert_string_equal(err.text, "cannot reach kafka at 127.0.0.1:1: connection refused");
+    assert_string_equal(err.text, "cannot reach kafka at 127.0.0.1:1: connection refused; is the "
+                                  "broker running, and is this its port?");
 }
 
 static void
@@ -328,10 +329,144 @@ records_one_tap_while_another_is_not_there(void **state)
     wait_for_tap(recorder, 0, TAP_RETRYING);
     struct live_tap lost = tap_now(recorder, 0);
     assert_string_equal(lost.name, "kafka");
-    assert_string_equal(lost.error, "cannot reach kafka at 127.0.0.1:1: connection refused");
+    assert_string_equal(lost.error, "cannot reach kafka at 127.0.0.1:1: connection refused; is the "
+                                    "broker running, and is this its port?");
     assert_string_equal(tap_now(recorder, 1).name, "kafka-2");
     assert_false(recorder_is_finished(recorder));
     assert_false(recorder_has_failed(recorder, &err));
+    stop(recorder);
+}
+
+/* A wrong password, an ACL: one tap is refused, the other records, and the first is tried again. */
+static void
+records_one_tap_while_another_is_refused(void **state)
+{
+    struct setting *setting = *state;
+    char *secret = kafka_mock_url(&setting->mock, "secret");
+    struct recorder_tap taps[] = {
+        {.url = secret, .from = "beginning"}, {.url = setting->url, .from = "beginning"}};
+    struct recorder_options options = {
+        .directory = setting->directory, .taps = taps, .tap_count = 2};
+    struct error err;
+    kafka_mock_topic(&setting->mock, "secret", 1);
+    kafka_mock_send_many(&setting->mock, "secret", 0, "m", 3);
+    kafka_mock_send_many(&setting->mock, "orders", 0, "m", 5);
+    rd_kafka_mock_topic_set_error(
+        setting->mock.cluster, "secret", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+    struct recorder *recorder = recorder_start(&options, &err);
+    assert_ok(recorder != NULL);
+    wait_for_events(recorder, 5);
+    wait_for_tap(recorder, 0, TAP_RETRYING);
+    assert_non_null(strstr(tap_now(recorder, 0).error, "does not let us read topic 'secret'"));
+    rd_kafka_mock_topic_set_error(setting->mock.cluster, "secret", RD_KAFKA_RESP_ERR_NO_ERROR);
+    wait_for_events(recorder, 8);
+    wait_for_tap(recorder, 0, TAP_LIVE);
+    stop(recorder);
+    free(secret);
+}
+
+static void
+does_not_try_again_what_is_refused_to_the_only_tap(void **state)
+{
+    struct setting *setting = *state;
+    struct error err;
+    rd_kafka_mock_topic_set_error(
+        setting->mock.cluster, "orders", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+    assert_null(try_start(setting, NULL, UNTIL_STOPPED, &err));
+    assert_int_equal(error_exit_code(&err), 5);
+}
+
+static void
+records_the_topics_that_an_expression_fits(void **state)
+{
+    struct setting *setting = *state;
+    kafka_mock_topic(&setting->mock, "orders-eu", 2);
+    kafka_mock_topic(&setting->mock, "orders-us", 1);
+    kafka_mock_topic(&setting->mock, "payments", 1);
+    kafka_mock_topic(&setting->mock, "__orders-internal", 1);
+    kafka_mock_send_many(&setting->mock, "orders-eu", 1, "m", 3);
+    kafka_mock_send_many(&setting->mock, "orders-us", 0, "m", 4);
+    kafka_mock_send_many(&setting->mock, "payments", 0, "m", 5);
+    kafka_mock_send_many(&setting->mock, "__orders-internal", 0, "m", 6);
+    kafka_mock_send_many(&setting->mock, "orders", 0, "m", 7);
+    free(setting->url);
+    setting->url = kafka_mock_url(&setting->mock, "^.*orders-,orders");
+    record(setting, "beginning");
+
+    struct taped taped;
+    taped_read(&taped, setting->directory);
+    assert_int_equal(taped.count, 14);
+    assert_int_equal(taped_count(&taped, "shop/orders-eu", 1), 3);
+    assert_int_equal(taped_count(&taped, "shop/orders-us", 0), 4);
+    assert_int_equal(taped_count(&taped, "shop/orders", 0), 7);
+    taped_done(&taped);
+}
+
+static void
+records_a_topic_that_appears_from_its_beginning(void **state)
+{
+    struct setting *setting = *state;
+    kafka_mock_send_many(&setting->mock, "orders", 0, "old", 3);
+    free(setting->url);
+    setting->url = kafka_mock_url(&setting->mock, "^orders");
+    struct recorder *recorder = start(setting, "end", UNTIL_STOPPED);
+    kafka_mock_send_many(&setting->mock, "orders", 0, "new", 2);
+    wait_for_events(recorder, 2);
+    kafka_mock_topic(&setting->mock, "orders-late", 2);
+    kafka_mock_send_many(&setting->mock, "orders-late", 1, "m", 20);
+    wait_for_events(recorder, 22);
+    stop(recorder);
+
+    /* And one that appears while nothing is recorded. */
+    kafka_mock_topic(&setting->mock, "orders-later", 1);
+    kafka_mock_send_many(&setting->mock, "orders-later", 0, "m", 5);
+    record(setting, NULL);
+
+    struct taped taped;
+    taped_read(&taped, setting->directory);
+    assert_int_equal(taped_count(&taped, "shop/orders", 0), 2);
+    for (int64_t offset = 0; offset < 20; offset++)
+        (void)taped_at(&taped, "shop/orders-late", 1, offset);
+    assert_int_equal(taped_count(&taped, "shop/orders-later", 0), 5);
+    taped_done(&taped);
+}
+
+static void
+waits_for_a_first_topic_that_an_expression_fits(void **state)
+{
+    struct setting *setting = *state;
+    free(setting->url);
+    setting->url = kafka_mock_url(&setting->mock, "^shipping-[0-9]+$");
+    struct recorder *recorder = start(setting, NULL, UNTIL_STOPPED);
+    assert_non_null(strstr(tap_now(recorder, 0).error, "fits '^shipping-[0-9]+$' yet"));
+    kafka_mock_topic(&setting->mock, "shipping-7", 1);
+    kafka_mock_send_many(&setting->mock, "shipping-7", 0, "m", 2);
+    wait_for_events(recorder, 2);
+    stop(recorder);
+}
+
+/* What was read in the time that it took is no more than the budget, one second of savings, and what
+ * may be overdrawn in one go. */
+static void
+reads_no_more_than_its_budget(void **state)
+{
+    struct setting *setting = *state;
+    static char kilobyte[1024];
+    for (int i = 0; i < 1200; i++)
+        kafka_mock_send(&setting->mock, "orders", i % 3, NULL, 0, kilobyte, sizeof(kilobyte), NULL);
+    const uint64_t rate = 256 * 1024;
+    struct recorder_tap tap = {
+        .name = "shop", .url = setting->url, .from = "beginning", .max_bytes_per_second = rate};
+    struct recorder_options options = {
+        .directory = setting->directory, .taps = &tap, .tap_count = 1, .until = UNTIL_END};
+    struct error err;
+    int64_t began_ns = clock_monotonic_ns();
+    struct recorder *recorder = recorder_start(&options, &err);
+    assert_ok(recorder != NULL);
+    wait_for_finish(recorder);
+    double seconds = (double)(clock_monotonic_ns() - began_ns) / (double)NS_PER_S;
+    assert_int_equal(tap_now(recorder, 0).events, 1200);
+    assert_true((double)(1200 * sizeof(kilobyte)) <= (seconds + 1.0) * (double)rate + 32 * 1024);
     stop(recorder);
 }
 
@@ -443,7 +578,7 @@ refuses_urls_that_cannot_be_recorded(void **state)
 {
     struct setting *setting = *state;
     static const char *const urls[] = {"kafka://h:9092", "kafka://h/a,,b", "kafka://h/a,a",
-        "kafka://h/no spaces", "kafka://h/sl%2Fash", "amqp://h/q", "orders"};
+        "kafka://h/no spaces", "kafka://h/^a(b", "kafka://h/sl%2Fash", "amqp://h/q", "orders"};
     for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
         struct error err;
         free(setting->url);
@@ -483,6 +618,12 @@ main(void)
         KAFKA_TEST(says_which_topics_there_are_when_one_is_missing),
         KAFKA_TEST(says_that_nobody_is_there),
         KAFKA_TEST(records_one_tap_while_another_is_not_there),
+        KAFKA_TEST(records_one_tap_while_another_is_refused),
+        KAFKA_TEST(does_not_try_again_what_is_refused_to_the_only_tap),
+        KAFKA_TEST(records_the_topics_that_an_expression_fits),
+        KAFKA_TEST(records_a_topic_that_appears_from_its_beginning),
+        KAFKA_TEST(waits_for_a_first_topic_that_an_expression_fits),
+        KAFKA_TEST(reads_no_more_than_its_budget),
         KAFKA_TEST(goes_on_after_the_broker_was_away),
         KAFKA_TEST(names_what_the_broker_deleted_before_it_was_read),
         KAFKA_TEST(records_a_topic_that_was_made_anew_as_another_stream),

@@ -1,3 +1,4 @@
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -233,8 +234,111 @@ ends_with_4_when_nobody_is_there(void **state)
                        "record", "--tape", setting->tape, "kafka://127.0.0.1:1/orders", NULL});
     program_finish(&setting->program);
     assert_int_equal(setting->program.code, 4);
-    assert_says(
-        &setting->program.err, "tapedeck: cannot reach kafka at 127.0.0.1:1: connection refused\n");
+    assert_says(&setting->program.err,
+        "tapedeck: cannot reach kafka at 127.0.0.1:1: connection refused; "
+        "is the broker running, and is this its port?\n");
+}
+
+static int
+connect_to_port(int port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+        .sin_port = htons((uint16_t)port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    return connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ? fd
+                                                                                : (close(fd), -1);
+}
+
+/* A port that is free now. */
+static int
+free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+    (void)close(fd);
+    return ntohs(address.sin_port);
+}
+
+/* The whole answer of the program's HTTP server. */
+static void
+ask(int port, const char *request, struct buffer *answer)
+{
+    char part[4096];
+    ssize_t length;
+    int fd = connect_to_port(port);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, request, strlen(request)), (ssize_t)strlen(request));
+    answer->length = 0;
+    while ((length = read(fd, part, sizeof(part))) > 0)
+        buffer_append(answer, part, (size_t)length);
+    (void)close(fd);
+}
+
+static void
+serves_metrics_while_it_records(void **state)
+{
+    struct setting *setting = *state;
+    struct buffer answer = {0};
+    int port = free_port();
+    char *address = alloc_format("127.0.0.1:%d", port);
+    start(setting, (const char *const[]){"record", "--metrics", address, "--tape", setting->tape,
+                       setting->url, NULL});
+    wait_for_notice(setting, "READY=1");
+    publish(setting, 100);
+    wait_for_events(setting, 100);
+    ask(port, "GET /metrics HTTP/1.0\r\n\r\n", &answer);
+    assert_says(&answer, " 200 OK");
+    assert_says(&answer, "text/plain; version=0.0.4");
+    assert_says(&answer, "\ntapedeck_recorder_events_total 100\n");
+    assert_says(&answer, "\ntapedeck_stream_events_total{tap=\"zmq\",stream=\"all\"} 100\n");
+    assert_says(&answer, "\ntapedeck_tap_state{tap=\"zmq\",state=\"live\"} 1\n");
+    ask(port, "GET / HTTP/1.0\r\n\r\n", &answer);
+    assert_says(&answer, " 404 ");
+    ask(port, "DELETE /metrics HTTP/1.0\r\n\r\n", &answer);
+    assert_says(&answer, " 405 ");
+    assert_int_equal(kill(setting->program.pid, SIGINT), 0);
+    program_finish(&setting->program);
+    assert_int_equal(setting->program.code, 0);
+    assert_says(&setting->program.err, "metrics_port=");
+    buffer_done(&answer);
+    free(address);
+}
+
+static void
+says_what_an_address_for_metrics_is(void **state)
+{
+    struct setting *setting = *state;
+    start(setting, (const char *const[]){"record", "--metrics", "everywhere", "--tape",
+                       setting->tape, setting->url, NULL});
+    program_finish(&setting->program);
+    assert_int_equal(setting->program.code, 2);
+    assert_says(&setting->program.err, "127.0.0.1:9464");
+}
+
+static void
+stands_between_publishers_and_subscribers(void **state)
+{
+    struct setting *setting = *state;
+    int front = free_port();
+    int back = free_port();
+    char *addresses = alloc_format("127.0.0.1:%d,127.0.0.1:%d", front, back);
+    char *endpoint = alloc_format("tcp://127.0.0.1:%d", front);
+    start(setting, (const char *const[]){"record", "--json", "--proxy", addresses, "--tape",
+                       setting->tape, "--until", "5", NULL});
+    wait_for_notice(setting, "READY=1");
+    assert_int_equal(zmq_connect(setting->publisher, endpoint), 0);
+    publish(setting, 5);
+    program_finish(&setting->program);
+    assert_int_equal(setting->program.code, 0);
+    assert_says(&setting->program.out, "\"events\":\"5\"");
+    assert_says(&setting->program.out, "zmq+proxy://127.0.0.1:");
+    free(addresses);
+    free(endpoint);
 }
 
 #define RECORD_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -250,6 +354,9 @@ main(void)
         RECORD_TEST(says_what_to_type_when_there_is_nothing_to_record),
         RECORD_TEST(says_what_until_takes),
         RECORD_TEST(ends_with_4_when_nobody_is_there),
+        RECORD_TEST(serves_metrics_while_it_records),
+        RECORD_TEST(says_what_an_address_for_metrics_is),
+        RECORD_TEST(stands_between_publishers_and_subscribers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -345,6 +345,59 @@ names_a_secret_that_is_not_there(void **state)
     assert_non_null(strstr(err.text, "gave more than 65536 bytes"));
 }
 
+static void
+reads_the_budget_of_a_tap(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct config config;
+    struct config_taps taps;
+    struct error err;
+    assert_ok(load(fixture, "[tap.shop]\nurl = kafka://h/^orders-.*\nmax_bytes_per_second = 5M\n",
+        &config, &err));
+    config_taps_without_secrets(&config, &taps);
+    assert_int_equal(taps.count, 1);
+    assert_int_equal(taps.taps[0].max_bytes_per_second, 5 * 1024 * 1024);
+    config_taps_done(&taps);
+    config_free(&config);
+    expect_error(fixture, "[tap.shop]\nurl = kafka://h/orders\nmax_bytes_per_second = 100\n",
+        "3:24: max_bytes_per_second takes a size from 1K on, like 5M, not '100'");
+    expect_error(fixture, "[tap.shop]\nurl = zmq://h:1\nmax_bytes_per_second = 5M\n",
+        "3:1: 'max_bytes_per_second' has no meaning for zeromq: what is not read in time is lost");
+}
+
+static void
+gives_a_zeromq_tap_its_properties_and_counter(void **state)
+{
+    struct config config;
+    struct config_taps taps;
+    struct error err;
+    assert_ok(load(*state,
+        "[tap.a]\n"
+        "url = zmq+bind://*:5556/x\n"
+        "sequence = frame:-1:le\n"
+        "zeromq.plain_username = deck\n"
+        "zeromq.plain_password = cmd:echo s3cret\n"
+        "[metrics]\n"
+        "listen = 127.0.0.1:9464\n",
+        &config, &err));
+    assert_string_equal(config.metrics_listen, "127.0.0.1:9464");
+    assert_ok(config_taps(&config, &taps, &err));
+    assert_int_equal(taps.taps[0].property_count, 3);
+    assert_string_equal(taps.taps[0].properties[0].name, "sequence");
+    assert_string_equal(taps.taps[0].properties[0].value, "frame:-1:le");
+    assert_string_equal(taps.taps[0].properties[1].name, "plain_username");
+    assert_string_equal(taps.taps[0].properties[2].name, "plain_password");
+    assert_string_equal(taps.taps[0].properties[2].value, "s3cret");
+    config_taps_done(&taps);
+    config_free(&config);
+    expect_error(*state, "[tap.a]\nurl = kafka://h/t\nsequence = frame:1\n",
+        "3:1: 'sequence' has no meaning for kafka");
+    expect_error(*state, "[tap.a]\nurl = kafka://h/t\nzeromq.plain_username = x\n",
+        "3:1: 'zeromq.plain_username' has no meaning for kafka");
+    expect_error(*state, "[metrics.x]\n", "1:2: the section is [metrics], without a name");
+    expect_error(*state, "[metrcs]\n", "1:2: unknown section 'metrcs'; the nearest is [metrics]");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -364,6 +417,8 @@ main(void)
         TEST(hides_values_where_a_key_is_wrong),
         TEST(fetches_secrets_from_where_they_are),
         TEST(names_a_secret_that_is_not_there),
+        TEST(reads_the_budget_of_a_tap),
+        TEST(gives_a_zeromq_tap_its_properties_and_counter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,169 @@
+/* `tapedeck tap list`: the configured taps, and how each of them is while a recorder runs. */
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "console/command.h"
+#include "console/config.h"
+#include "console/json_event.h"
+#include "console/output.h"
+#include "console/safe_text.h"
+#include "console/sizes.h"
+#include "index/live.h"
+
+/* What the recorder of this tape says now; NULL when none runs. The caller frees it. */
+static struct live_status *
+read_status(const char *directory)
+{
+    struct error ignored; /* no page: nobody ever recorded here with one */
+    struct live *live = live_open(directory, &ignored);
+    if (live == NULL)
+        return NULL;
+    struct live_status *status = alloc_zeroed(sizeof(*status));
+    bool is_recording = false;
+    if (!live_read(live, status, &is_recording) || !is_recording) {
+        free(status);
+        status = NULL;
+    }
+    live_close(live);
+    return status;
+}
+
+static const struct live_tap *
+find_live(const struct live_status *status, const char *name)
+{
+    for (uint32_t i = 0; status != NULL && i < status->tap_count; i++)
+        if (strcmp(status->taps[i].name, name) == 0)
+            return &status->taps[i];
+    return NULL;
+}
+
+static void
+add_text_or_null(struct buffer *to, const char *text)
+{
+    if (text == NULL || text[0] == '\0')
+        buffer_append_text(to, "null");
+    else
+        json_append_string(to, bytes_of(text));
+}
+
+static void
+add_json(struct buffer *to, const struct recorder_tap *tap, const struct live_tap *live)
+{
+    buffer_append_text(to, "{\"v\":1,\"tap\":");
+    json_append_string(to, bytes_of(tap->name));
+    buffer_append_text(to, ",\"url\":");
+    json_append_string(to, bytes_of(tap->url));
+    buffer_append_text(to, ",\"from\":");
+    json_append_string(to, bytes_of(tap->from == NULL ? "resume" : tap->from));
+    if (tap->max_bytes_per_second > 0)
+        buffer_printf(to, ",\"max_bytes_per_second\":\"%llu\"",
+            (unsigned long long)tap->max_bytes_per_second);
+    else
+        buffer_append_text(to, ",\"max_bytes_per_second\":null");
+    buffer_append_text(to, ",\"state\":");
+    add_text_or_null(to, live == NULL ? NULL : tap_state_text(live->state));
+    buffer_append_text(to, ",\"reason\":");
+    add_text_or_null(to, live == NULL ? NULL : live->error);
+    if (live == NULL)
+        buffer_append_text(to, ",\"events\":null,\"bytes\":null,\"retries\":null}\n");
+    else
+        buffer_printf(to, ",\"events\":\"%llu\",\"bytes\":\"%llu\",\"retries\":\"%llu\"}\n",
+            (unsigned long long)live->events, (unsigned long long)live->bytes,
+            (unsigned long long)live->retries);
+}
+
+static void
+add_row(struct buffer *to, const struct recorder_tap *tap, const struct live_tap *live, int width)
+{
+    buffer_printf(
+        to, "%-*s  %-10s  ", width, tap->name, live == NULL ? "-" : tap_state_text(live->state));
+    if (live == NULL)
+        buffer_printf(to, "%12s  ", "-");
+    else
+        buffer_printf(to, "%12llu  ", (unsigned long long)live->events);
+    safe_text_append_message(to, tap->url);
+    char budget[SIZES_TEXT_MAX];
+    if (tap->max_bytes_per_second > 0)
+        buffer_printf(to, "  at most %s/s", sizes_format(tap->max_bytes_per_second, budget));
+    buffer_append_byte(to, '\n');
+    if (live != NULL && live->error[0] != '\0') {
+        buffer_printf(to, "%-*s  -> ", width, "");
+        safe_text_append_message(to, live->error);
+        buffer_append_byte(to, '\n');
+    }
+}
+
+static int
+print_taps(const struct invocation *invocation, const struct config_taps *taps,
+    const struct live_status *status, struct error *err)
+{
+    struct output output;
+    output_start(&output, STDOUT_FILENO);
+    size_t width = strlen("TAP");
+    for (size_t i = 0; i < taps->count; i++)
+        if (strlen(taps->taps[i].name) > width)
+            width = strlen(taps->taps[i].name);
+    if (!invocation->json && taps->count > 0)
+        buffer_printf(
+            &output.buffer, "%-*s  %-10s  %12s  URL\n", (int)width, "TAP", "STATE", "EVENTS");
+    for (size_t i = 0; i < taps->count; i++) {
+        const struct recorder_tap *tap = &taps->taps[i];
+        if (invocation->json)
+            add_json(&output.buffer, tap, find_live(status, tap->name));
+        else
+            add_row(&output.buffer, tap, find_live(status, tap->name), (int)width);
+        (void)output_line(&output);
+    }
+    return output_finish(&output, err) ? 0 : command_fail(err);
+}
+
+static int
+run_tap_list(const struct invocation *invocation)
+{
+    struct error err;
+    struct config config;
+    if (!config_load(invocation->config, &config, &err))
+        return command_fail(&err);
+    struct config_taps taps;
+    config_taps_without_secrets(&config, &taps);
+    char *directory = invocation_tape(invocation, &err);
+    int code;
+    if (directory == NULL) {
+        code = command_fail(&err);
+    } else if (taps.count == 0) {
+        (void)error_set(&err, ERROR_ARGUMENT,
+            "no tap is configured; write [tap.NAME] with url = kafka://HOST:9092/TOPIC into %.200s",
+            config.path == NULL ? "a file, and name it with --config" : config.path);
+        code = command_fail(&err);
+    } else {
+        struct live_status *status = read_status(directory);
+        code = print_taps(invocation, &taps, status, &err);
+        free(status);
+    }
+    free(directory);
+    config_taps_done(&taps);
+    config_free(&config);
+    return code;
+}
+
+const struct command command_tap_list = {
+    .name = "tap list",
+    .usage = "",
+    .summary = "list the configured taps, with their state while they are recorded",
+    .details =
+        "The state is that of the recorder of this tape; '-' when none runs. Secrets are not "
+        "looked at.",
+    .examples = "tapedeck tap list\n"
+                "tapedeck tap list --json",
+    .options = NULL,
+    .option_count = 0,
+    .settings_size = 0,
+    .min_arguments = 0,
+    .max_arguments = 0,
+    .run = run_tap_list,
+};
