@@ -1,0 +1,310 @@
+#include "console/metrics.h"
+
+#include <stdbool.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "index/event.h"
+#include "index/live.h"
+
+/* Whole seconds behind us that a rate is the mean of; the current one is not over. */
+#define RATE_SECONDS 10u
+
+static void
+begin_family(struct buffer *to, const char *name, const char *type, const char *help)
+{
+    buffer_printf(to, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* A label's value: backslash, quote and line break are escaped. What is not printable ASCII or UTF-8
+ * cannot be in the names of taps and groups that come from us; other control bytes become '?'. */
+static void
+add_label(struct buffer *to, const char *name, const char *value, char before)
+{
+    buffer_printf(to, "%c%s=\"", before, name);
+    for (const char *at = value; *at != '\0'; at++) {
+        if (*at == '\\')
+            buffer_append_text(to, "\\\\");
+        else if (*at == '"')
+            buffer_append_text(to, "\\\"");
+        else if (*at == '\n')
+            buffer_append_text(to, "\\n");
+        else
+            buffer_append_byte(
+                to, (unsigned char)*at < ' ' || *at == 0x7f ? '?' : (unsigned char)*at);
+    }
+    buffer_append_byte(to, '"');
+}
+
+static void
+add_count(struct buffer *to, uint64_t value)
+{
+    buffer_printf(to, " %llu\n", (unsigned long long)value);
+}
+
+static double
+seconds_of(int64_t ns)
+{
+    return (double)ns / (double)NS_PER_S;
+}
+
+static void
+add_single(struct buffer *to, const char *name, const char *type, const char *help, uint64_t value)
+{
+    begin_family(to, name, type, help);
+    buffer_append_text(to, name);
+    add_count(to, value);
+}
+
+/* ---- the recorder ---- */
+
+static void
+add_recorder(struct buffer *to, const struct metrics_view *view)
+{
+    const struct live_status *status = view->status;
+    begin_family(to, "tapedeck_build_info", "gauge", "Always 1; the version is a label.");
+    buffer_append_text(to, "tapedeck_build_info");
+    add_label(to, "version", TAPEDECK_VERSION, '{');
+    buffer_append_text(to, "} 1\n");
+
+    begin_family(to, "tapedeck_recorder_start_time_seconds", "gauge",
+        "When the recorder started, since the Unix epoch.");
+    buffer_printf(
+        to, "tapedeck_recorder_start_time_seconds %.3f\n", seconds_of(status->started_ns));
+    begin_family(to, "tapedeck_recorder_status_age_seconds", "gauge",
+        "Age of these figures; more than 3 means that the recorder hangs.");
+    buffer_printf(to, "tapedeck_recorder_status_age_seconds %.3f\n",
+        seconds_of(view->now_ns - status->published_ns));
+    add_single(to, "tapedeck_recorder_events_total", "counter",
+        "Events acknowledged since the recorder started.", status->events);
+    add_single(to, "tapedeck_recorder_bytes_total", "counter",
+        "Bytes of keys, headers and payloads of these events.", status->bytes);
+    add_single(to, "tapedeck_recorder_dropped_events_total", "counter",
+        "Events that were seen or known of and could not be kept.", status->dropped);
+    add_single(to, "tapedeck_recorder_refused_events_total", "counter",
+        "Events larger than the tape takes.", status->refused_events);
+    add_single(to, "tapedeck_recorder_queue_bytes", "gauge",
+        "Bytes that wait to be written to the tape.", status->queue_bytes);
+    add_single(to, "tapedeck_recorder_queue_limit_bytes", "gauge",
+        "Bytes at which taps wait or drop.", status->queue_limit_bytes);
+    add_single(to, "tapedeck_recorder_disk_full", "gauge",
+        "1 while nothing is recorded because the disk is full.", status->disk_full != 0);
+    add_single(
+        to, "tapedeck_tape_end_seq", "gauge", "Events that this tape ever took.", status->end_seq);
+}
+
+/* ---- taps ---- */
+
+static void
+add_tap_states(struct buffer *to, const struct live_status *status)
+{
+    static const enum tap_state states[] = {
+        TAP_CONNECTING, TAP_LIVE, TAP_ENDED, TAP_RETRYING, TAP_FAILED, TAP_STOPPED};
+    begin_family(to, "tapedeck_tap_state", "gauge", "1 for the state that the tap is in.");
+    for (uint32_t i = 0; i < status->tap_count; i++) {
+        for (size_t k = 0; k < sizeof(states) / sizeof(states[0]); k++) {
+            buffer_append_text(to, "tapedeck_tap_state");
+            add_label(to, "tap", status->taps[i].name, '{');
+            add_label(to, "state", tap_state_text(states[k]), ',');
+            buffer_append_text(to, "}");
+            add_count(to, status->taps[i].state == states[k]);
+        }
+    }
+}
+
+enum tap_figure {
+    TAP_FIGURE_EVENTS,
+    TAP_FIGURE_BYTES,
+    TAP_FIGURE_DROPPED,
+    TAP_FIGURE_RETRIES,
+};
+
+static uint64_t
+tap_figure(const struct live_tap *tap, enum tap_figure figure)
+{
+    switch (figure) {
+    case TAP_FIGURE_EVENTS:
+        return tap->events;
+    case TAP_FIGURE_BYTES:
+        return tap->bytes;
+    case TAP_FIGURE_DROPPED:
+        return tap->dropped;
+    case TAP_FIGURE_RETRIES:
+        return tap->retries;
+    }
+    return 0;
+}
+
+static void
+add_taps(struct buffer *to, const struct live_status *status)
+{
+    static const struct {
+        enum tap_figure figure;
+        const char *name;
+        const char *help;
+    } families[] = {
+        {TAP_FIGURE_EVENTS, "tapedeck_tap_events_total", "Events taken by the tap."},
+        {TAP_FIGURE_BYTES, "tapedeck_tap_bytes_total", "Bytes of these events."},
+        {TAP_FIGURE_DROPPED, "tapedeck_tap_dropped_events_total",
+            "Events of the tap that were seen or known of and could not be kept."},
+        {TAP_FIGURE_RETRIES, "tapedeck_tap_retries_total", "How often the tap connected again."},
+    };
+    if (status->tap_count == 0)
+        return;
+    add_tap_states(to, status);
+    for (size_t k = 0; k < sizeof(families) / sizeof(families[0]); k++) {
+        begin_family(to, families[k].name, "counter", families[k].help);
+        for (uint32_t i = 0; i < status->tap_count; i++) {
+            buffer_append_text(to, families[k].name);
+            add_label(to, "tap", status->taps[i].name, '{');
+            buffer_append_text(to, "}");
+            add_count(to, tap_figure(&status->taps[i], families[k].figure));
+        }
+    }
+}
+
+/* ---- streams ---- */
+
+static double
+recent_rate(const struct live_stream *stream)
+{
+    uint64_t events = 0;
+    for (uint32_t i = 0; i < RATE_SECONDS; i++)
+        events += stream->rate[LIVE_RATE_SLOTS - 2 - i];
+    return (double)events / RATE_SECONDS;
+}
+
+enum stream_figure {
+    STREAM_FIGURE_EVENTS,
+    STREAM_FIGURE_BYTES,
+    STREAM_FIGURE_RATE,
+    STREAM_FIGURE_LAST,
+    STREAM_FIGURE_HOLES,
+};
+
+static void
+add_stream_figure(struct buffer *to, const struct live_stream *live,
+    const struct metrics_stream *known, enum stream_figure figure)
+{
+    switch (figure) {
+    case STREAM_FIGURE_EVENTS:
+        add_count(to, live->events);
+        break;
+    case STREAM_FIGURE_BYTES:
+        add_count(to, live->bytes);
+        break;
+    case STREAM_FIGURE_RATE:
+        buffer_printf(to, " %.1f\n", recent_rate(live));
+        break;
+    case STREAM_FIGURE_LAST:
+        buffer_printf(to, " %.3f\n", seconds_of(live->last_received_ns));
+        break;
+    case STREAM_FIGURE_HOLES:
+        add_count(to, known->holes);
+        break;
+    }
+}
+
+static void
+add_streams(struct buffer *to, const struct metrics_view *view)
+{
+    static const struct {
+        enum stream_figure figure;
+        const char *name;
+        const char *type;
+        const char *help;
+    } families[] = {
+        {STREAM_FIGURE_EVENTS, "tapedeck_stream_events_total", "counter",
+            "Events of the stream since the recorder started."},
+        {STREAM_FIGURE_BYTES, "tapedeck_stream_bytes_total", "counter", "Bytes of these events."},
+        {STREAM_FIGURE_RATE, "tapedeck_stream_events_per_second", "gauge",
+            "Mean over the last 10 whole seconds."},
+        {STREAM_FIGURE_LAST, "tapedeck_stream_last_received_timestamp_seconds", "gauge",
+            "When its last event was received, since the Unix epoch."},
+        {STREAM_FIGURE_HOLES, "tapedeck_stream_holes", "gauge",
+            "Ranges of offsets that are missing on the tape."},
+    };
+    const struct live_status *status = view->status;
+    for (size_t k = 0; k < sizeof(families) / sizeof(families[0]); k++) {
+        bool has_begun = false;
+        for (uint32_t i = 0; i < status->stream_count && i < LIVE_STREAMS; i++) {
+            const struct live_stream *live = &status->streams[i];
+            if (i >= view->stream_count || view->streams[i].stream == NULL ||
+                (families[k].figure == STREAM_FIGURE_LAST && live->last_received_ns <= 0))
+                continue;
+            if (!has_begun)
+                begin_family(to, families[k].name, families[k].type, families[k].help);
+            has_begun = true;
+            buffer_append_text(to, families[k].name);
+            add_label(to, "tap", view->streams[i].stream->tap, '{');
+            add_label(to, "stream", view->streams[i].stream->name, ',');
+            buffer_append_text(to, "}");
+            add_stream_figure(to, live, &view->streams[i], families[k].figure);
+        }
+    }
+}
+
+/* ---- consumer groups ---- */
+
+static void
+add_group_labels(struct buffer *to, const struct metrics_view *view, const struct live_group *group)
+{
+    const struct stream *stream =
+        group->stream_id < view->stream_count ? view->streams[group->stream_id].stream : NULL;
+    add_label(to, "group", group->name, '{');
+    add_label(to, "tap", stream == NULL ? "" : stream->tap, ',');
+    add_label(to, "stream", stream == NULL ? "" : stream->name, ',');
+    buffer_append_text(to, "}");
+}
+
+/* The page has no age of the oldest waiting event; how long the group stood still it has. */
+static bool
+standing_seconds(const struct live_group *group, double *seconds)
+{
+    if (group->lag < 0 || group->sampled_ns <= 0)
+        return false;
+    if (group->lag > 0 && group->last_advance_ns <= 0)
+        return false;
+    *seconds = group->lag == 0 ? 0.0 : seconds_of(group->sampled_ns - group->last_advance_ns);
+    return true;
+}
+
+static void
+add_groups(struct buffer *to, const struct metrics_view *view)
+{
+    const struct live_status *status = view->status;
+    bool has_begun = false;
+    for (uint32_t i = 0; i < status->group_count; i++) {
+        if (status->groups[i].lag < 0)
+            continue;
+        if (!has_begun)
+            begin_family(to, "tapedeck_group_lag_events", "gauge",
+                "Events that the group has not committed.");
+        has_begun = true;
+        buffer_append_text(to, "tapedeck_group_lag_events");
+        add_group_labels(to, view, &status->groups[i]);
+        add_count(to, (uint64_t)status->groups[i].lag);
+    }
+    has_begun = false;
+    for (uint32_t i = 0; i < status->group_count; i++) {
+        double seconds;
+        if (!standing_seconds(&status->groups[i], &seconds))
+            continue;
+        if (!has_begun)
+            begin_family(to, "tapedeck_group_lag_seconds", "gauge",
+                "How long events have waited without the group's commits moving; 0 without lag.");
+        has_begun = true;
+        buffer_append_text(to, "tapedeck_group_lag_seconds");
+        add_group_labels(to, view, &status->groups[i]);
+        buffer_printf(to, " %.3f\n", seconds);
+    }
+}
+
+void
+metrics_text(struct buffer *to, const struct metrics_view *view)
+{
+    add_recorder(to, view);
+    add_taps(to, view->status);
+    add_streams(to, view);
+    add_groups(to, view);
+}
