@@ -552,7 +552,7 @@ take_block(struct reader *reader, size_t segment, uint32_t index, const struct s
 static void
 bench_events(struct reader *reader, const struct selection *selection)
 {
-    double best = INFINITY;
+    double best = HUGE_VAL;
     uint64_t taken = 0;
     for (int pass = 0; pass < 5; pass++) {
         double start = cpu_seconds();
@@ -592,7 +592,7 @@ is_in_range(const struct event *event)
 static void
 bench_substring(struct reader *reader, bool search)
 {
-    double best = INFINITY;
+    double best = HUGE_VAL;
     uint64_t bytes = 0;
     uint64_t hits = 0;
     for (int pass = 0; pass < 5; pass++) {

@@ -51,7 +51,7 @@ make_group(const char *address, int number, int partitions)
     rd_kafka_t *client = client_new(address, name);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
     for (int i = 0; i < partitions; i++)
-        rd_kafka_topic_partition_list_add(list, TOPIC, i)->offset = 0;
+        rd_kafka_topic_partition_list_add(list, TOPIC, i)->offset = number % 100;
     bool is_well = rd_kafka_commit(client, list, 0) == RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_destroy(client);

@@ -4,7 +4,6 @@
 
 #include "base/alloc.h"
 #include "index/block.h"
-#include "index/event.h"
 #include "index/segment.h"
 
 #define NOTHING UINT32_MAX
@@ -106,17 +105,6 @@ block_cache_has(const struct block_cache *cache, uint32_t number, unsigned wante
 {
     const struct block *block = cache->rows[number].block;
     return block != NULL && (block->loaded & wanted) == wanted;
-}
-
-void
-block_cache_hint(const struct block_cache *cache, uint32_t number, uint32_t event)
-{
-    const struct block *block = cache->rows[number].block;
-    if (block == NULL || event >= block->count)
-        return;
-    const char *at = (const char *)&block->events[event];
-    __builtin_prefetch(at);
-    __builtin_prefetch(at + sizeof(*block->events) - 1);
 }
 
 static struct block *

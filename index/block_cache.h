@@ -26,9 +26,6 @@ const struct block *block_cache_read(
 
 bool block_cache_has(const struct block_cache *cache, uint32_t number, unsigned wanted);
 
-/* An event that will be asked for soon: let the processor fetch it meanwhile. */
-void block_cache_hint(const struct block_cache *cache, uint32_t number, uint32_t event);
-
 /* Nobody will ask for it again: now, or once something else was read. */
 void block_cache_drop(struct block_cache *cache, uint32_t number);
 void block_cache_drop_later(struct block_cache *cache, uint32_t number);

@@ -44,7 +44,7 @@ struct cursor {
     size_t row_count;
     size_t row_capacity;
     size_t row;
-    struct lane_merge *merge; /* NULL: all of it is in rows */
+    struct lane_merge *merge;              /* NULL: all of it is in rows */
     struct part_walk *fetch[FETCH_PARTS];  /* what single reads have at hand, one per part */
     size_t fetch_turn;                     /* which of them makes room next */
     struct cursor_progress fetch_progress; /* counted for nobody */

@@ -97,7 +97,8 @@ lane_merge_add(struct lane_merge *merge, struct part *part, struct tape *tape,
     struct lane_walk *walk = part->ops->by_lane->begin(part, tape, options);
     if (walk == NULL)
         return true;
-    merge->heap = alloc_grow(merge->heap, merge->count, &merge->capacity, sizeof(*merge->heap));
+    merge->heap =
+        alloc_grow(merge->heap, merge->count, &merge->capacity, sizeof(struct lane_walk *));
     merge->heap[merge->count++] = walk;
     rise(merge, merge->count - 1);
     return true;

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,7 @@ struct findings {
     size_t pin_count;
     size_t pin_capacity;
     uint64_t bytes;
+    uint64_t newest_id;          /* of journals and segments */
     struct catalogue *catalogue; /* or NULL */
 };
 
@@ -102,6 +104,8 @@ look_at(struct findings *findings, const char *directory, const char *name)
     struct stat status = {0};
     if (stat(path, &status) == 0)
         findings->bytes += (uint64_t)status.st_size;
+    if (id > findings->newest_id)
+        findings->newest_id = id;
     if (strcmp(end, ".seg") == 0)
         add_segment(findings, id, path, &status);
     else
@@ -195,11 +199,13 @@ delete_old(struct findings *findings, const struct retention *retention, int64_t
                        candidate->newest_ns < now_ns - retention->keep_age_ns;
         if (!too_much && !too_old)
             continue;
+        if (retention->keep_newest && candidate->id == findings->newest_id)
+            continue;
         if (is_pinned(findings, candidate)) {
             result->pinned_files++;
             continue;
         }
-        if (!dry_run && unlink(candidate->path) != 0)
+        if (!dry_run && unlink(candidate->path) != 0 && errno != ENOENT)
             return error_set_system(err, "cannot delete %s", candidate->path);
         findings->bytes -= candidate->file_bytes;
         result->deleted_files++;

@@ -17,6 +17,7 @@ struct error;
 struct retention {
     uint64_t keep_bytes; /* 0: no limit */
     int64_t keep_age_ns; /* 0: no limit */
+    bool keep_newest;    /* the tape's last file stays: it says where seqs and offsets go on */
 };
 
 struct retention_result {

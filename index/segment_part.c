@@ -3,6 +3,8 @@
  * A walk first plans: it goes through the blocks, skips those that cannot hold a match, and notes
  * where in them the events are that may; then it puts these places in the order of their seqs and gives
  * them out, decoding each block once and dropping it behind its last event. */
+#include "index/segment_part.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -19,7 +21,6 @@
 #include "index/part.h"
 #include "index/segment.h"
 #include "index/segment_file.h"
-#include "index/segment_part.h"
 #include "index/segment_filter.h"
 #include "index/tape_internal.h"
 
@@ -325,21 +326,6 @@ plan(struct segment_walk *self, uint64_t *budget, struct error *err)
 
 /* ---- giving out ---- */
 
-/* In the order of seqs events lie all over the blocks of a segment: fetch them some time before. */
-#define AHEAD 8u
-
-static void
-look_ahead(const struct segment_walk *self)
-{
-    const struct place *place = NULL;
-    if (!self->options.newest_first && self->place_count - self->next > AHEAD)
-        place = &self->places[self->next + AHEAD];
-    if (self->options.newest_first && self->next > AHEAD)
-        place = &self->places[self->next - 1 - AHEAD];
-    if (place != NULL)
-        block_cache_hint(self->cache, place->block, place->index);
-}
-
 static enum cursor_step
 next_event(struct part_walk *walk, uint64_t *budget, struct event *event, struct error *err)
 {
@@ -362,7 +348,6 @@ next_event(struct part_walk *walk, uint64_t *budget, struct event *event, struct
             return CURSOR_END;
         size_t number = self->options.newest_first ? self->next - 1 : self->next;
         const struct place *place = &self->places[number];
-        look_ahead(self);
         if (!block_cache_has(self->cache, place->block, BLOCK_ALL)) {
             if (*budget == 0)
                 return CURSOR_PAUSED;

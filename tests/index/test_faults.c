@@ -69,6 +69,7 @@ strike(enum call call)
 }
 
 ssize_t
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's are reserved */
 writev(int fd, const struct iovec *parts, int count)
 {
     struct fault *fault = strike(CALL_WRITEV);
@@ -86,6 +87,7 @@ writev(int fd, const struct iovec *parts, int count)
 }
 
 int
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's are reserved */
 fdatasync(int fd)
 {
     return strike(CALL_FDATASYNC) != NULL ? -1 : (int)syscall(SYS_fdatasync, fd);
@@ -98,6 +100,7 @@ ftruncate(int fd, off_t length)
 }
 
 int
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's are reserved */
 rename(const char *from, const char *to)
 {
     return strike(CALL_RENAME) != NULL ? -1 : (int)syscall(SYS_rename, from, to);

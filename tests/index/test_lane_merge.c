@@ -10,6 +10,7 @@
 #include "tests/support/unit.h"
 
 #define PARTITIONS 4
+#define EVENTS     UINT64_C(2250)
 
 static int
 set_up(void **state)
@@ -108,7 +109,7 @@ static void
 gives_every_event_once_in_the_order_of_its_lane(void **state)
 {
     write_tape(*state);
-    expect_the_same_in_both_orders(*state, "", 75 * 30);
+    expect_the_same_in_both_orders(*state, "", EVENTS);
 }
 
 static void
@@ -148,7 +149,7 @@ is_not_disturbed_by_sealing(void **state)
         count++;
     }
     assert_int_equal(step, CURSOR_END);
-    assert_int_equal(count, 75 * 30);
+    assert_int_equal(count, EVENTS);
     cursor_free(cursor);
     tape_close(tape);
 }
