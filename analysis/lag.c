@@ -93,10 +93,15 @@ lag_at(const struct lag_point *point)
 {
     if (point->committed < 0 || point->end < 0)
         return -1;
-    if (point->nothing_waits || point->end <= point->committed)
-        return 0;
     int64_t lag = point->end - point->committed - point->not_events;
     return lag < 0 ? 0 : lag;
+}
+
+/* Marks of transactions are counted as other tools count them, and yet nobody can read them. */
+static bool
+waits(const struct lag_point *point)
+{
+    return lag_at(point) > 0 && !point->nothing_waits;
 }
 
 static double
@@ -167,14 +172,14 @@ measure(struct judge *judge)
     struct lag_verdict *verdict = judge->verdict;
     const struct lag_point *last = judge->last;
     verdict->lag = lag_at(last);
-    if (verdict->lag == 0)
+    if (verdict->lag >= 0 && !waits(last))
         verdict->seconds = 0.0;
     else if (last->oldest_ns != CLOCK_NONE)
         verdict->seconds =
             last->oldest_ns > last->at_ns ? 0.0 : seconds_between(last->oldest_ns, last->at_ns);
     verdict->in_rate = rate_of(judge, end_of);
     verdict->out_rate = rate_of(judge, committed_of);
-    if (verdict->lag == 0)
+    if (verdict->lag >= 0 && !waits(last))
         verdict->drain_seconds = 0.0;
     else if (verdict->lag > 0 && verdict->in_rate >= 0 && verdict->out_rate > verdict->in_rate)
         verdict->drain_seconds = (double)verdict->lag / (verdict->out_rate - verdict->in_rate);
@@ -185,11 +190,11 @@ measure(struct judge *judge)
         const struct lag_point *point = &judge->points[i];
         if (point->committed < 0 || point->end < 0)
             continue; /* an outage of the sampling is no progress */
-        if (point->committed != last->committed || lag_at(point) == 0)
+        if (point->committed != last->committed || !waits(point))
             break;
         since_ns = point->at_ns;
     }
-    verdict->stood_ns = verdict->lag > 0 ? last->at_ns - since_ns : 0;
+    verdict->stood_ns = waits(last) ? last->at_ns - since_ns : 0;
     measure_retention(judge);
 }
 
@@ -526,7 +531,7 @@ lag_judge(const struct lag_point *points, size_t count, const struct lag_rules *
         advise(verdict, "if it lasts, a member that leaves and comes back again and again is why");
     } else if (judge_loss(&judge)) {
         return;
-    } else if (verdict->lag == 0) {
+    } else if (!waits(judge.last)) {
         judge_nothing_waits(&judge);
     } else if (!judge_stop(&judge) && !judge_stall(&judge)) {
         judge_moving(&judge);

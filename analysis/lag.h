@@ -54,7 +54,7 @@ struct lag_point {
     int64_t oldest_ns;  /* time of the oldest event not yet committed */
     int32_t members;
     enum lag_phase phase;
-    bool nothing_waits; /* from committed to end there is no event at all */
+    bool nothing_waits; /* from committed to end there is no event, only marks of transactions */
 };
 
 struct lag_rules {
