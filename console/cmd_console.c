@@ -2,11 +2,13 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "console/command.h"
 #include "console/console_run.h"
 #include "console/own_recorder.h"
+#include "console/portable.h"
 #include "index/tape.h"
 #include "ui/screen.h"
 
@@ -34,6 +36,13 @@ say_how_to_begin(const char *directory)
     return command_fail(&err);
 }
 
+static const char *
+base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
+}
+
 static int
 run(const struct invocation *invocation)
 {
@@ -44,7 +53,11 @@ run(const struct invocation *invocation)
     if (directory == NULL)
         return command_fail(&err);
     struct own_recorder recorder;
-    if (!own_recorder_start(&recorder, directory, invocation->config, settings->keep, &err)) {
+    const char *packed = portable_origin(directory);
+    if (packed != NULL) {
+        recorder = (struct own_recorder){0}; /* nothing is recorded onto a packed tape */
+    } else if (!own_recorder_start(
+                   &recorder, directory, invocation->config, settings->keep, &err)) {
         free(directory);
         return command_fail(&err);
     }
@@ -56,8 +69,10 @@ run(const struct invocation *invocation)
     } else if (tape == NULL) {
         code = command_fail(&err);
     } else {
-        struct console_options console = {
-            .directory = directory, .screen = settings->screen, .color = invocation->color};
+        struct console_options console = {.directory = directory,
+            .title = packed == NULL ? NULL : base_name(packed),
+            .screen = settings->screen,
+            .color = invocation->color};
         if (recorder.pid > 0)
             console.banner =
                 settings->keep

@@ -330,5 +330,6 @@ const struct command command_replay_plan = {
     .settings_size = sizeof(struct settings),
     .min_arguments = 0,
     .max_arguments = -1,
+    .changes_tape = true,
     .run = run_plan,
 };

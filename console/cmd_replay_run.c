@@ -223,5 +223,6 @@ const struct command command_replay_run = {
     .settings_size = sizeof(struct settings),
     .min_arguments = 1,
     .max_arguments = 1,
+    .changes_tape = true,
     .run = run_run,
 };

@@ -130,5 +130,6 @@ const struct command command_replay_verify = {
     .settings_size = sizeof(struct settings),
     .min_arguments = 1,
     .max_arguments = 1,
+    .changes_tape = true,
     .run = run_verify,
 };

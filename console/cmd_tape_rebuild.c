@@ -116,5 +116,6 @@ const struct command command_tape_rebuild = {
     .settings_size = 0,
     .min_arguments = 0,
     .max_arguments = 0,
+    .changes_tape = true,
     .run = run_tape_rebuild,
 };

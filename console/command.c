@@ -11,6 +11,7 @@
 #include "console/help.h"
 #include "console/options.h"
 #include "console/output.h"
+#include "console/portable.h"
 #include "console/safe_text.h"
 #include "index/tape.h"
 
@@ -60,9 +61,11 @@ print_version(void)
 static int
 act(const struct options_line *line)
 {
+    struct invocation invocation = line->invocation;
     switch (line->action) {
     case OPTIONS_RUN:
-        return line->command->run(&line->invocation);
+        invocation.changes_tape = line->command->changes_tape;
+        return line->command->run(&invocation);
     case OPTIONS_HELP:
         return print_help(line);
     case OPTIONS_VERSION:
@@ -93,8 +96,9 @@ command_dispatch(int argc, char **argv)
     return flush_standard_output(code);
 }
 
-char *
-invocation_tape(const struct invocation *invocation, struct error *err)
+/* The tape as it was named. */
+static char *
+find_tape(const struct invocation *invocation, struct error *err)
 {
     const char *environment = getenv("TAPEDECK_TAPE"); /* NOLINT(concurrency-mt-unsafe) */
     bool is_said = invocation->tape != NULL || (environment != NULL && environment[0] != '\0');
@@ -107,5 +111,23 @@ invocation_tape(const struct invocation *invocation, struct error *err)
         return NULL;
     char *directory = tape_default_directory(invocation->tape, config.tape.directory);
     config_free(&config);
+    return directory;
+}
+
+char *
+invocation_tape(const struct invocation *invocation, struct error *err)
+{
+    char *path = find_tape(invocation, err);
+    if (path == NULL || !portable_is_packed(path))
+        return path;
+    char *directory = NULL;
+    if (invocation->changes_tape)
+        (void)error_set(err, ERROR_ARGUMENT,
+            "%s is a packed tape, which can only be read; unpack it with tar --zstd -xf into an "
+            "empty directory and name that",
+            path);
+    else
+        directory = portable_unpack(path, err);
+    free(path);
     return directory;
 }

@@ -40,6 +40,7 @@ struct invocation {
     int argc; /* what is left: positional arguments */
     char **argv;
     const void *settings; /* the command's own struct, filled by its options */
+    bool changes_tape;    /* as in the command's row */
 };
 
 struct command {
@@ -53,6 +54,7 @@ struct command {
     size_t settings_size;
     int min_arguments;
     int max_arguments;                               /* -1: any number */
+    bool changes_tape;                               /* no packed tape will do, see below */
     int (*run)(const struct invocation *invocation); /* returns the exit code */
 };
 
@@ -60,7 +62,9 @@ struct command {
 int command_dispatch(int argc, char **argv);
 
 /* The tape's directory for this call (--tape, TAPEDECK_TAPE, the configuration's, the default).
- * Freed by the caller. NULL with *err when the configuration cannot be read. */
+ * Freed by the caller. A packed tape (NAME.tar.zst) is unpacked into a directory that is gone when the
+ * process is; for a command that changes the tape it is refused with ERROR_ARGUMENT. NULL with *err
+ * then, and when the configuration cannot be read. */
 char *invocation_tape(const struct invocation *invocation, struct error *err);
 
 /* Print "tapedeck: TEXT" as one line on stderr and return the error's exit code. */

@@ -228,9 +228,9 @@ time_type_text(enum time_type type)
     return "none";
 }
 
-/* A header's name is a string; one that is not UTF-8 is {"base64": ...}, so that it stays exact. */
+/* A name is a string; one that is not UTF-8 is {"base64": ...}, so that it stays exact. */
 static void
-append_header_name(struct buffer *to, struct bytes name)
+append_name(struct buffer *to, struct bytes name)
 {
     size_t begin = to->length;
     buffer_append_byte(to, '"');
@@ -251,7 +251,7 @@ append_headers(struct buffer *to, const struct event *event)
     buffer_append_byte(to, '[');
     while (event_next_header(event, &at, &header)) {
         buffer_append_text(to, is_first ? "[" : ",[");
-        append_header_name(to, header.name);
+        append_name(to, header.name);
         buffer_append_byte(to, ',');
         json_append_bytes(to, header.value);
         buffer_append_byte(to, ']');
@@ -264,9 +264,9 @@ static void
 append_names(struct buffer *to, const struct stream *stream)
 {
     APPEND(to, "\"tap\":");
-    json_append_string(to, bytes_of(stream->tap));
+    append_name(to, bytes_of(stream->tap));
     APPEND(to, ",\"stream\":");
-    json_append_string(to, bytes_of(stream->name));
+    append_name(to, bytes_of(stream->name));
 }
 
 void
@@ -294,6 +294,8 @@ json_append_event(struct buffer *to, const struct event *event, struct json_time
     json_append_bytes(to, event->payload);
     APPEND(to, ",\"size\":");
     append_digits(to, event_size(event));
+    if (event->offset_is_synthetic)
+        APPEND(to, ",\"synthetic\":true");
     APPEND(to, "}\n");
 }
 
@@ -388,11 +390,13 @@ json_append_done(struct buffer *to, const struct json_done *done)
     buffer_append_text(to, done->is_complete ? "true" : "false");
     APPEND(to, ",\"coverage\":");
     buffer_append(to, done->coverage.data, done->coverage.length);
-    APPEND(to, ",\"scanned_blocks\":");
-    json_append_u64(to, done->scanned_blocks);
-    APPEND(to, ",\"pruned_blocks\":");
-    json_append_u64(to, done->pruned_blocks);
-    APPEND(to, ",\"ms\":");
-    append_number(to, done->duration_ns / NS_PER_MS);
+    if (!done->is_stable) {
+        APPEND(to, ",\"scanned_blocks\":");
+        json_append_u64(to, done->scanned_blocks);
+        APPEND(to, ",\"pruned_blocks\":");
+        json_append_u64(to, done->pruned_blocks);
+        APPEND(to, ",\"ms\":");
+        append_number(to, done->duration_ns / NS_PER_MS);
+    }
     APPEND(to, "}\n");
 }

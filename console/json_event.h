@@ -64,6 +64,7 @@ void json_append_stream(struct buffer *to, const struct json_stream *stream);
 struct json_done {
     uint64_t matched;
     bool is_complete;
+    bool is_stable; /* nothing behind the coverage: the same tape gives the same line */
     struct bytes coverage;
     uint64_t scanned_blocks;
     uint64_t pruned_blocks;

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -156,9 +157,8 @@ query_run_next(struct query_run *run, struct event *event, struct error *err)
     }
 }
 
-/* The lanes in which a match could be. Freed by the caller; NULL with *err. */
-static struct lane_summary *
-lanes_that_may_match(struct query_run *run, size_t *count, struct error *err)
+struct lane_summary *
+query_run_lanes(struct query_run *run, size_t *count, struct error *err)
 {
     size_t all = 0;
     const struct lane_summary *lanes = tape_lanes(run->tape, &all, err);
@@ -173,13 +173,29 @@ lanes_that_may_match(struct query_run *run, size_t *count, struct error *err)
     return found;
 }
 
+/* Streams have their numbers from when they were first seen, which differs from tape to tape. */
+static int
+compare_names(const void *a, const void *b)
+{
+    const struct lane_summary *left = a;
+    const struct lane_summary *right = b;
+    int order = strcmp(left->stream->tap, right->stream->tap);
+    if (order == 0)
+        order = strcmp(left->stream->name, right->stream->name);
+    if (order != 0)
+        return order;
+    return (left->partition > right->partition) - (left->partition < right->partition);
+}
+
 static bool
 print_done_line(struct query_run *run, bool is_complete, struct error *err)
 {
     size_t count = 0;
-    struct lane_summary *lanes = lanes_that_may_match(run, &count, err);
+    struct lane_summary *lanes = query_run_lanes(run, &count, err);
     if (lanes == NULL)
         return false;
+    if (run->options.is_stable && count > 1)
+        qsort(lanes, count, sizeof(*lanes), compare_names);
     struct buffer coverage = {0};
     json_append_coverage(&coverage, lanes, count, true);
     free(lanes);
@@ -190,6 +206,7 @@ print_done_line(struct query_run *run, bool is_complete, struct error *err)
         &run->output.buffer, &(struct json_done){
                                  .matched = run->matched,
                                  .is_complete = is_complete,
+                                 .is_stable = run->options.is_stable,
                                  .coverage = bytes_make(coverage.data, coverage.length),
                                  .scanned_blocks = progress.scanned_blocks,
                                  .pruned_blocks = progress.pruned_blocks,
@@ -204,7 +221,7 @@ count_holes(struct query_run *run)
 {
     struct error ignored; /* only a remark depends on it */
     size_t count = 0;
-    struct lane_summary *lanes = lanes_that_may_match(run, &count, &ignored);
+    struct lane_summary *lanes = query_run_lanes(run, &count, &ignored);
     uint64_t holes = 0;
     for (size_t i = 0; lanes != NULL && i < count; i++) {
         for (size_t j = 0; j < lanes[i].hole_count; j++)

@@ -16,6 +16,7 @@
 struct error;
 struct event;
 struct invocation;
+struct lane_summary;
 struct query;
 struct tape;
 
@@ -28,6 +29,7 @@ struct query_run_options {
     uint64_t limit;       /* 0: all */
     size_t payload_limit; /* plain lines; 0: all */
     bool shows_no_events; /* only counts them */
+    bool is_stable;       /* the done line of one tape is always the same, lanes by name */
 };
 
 struct query_run {
@@ -61,6 +63,9 @@ int query_run_open(struct query_run *run, const struct invocation *invocation,
 
 /* The next match, printed and counted. `event` lives until the next call. */
 enum query_run_step query_run_next(struct query_run *run, struct event *event, struct error *err);
+
+/* The lanes in which a match could be, as of now. Freed by the caller; NULL with *err. */
+struct lane_summary *query_run_lanes(struct query_run *run, size_t *count, struct error *err);
 
 /* Print the done line or the remarks, close everything. Returns the exit code: that of *failure when it
  * is not NULL, 6 when something on the tape could not be read. */
