@@ -134,7 +134,7 @@ copy_holes(struct copy *copy, struct query_run *run, struct error *err)
     size_t count = 0;
     struct lane_summary *lanes = query_run_lanes(run, &count, err);
     bool good = lanes != NULL;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; good && i < count; i++) {
         const struct stream *stream = copy_stream(copy, lanes[i].stream);
         for (size_t k = 0; good && k < lanes[i].hole_count; k++) {
             struct hole hole = lanes[i].holes[k];

@@ -23,7 +23,7 @@
 #include "index/tape_writer.h"
 
 /* The largest event with each byte as \uNNNN, and names. */
-#define LINE_MAX_BYTES ((size_t)RECORD_MAX_BYTES * 6 + 1024 * 1024)
+#define LINE_MAX_BYTES ((size_t)RECORD_MAX_BYTES * 6 + (size_t)1024 * 1024)
 
 struct settings {
     const char *into_tap;

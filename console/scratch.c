@@ -38,7 +38,7 @@ keep(const char *path, int fd)
     /* What ends us from the keyboard or by group must not end it before its work. */
     sigset_t all;
     (void)sigfillset(&all);
-    (void)sigprocmask(SIG_BLOCK, &all, NULL);
+    (void)sigprocmask(SIG_BLOCK, &all, NULL); /* NOLINT(concurrency-mt-unsafe): one thread */
     (void)setsid();
     (void)prctl(PR_SET_NAME, "tapedeck-tidy");
     let_go(fd);

@@ -583,9 +583,9 @@ static void
 prunes_the_oldest_but_neither_the_newest_nor_what_is_pinned(void **state)
 {
     const struct fixture *fixture = *state;
-    for (int i = 0; i < 3; i++) { /* each writer leaves a segment of three events */
+    for (int64_t first = 0; first < 9; first += 3) { /* each writer leaves a segment */
         const struct sample samples[] = {
-            {.stream = "orders", .offset = 3 * i}, {.stream = "orders", .offset = 3 * i + 1}};
+            {.stream = "orders", .offset = first}, {.stream = "orders", .offset = first + 1}};
         sample_tape_write(fixture->tape, samples, 2);
     }
     const char *tape = fixture->tape;
