@@ -278,6 +278,7 @@ sealer_start(const struct sealer_options *options, struct error *err)
     struct sealer *sealer = alloc_zeroed(sizeof(*sealer));
     sealer->directory = alloc_text(options->directory);
     sealer->options = *options;
+    sealer->options.retention.keep_newest = true; /* the next recorder goes on behind it */
     pthread_condattr_t attributes;
     (void)pthread_condattr_init(&attributes);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
