@@ -6,6 +6,8 @@
 #include "collectors/source.h"
 #include "collectors/tap_url.h"
 
+#define IDLE_FETCH_MS "500"
+
 struct setting {
     const char *name;
     const char *value;
@@ -101,6 +103,9 @@ set_all(rd_kafka_conf_t *conf, const struct source_config *config, struct error 
     for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
         if (!set(conf, defaults[i].name, defaults[i].value, err))
             return false;
+    /* Nobody waits for an end: an idle fetch of thousands of partitions costs more than it brings. */
+    if (config->until == UNTIL_STOPPED && !set(conf, "fetch.wait.max.ms", IDLE_FETCH_MS, err))
+        return false;
     if (config->max_bytes_per_second > 0 && !set_read_ahead(conf, config, err))
         return false;
     for (size_t i = 0; i < config->property_count; i++) {

@@ -367,8 +367,9 @@ say_nothing_recorded(const struct recording *recording, enum record_end end)
         strcmp(settings->until, "end") != 0 || settings->from != NULL || status->end_seq != 0)
         return;
     log_say_text("warn", "nothing",
-        "a stream that is not on the tape yet begins at its end; --from beginning records what is "
-        "there");
+        "a new tape begins at the end of its streams, and goes on there; to have what was there "
+        "before, "
+        "record with --from beginning into a new --tape");
 }
 
 static int

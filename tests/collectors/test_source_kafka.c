@@ -454,7 +454,7 @@ reads_no_more_than_its_budget(void **state)
     static char kilobyte[1024];
     for (int i = 0; i < 1200; i++)
         kafka_mock_send(&setting->mock, "orders", i % 3, NULL, 0, kilobyte, sizeof(kilobyte), NULL);
-    const uint64_t rate = 256 * 1024;
+    const uint64_t rate = UINT64_C(256) * 1024;
     struct recorder_tap tap = {
         .name = "shop", .url = setting->url, .from = "beginning", .max_bytes_per_second = rate};
     struct recorder_options options = {
