@@ -53,6 +53,9 @@ flush(struct sealing *sealing, struct error *err)
     struct iovec part = {.iov_base = sealing->out.data, .iov_len = sealing->out.length};
     if (!file_write_all(sealing->fd, &part, 1, err))
         return false;
+    /* The disk begins now with what the sync at the end would wait for. */
+    (void)sync_file_range(
+        sealing->fd, (off_t)sealing->at, (off_t)sealing->out.length, SYNC_FILE_RANGE_WRITE);
     sealing->at += sealing->out.length;
     sealing->out.length = 0;
     if (sealing->out.capacity > 8 * WRITE_BYTES) /* a large event was in it */

@@ -69,20 +69,20 @@ lane_index(struct lane_table *table, uint32_t stream_id, uint32_t partition)
     return table->recent;
 }
 
-/* Which lane each event belongs to, in the order of the input. */
-struct assignment {
+/* The events in the order of the input, and which lane each belongs to. */
+struct arrivals {
+    struct seal_ref *refs;
     uint32_t *lanes;
     size_t count;
-    size_t capacity;
 };
 
 static bool
-read_region(const struct seal_region *region, struct lane_table *table,
-    struct assignment *assignment, struct error *err)
+read_region(const struct seal_region *region, struct lane_table *table, struct arrivals *arrivals,
+    struct error *err)
 {
     size_t at = 0;
     uint32_t count = 0;
-    for (; at < region->records.length; count++) {
+    for (; at < region->records.length && count < region->event_count; count++) {
         struct record record;
         uint64_t seq = region->first_seq + count;
         size_t start = at;
@@ -90,23 +90,45 @@ read_region(const struct seal_region *region, struct lane_table *table,
             return error_set(err, ERROR_FORMAT,
                 "cannot seal: seq %llu is no event record, at byte %zu of its frame",
                 (unsigned long long)seq, start);
-        assignment->lanes = alloc_grow(assignment->lanes, assignment->count, &assignment->capacity,
-            sizeof(*assignment->lanes));
         uint32_t lane = lane_index(table, record.stream_id, record.partition);
-        assignment->lanes[assignment->count++] = lane;
         assert(table->lanes != NULL);
         table->lanes[lane].count++;
+        arrivals->lanes[arrivals->count] = lane;
+        arrivals->refs[arrivals->count++] = (struct seal_ref){
+            .offset = (int64_t)record.position,
+            .seq = seq,
+            .at = region->records.data + start,
+        };
     }
-    if (count != region->event_count)
+    if (count != region->event_count || at != region->records.length)
         return error_set(err, ERROR_FORMAT,
-            "cannot seal: the frame of seq %llu holds %u events, not %u",
-            (unsigned long long)region->first_seq, count, region->event_count);
+            "cannot seal: the frame of seq %llu holds %s than %u events",
+            (unsigned long long)region->first_seq, at < region->records.length ? "more" : "fewer",
+            region->event_count);
+    return true;
+}
+
+/* Events that the regions say to hold: room for them is made once. The smallest record bounds it. */
+static bool
+count_events(const struct seal_input *input, size_t *count, struct error *err)
+{
+    *count = 0;
+    for (size_t i = 0; i < input->region_count; i++) {
+        const struct seal_region *region = &input->regions[i];
+        if (region->event_count > region->records.length / RECORD_HEADER_BYTES)
+            return error_set(err, ERROR_FORMAT,
+                "cannot seal: the frame of seq %llu holds fewer than %u events",
+                (unsigned long long)region->first_seq, region->event_count);
+        *count += region->event_count;
+    }
+    if (*count > UINT32_MAX)
+        return error_set(err, ERROR_LIMIT, "cannot seal more than 2^32 events at once");
     return true;
 }
 
 static bool
-read_regions(const struct seal_input *input, struct lane_table *table,
-    struct assignment *assignment, struct error *err)
+read_regions(const struct seal_input *input, struct lane_table *table, struct arrivals *arrivals,
+    struct error *err)
 {
     uint64_t next = input->first_seq;
     for (size_t i = 0; i < input->region_count; i++) {
@@ -116,9 +138,7 @@ read_regions(const struct seal_input *input, struct lane_table *table,
             return error_set(err, ERROR_FORMAT,
                 "cannot seal: seqs from %llu on, %u events, are not expected there",
                 (unsigned long long)region->first_seq, region->event_count);
-        if (assignment->count + region->event_count > UINT32_MAX)
-            return error_set(err, ERROR_LIMIT, "cannot seal more than 2^32 events at once");
-        if (!read_region(region, table, assignment, err))
+        if (!read_region(region, table, arrivals, err))
             return false;
         next = region->first_seq + region->event_count;
     }
@@ -166,26 +186,10 @@ lay_out(struct lane_table *table)
 }
 
 static void
-deal_out(struct seal_order *order, const struct seal_input *input, const uint32_t *lane_of,
-    uint32_t *next)
+deal_out(struct seal_ref *refs, const struct arrivals *arrivals, uint32_t *next)
 {
-    for (size_t i = 0; i < input->region_count; i++) {
-        const struct seal_region *region = &input->regions[i];
-        size_t at = 0;
-        assert(region->event_count == 0 || lane_of != NULL);
-        for (uint32_t k = 0; k < region->event_count; k++) {
-            struct record record;
-            const unsigned char *start = region->records.data + at;
-            bool decoded = record_decode(region->records, &at, &record);
-            assert(decoded); /* read_region() did */
-            order->refs[next[*lane_of++]++] = (struct seal_ref){
-                .offset = (int64_t)record.position,
-                .seq = region->first_seq + k,
-                .at = start,
-            };
-        }
-        order->record_bytes += region->records.length;
-    }
+    for (size_t i = 0; i < arrivals->count; i++)
+        refs[next[arrivals->lanes[i]]++] = arrivals->refs[i];
 }
 
 static void
@@ -203,16 +207,23 @@ bool
 seal_order_make(struct seal_order *order, const struct seal_input *input, struct error *err)
 {
     struct lane_table table = {0};
-    struct assignment assignment = {0};
+    struct arrivals arrivals = {0};
+    size_t count;
     *order = (struct seal_order){0};
-    bool good = read_regions(input, &table, &assignment, err);
+    if (!count_events(input, &count, err))
+        return false;
+    arrivals.refs = alloc_array(count, sizeof(*arrivals.refs));
+    arrivals.lanes = alloc_array(count, sizeof(*arrivals.lanes));
+    bool good = read_regions(input, &table, &arrivals, err);
     if (good) {
         uint32_t *next = lay_out(&table);
-        order->refs = alloc_array(assignment.count, sizeof(*order->refs));
-        order->ref_count = assignment.count;
-        deal_out(order, input, assignment.lanes, next);
+        order->refs = alloc_array(count, sizeof(*order->refs));
+        order->ref_count = count;
+        deal_out(order->refs, &arrivals, next);
         for (size_t i = 0; i < table.count; i++)
             sort_lane(order->refs + table.lanes[i].first, table.lanes[i].count);
+        for (size_t i = 0; i < input->region_count; i++)
+            order->record_bytes += input->regions[i].records.length;
         order->lanes = table.lanes;
         order->lane_count = table.count;
         free(next);
@@ -220,7 +231,8 @@ seal_order_make(struct seal_order *order, const struct seal_input *input, struct
         free(table.lanes);
     }
     free(table.slots);
-    free(assignment.lanes);
+    free(arrivals.refs);
+    free(arrivals.lanes);
     return good;
 }
 

@@ -23,6 +23,8 @@
 
 #define RETRY_S     5
 #define RETENTION_S 30
+#define QUIET_S     2
+#define KEPT_BYTES  ((size_t)96 * 1024 * 1024) /* a journal of the usual size, and its last frame */
 
 /* waiting[] is in the order of the numbers; everything in here is under the lock except while one
  * journal is being sealed, which nobody else touches. */
@@ -38,8 +40,9 @@ struct sealer {
     uint64_t sealing; /* which the thread is at; 0: none */
     bool stopping;
     bool drain;
-    bool was_helped;     /* segments were made that the catalogue does not know */
-    int64_t retained_ns; /* monotonic: when retention was applied last */
+    bool was_helped;      /* segments were made that the catalogue does not know */
+    int64_t retained_ns;  /* monotonic: when retention was applied last */
+    struct buffer memory; /* the thread's own, for one journal */
     struct catalogue_writer
         *catalogue; /* the thread's own; NULL until needed, or after a failure */
     struct sealer_report report;
@@ -47,9 +50,10 @@ struct sealer {
 
 /* ---- one journal ---- */
 
-/* What a journal holds, read whole. */
+/* What a journal holds, read whole. The memory for the records outlives it: the next journal needs as
+ * much, and fresh memory of this size costs more in page faults than reading the file does. */
 struct content {
-    struct buffer records;
+    struct buffer *records;
     struct seal_region *regions;
     struct stream_table streams;
     struct hole *holes;
@@ -60,7 +64,8 @@ struct content {
 static void
 content_done(struct content *content)
 {
-    buffer_done(&content->records);
+    if (content->records->capacity > KEPT_BYTES) /* a large event was in it */
+        buffer_done(content->records);
     free(content->regions);
     free(content->holes);
     stream_table_done(&content->streams);
@@ -89,12 +94,13 @@ read_frames(struct journal *journal, struct content *content, struct error *err)
     size_t total = 0;
     for (size_t i = 0; i < journal->frame_count; i++)
         total += FRAME_HEADER_BYTES + (size_t)journal->frames[i].body_bytes;
-    (void)buffer_reserve(&content->records, total);
+    content->records->length = 0;
+    (void)buffer_reserve(content->records, total);
     content->regions = alloc_array(journal->frame_count, sizeof(*content->regions));
 
     for (size_t i = 0; i < journal->frame_count; i++) {
-        const unsigned char *frame = content->records.data + content->records.length;
-        if (!journal_append_frame(journal, &journal->frames[i], &content->records, err))
+        const unsigned char *frame = content->records->data + content->records->length;
+        if (!journal_append_frame(journal, &journal->frames[i], content->records, err))
             return false;
         content->regions[i] = (struct seal_region){
             .records = bytes_make(frame + FRAME_HEADER_BYTES, journal->frames[i].body_bytes),
@@ -128,12 +134,13 @@ seal_content(const char *directory, const struct journal *journal, const struct 
     return seal_segment(directory, &input, &options, &result, err);
 }
 
-bool
-sealer_seal_journal(const char *directory, uint64_t id, enum block_codec codec, struct error *err)
+static bool
+seal_journal(const char *directory, uint64_t id, enum block_codec codec, struct buffer *memory,
+    struct error *err)
 {
     char *path = journal_path(directory, id, "jnl");
     struct journal journal;
-    struct content content = {0};
+    struct content content = {.records = memory};
     bool good = journal_open(&journal, path, err);
     if (good) {
         good = journal_scan(&journal, false, true, take_control, &content, err);
@@ -148,6 +155,15 @@ sealer_seal_journal(const char *directory, uint64_t id, enum block_codec codec, 
         good = error_set_system(err, "cannot remove the sealed journal %s", path);
     content_done(&content);
     free(path);
+    return good;
+}
+
+bool
+sealer_seal_journal(const char *directory, uint64_t id, enum block_codec codec, struct error *err)
+{
+    struct buffer memory = {0};
+    bool good = seal_journal(directory, id, codec, &memory, err);
+    buffer_done(&memory);
     return good;
 }
 
@@ -222,7 +238,7 @@ seal_first(struct sealer *sealer)
     struct error err = {0};
     sealer->sealing = id;
     (void)pthread_mutex_unlock(&sealer->lock);
-    bool good = sealer_seal_journal(sealer->directory, id, sealer->options.codec, &err);
+    bool good = seal_journal(sealer->directory, id, sealer->options.codec, &sealer->memory, &err);
     struct error second = {0};
     bool followed = !good || follow(sealer, id, &second);
     (void)pthread_mutex_lock(&sealer->lock);
@@ -252,7 +268,10 @@ run(void *self)
                 wait_for_work(sealer, RETRY_S);
             }
         } else {
-            wait_for_work(sealer, RETENTION_S);
+            bool holds_memory = sealer->memory.data != NULL;
+            wait_for_work(sealer, holds_memory ? QUIET_S : RETENTION_S);
+            if (holds_memory && sealer->waiting_count == 0)
+                buffer_done(&sealer->memory); /* a quiet recorder is small */
         }
         retain(sealer);
     }
@@ -267,6 +286,7 @@ free_sealer(struct sealer *sealer)
 {
     (void)pthread_cond_destroy(&sealer->changed);
     (void)pthread_mutex_destroy(&sealer->lock);
+    buffer_done(&sealer->memory);
     free(sealer->waiting);
     free(sealer->directory);
     free(sealer);
@@ -313,20 +333,22 @@ help_out(struct sealer *sealer)
 {
     /* The collectors are gone: what their queues held makes room for a second journal in memory. */
     (void)malloc_trim(0);
+    struct buffer memory = {0};
     while (sealer->waiting_count > 0) {
         uint64_t id = sealer->waiting[sealer->waiting_count - 1];
         if (id == sealer->sealing || sealer->waiting_count == 1)
-            return;
+            break;
         sealer->waiting_count--;
         (void)pthread_mutex_unlock(&sealer->lock);
         struct error err;
-        bool good = sealer_seal_journal(sealer->directory, id, sealer->options.codec, &err);
+        bool good = seal_journal(sealer->directory, id, sealer->options.codec, &memory, &err);
         (void)pthread_mutex_lock(&sealer->lock);
         sealer->report.sealed += good;
         sealer->was_helped = true;
         if (!good)
-            return; /* it stays a journal; the next recorder tries again */
+            break; /* it stays a journal; the next recorder tries again */
     }
+    buffer_done(&memory);
 }
 
 void

@@ -243,8 +243,11 @@ refuses_what_is_no_row_of_event_records(void **state)
     struct seal_input input = {.id = 1, .end_seq = 9, .regions = &region, .region_count = 1};
     expect_refused(*state, &input, "no event record");
     region.records.length = 0;
-    expect_refused(*state, &input, "holds 0 events, not 1");
+    expect_refused(*state, &input, "holds fewer than 1 events");
     region.records.length = records.bytes.length;
+    region.event_count = 0;
+    expect_refused(*state, &input, "holds more than 0 events");
+    region.event_count = 1;
     region.first_seq = 9;
     expect_refused(*state, &input, "not expected");
     test_records_done(&records);
