@@ -1,12 +1,14 @@
 #include "collectors/kafka_client.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "collectors/source.h"
 #include "collectors/tap_url.h"
 
 #define IDLE_FETCH_MS "500"
+#define WAKE_MS       100
 
 struct setting {
     const char *name;
@@ -15,16 +17,17 @@ struct setting {
 
 /* What a tap may change. librdkafka 2.0.2 stops fetching for a whole second when its local queue
  * holds more than one of the two `queued` limits, and counts all partitions together: the number
- * of messages is no limit here, the bytes are what memory allows. fetch.wait.max.ms is how long an
- * idle broker holds a fetch, and with it the news that a partition's end is reached. */
+ * of messages is no limit here, the bytes are what memory allows, and fetch_pause.h ends the pause.
+ * fetch.wait.max.ms is how long an idle broker holds a fetch, and with it the news that a partition's
+ * end is reached. */
 static const struct setting defaults[] = {
     {"client.id", "tapedeck"},
     {"isolation.level", "read_committed"},
     {"queued.min.messages", "10000000"},
-    {"queued.max.messages.kbytes", "65536"},
+    {"queued.max.messages.kbytes", "32768"},
     {"fetch.wait.max.ms", "100"},
     {"fetch.error.backoff.ms", "100"},
-    {"fetch.max.bytes", "16777216"},
+    {"fetch.max.bytes", "8388608"},
     {"fetch.message.max.bytes", "1048576"},
     {"receive.message.max.bytes", "134217728"}, /* a record of 64 MiB, and what stands around it */
     {"reconnect.backoff.ms", "100"},
@@ -85,15 +88,15 @@ set_read_ahead(rd_kafka_conf_t *conf, const struct source_config *config, struct
     char text[32];
     (void)snprintf(text, sizeof(text), "%u",
         kib < 1024    ? 1024U
-        : kib > 65536 ? 65536U
+        : kib > 32768 ? 32768U
                       : (unsigned)kib);
     if (!set(conf, "queued.max.messages.kbytes", text, err))
         return false;
     uint64_t bytes = config->max_bytes_per_second;
     (void)snprintf(text, sizeof(text), "%u",
-        bytes < 1048576    ? 1048576U
-        : bytes > 16777216 ? 16777216U
-                           : (unsigned)bytes);
+        bytes < 1048576   ? 1048576U
+        : bytes > 8388608 ? 8388608U
+                          : (unsigned)bytes);
     return set(conf, "fetch.max.bytes", text, err);
 }
 
@@ -217,6 +220,25 @@ take_error(struct kafka_client *client, rd_kafka_event_t *event)
     else
         take_reason(
             client, rd_kafka_event_error_string(event), code == RD_KAFKA_RESP_ERR__AUTHENTICATION);
+}
+
+size_t
+kafka_client_read_ahead(const struct kafka_client *client)
+{
+    char text[32];
+    size_t size = sizeof(text);
+    const rd_kafka_conf_t *conf = rd_kafka_conf(client->rk);
+    if (rd_kafka_conf_get(conf, "queued.max.messages.kbytes", text, &size) != RD_KAFKA_CONF_OK)
+        return 0;
+    return (size_t)strtoull(text, NULL, 10) * 1024;
+}
+
+void
+kafka_client_wake(struct kafka_client *client)
+{
+    const rd_kafka_metadata_t *metadata = NULL;
+    if (rd_kafka_metadata(client->rk, 0, NULL, &metadata, WAKE_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        rd_kafka_metadata_destroy(metadata);
 }
 
 void

@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <librdkafka/rdkafka.h>
 
@@ -36,6 +37,13 @@ bool kafka_client_check(const struct source_config *config, struct error *err);
 bool kafka_client_open(
     struct kafka_client *client, const struct source_config *config, struct error *err);
 void kafka_client_close(struct kafka_client *client);
+
+/* How many bytes the library reads ahead before it pauses (queued.max.messages.kbytes). */
+size_t kafka_client_read_ahead(const struct kafka_client *client);
+
+/* Ask a broker something, for the sake of its answer's coming: see fetch_pause.h. Waits a tenth of a
+ * second at most. */
+void kafka_client_wake(struct kafka_client *client);
 
 /* Read what librdkafka reported since the last call. */
 void kafka_client_serve(struct kafka_client *client);

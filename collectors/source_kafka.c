@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "collectors/fetch_pause.h"
 #include "collectors/kafka_client.h"
 #include "collectors/kafka_lanes.h"
 #include "collectors/outlet.h"
@@ -43,6 +44,7 @@ struct kafka {
     int64_t look_ns; /* monotonic: when to ask for metadata again */
     bool is_well;    /* what the console was told */
     struct read_budget budget;
+    struct fetch_pause pause;
     struct buffer headers;
     rd_kafka_message_t *messages[MESSAGES];
 };
@@ -169,6 +171,7 @@ connect_kafka(struct kafka *kafka, struct error *err)
         return SOURCE_LOST;
     }
     kafka->queue = rd_kafka_queue_new(kafka->client.rk);
+    fetch_pause_set(&kafka->pause, kafka_client_read_ahead(&kafka->client));
     rd_kafka_queue_cb_event_enable(kafka->queue, on_messages, &kafka->wake);
     kafka->lanes = (struct kafka_lanes){
         .config = kafka->config,
@@ -321,14 +324,28 @@ drain(struct kafka *kafka, enum outlet_step *step)
         kafka->queue, 0, kafka->messages, read_budget_is_set(&kafka->budget) ? FEW : MESSAGES);
     if (count > 0)
         outlet_mark_received(kafka->outlet);
+    size_t bytes = 0;
     for (ssize_t i = 0; i < count; i++) {
-        read_budget_spend(&kafka->budget, kafka->messages[i]->len + kafka->messages[i]->key_len);
+        bytes += kafka->messages[i]->len + kafka->messages[i]->key_len;
         if (*step == OUTLET_GO_ON)
             *step = dispatch(kafka, kafka->messages[i]);
         rd_kafka_message_destroy(kafka->messages[i]);
     }
     kafka_lanes_stop_reached(&kafka->lanes);
+    if (count > 0) {
+        read_budget_spend(&kafka->budget, bytes);
+        fetch_pause_took(&kafka->pause, (size_t)count, bytes);
+    }
     return count;
+}
+
+/* With a budget the library is meant to pause. */
+static void
+end_pause(struct kafka *kafka)
+{
+    if (!read_budget_is_set(&kafka->budget) &&
+        fetch_pause_look(&kafka->pause, rd_kafka_queue_length(kafka->queue), clock_monotonic_ns()))
+        kafka_client_wake(&kafka->client);
 }
 
 /* ---- polling ---- */
@@ -394,6 +411,7 @@ kafka_poll(void *self, int timeout_ms, struct error *err)
         wait_for_messages(kafka, timeout_ms);
         (void)drain(kafka, &step);
     }
+    end_pause(kafka);
     return step == OUTLET_DONE || is_at_end(kafka) ? SOURCE_ENDED : SOURCE_LIVE;
 }
 
