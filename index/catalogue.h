@@ -33,6 +33,7 @@ struct catalogue_row {
     struct segment_info info; /* without the uuid */
     int64_t mtime_ns;         /* the file's, with info.file_bytes and inode its identity */
     uint64_t inode;
+    struct segment_filter_place filter;
     struct buffer content; /* streams, lanes and holes, see catalogue_row_lanes() */
 };
 

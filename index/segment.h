@@ -75,6 +75,14 @@ struct segment_token {
 struct segment_token segment_token(
     const struct segment *segment, const char *kind, struct bytes value);
 
+/* Where the segment filter is, for segment_probe.h; all zero when it cannot be used. */
+struct segment_filter_place {
+    uint64_t at;     /* in the file */
+    uint32_t blocks; /* that the tokens are spread over */
+    uint64_t seed;   /* bloom_tape_seed() of the tokens */
+};
+struct segment_filter_place segment_filter_place(struct segment *segment);
+
 /* False: surely no event of the segment, or of the block, has the value. Reads the filter when it is
  * not in memory; true when that fails. */
 bool segment_may_hold(struct segment *segment, struct segment_token token);

@@ -10,7 +10,9 @@
 #include "index/catalogue.h"
 #include "index/event.h"
 #include "index/lanes.h"
+#include "index/query.h"
 #include "index/segment.h"
+#include "index/segment_probe.h"
 #include "index/tape_internal.h"
 
 /* segment: open, or NULL. In the tape's pool, by newer and older, while it is open and holders is 0.
@@ -20,7 +22,9 @@ struct segment_file {
     char *path;
     struct segment_info info;
     struct segment *segment;
-    struct buffer content; /* of the catalogue's row */
+    struct buffer content;              /* of the catalogue's row */
+    struct segment_filter_place filter; /* likewise; all zero: not known */
+    struct segment_probe *probe;        /* NULL: none */
     struct lanes *lanes;
     unsigned holders;
     struct segment_file *newer;
@@ -115,9 +119,20 @@ struct segment_file *
 segment_file_known(struct tape *tape, const char *path, struct catalogue_row *row)
 {
     struct segment_file *file = new_file(tape, path, &row->info);
+    file->filter = row->filter;
     file->content = row->content;
     row->content = (struct buffer){0};
     return file;
+}
+
+static void
+drop_probe(struct segment_file *file)
+{
+    if (file->probe == NULL)
+        return;
+    segment_probe_close(file->probe);
+    file->probe = NULL;
+    tape_segment_pool(file->tape)->probes--;
 }
 
 void
@@ -126,6 +141,7 @@ segment_file_close(struct segment_file *file)
     if (file == NULL)
         return;
     assert(file->holders == 0);
+    drop_probe(file);
     if (file->segment != NULL) {
         pool_remove(file);
         segment_close(file->segment);
@@ -146,6 +162,28 @@ bool
 segment_file_is_open(const struct segment_file *file)
 {
     return file->segment != NULL;
+}
+
+/* ---- asking ---- */
+
+bool
+segment_file_may_hold(struct segment_file *file, const struct query_token *tokens, size_t count)
+{
+    struct segment_pool *pool = tape_segment_pool(file->tape);
+    if (file->segment != NULL || count == 0)
+        return true;
+    if (file->probe == NULL) {
+        file->probe = segment_probe_open(file->path, &file->filter, file->info.file_bytes);
+        if (file->probe == NULL)
+            return true;
+        pool->probes++;
+    }
+    bool may_hold = true;
+    for (size_t i = 0; may_hold && i < count; i++)
+        may_hold = segment_probe_may_hold(file->probe, tokens[i].kind, tokens[i].value);
+    if (pool->probes > SEGMENT_FILES_IDLE)
+        drop_probe(file);
+    return may_hold;
 }
 
 /* ---- holding ---- */
@@ -175,6 +213,7 @@ segment_file_hold(struct segment_file *file, struct error *err)
         }
         segment_use_streams(segment, stream_of_tape, file->tape);
         file->segment = segment;
+        drop_probe(file);
     } else if (file->holders == 0) {
         pool_remove(file);
     }

@@ -28,6 +28,7 @@ struct segment_pool {
     struct segment_file *newest;
     struct segment_file *oldest;
     size_t count;
+    size_t probes; /* of files that are not open: descriptors too, and as many at most */
 };
 
 /* Open the file at `path`, tell the tape its streams. NULL as segment_open(). */
@@ -43,6 +44,12 @@ const struct segment_info *segment_file_info(const struct segment_file *file);
 
 /* Its lanes, opening the file only when the catalogue's are broken. NULL with *err. */
 const struct lanes *segment_file_lanes(struct segment_file *file, struct error *err);
+
+/* False: the file surely holds no event with these values (query_required_tokens()). Asked of a file
+ * that is not open; true when that cannot be known without opening it. */
+struct query_token;
+bool segment_file_may_hold(
+    struct segment_file *file, const struct query_token *tokens, size_t count);
 
 /* The open segment, until segment_file_release(). NULL as segment_open(): ERROR_DAMAGED also when the
  * catalogue said something else; errno is ENOENT when the file is gone. */

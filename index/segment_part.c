@@ -213,7 +213,11 @@ is_out_of_question(const struct segment_walk *self)
     if (self->options.query == NULL || segment_file_is_open(file))
         return false;
     const struct lanes *lanes = segment_file_lanes(file, &ignored);
-    return segment_filter_excludes(self->options.query, segment_file_info(file), lanes, self->tape);
+    if (segment_filter_excludes(self->options.query, segment_file_info(file), lanes, self->tape))
+        return true;
+    struct query_token tokens[FILTER_TOKENS_MAX];
+    size_t count = query_required_tokens(self->options.query, tokens, FILTER_TOKENS_MAX);
+    return !segment_file_may_hold(file, tokens, count);
 }
 
 /* ---- planning ---- */

@@ -76,6 +76,19 @@ filter_block_count(struct segment *segment)
     return needed == pages ? blocks : 0;
 }
 
+struct segment_filter_place
+segment_filter_place(struct segment *segment)
+{
+    uint32_t blocks = filter_block_count(segment);
+    if (blocks == 0)
+        return (struct segment_filter_place){0};
+    return (struct segment_filter_place){
+        .at = segment->sections[SECTION_SEGMENT_FILTER].at,
+        .blocks = blocks,
+        .seed = segment->tape_seed,
+    };
+}
+
 bool
 segment_may_hold(struct segment *segment, struct segment_token token)
 {

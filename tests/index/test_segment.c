@@ -10,6 +10,7 @@
 #include "index/lanes.h"
 #include "index/segment.h"
 #include "index/segment_format.h"
+#include "index/segment_probe.h"
 #include "tests/support/index_segments.h"
 #include "tests/support/unit.h"
 
@@ -263,6 +264,64 @@ filters_exclude_what_is_not(void **state)
     struct bytes id = bytes_of("00000007-1111-4222-8333-444455556666");
     segment_trim(segment);
     assert_in_range(blocks_that_may_hold(segment, "id", id), 1, 2);
+    segment_close(segment);
+}
+
+/* A probe of the fixture's file, as it is now. */
+static struct segment_probe *
+open_probe(const struct fixture *fixture, struct segment *segment)
+{
+    struct segment_filter_place place = segment_filter_place(segment);
+    assert_true(place.blocks > 0);
+    struct segment_probe *probe =
+        segment_probe_open(fixture->path, &place, segment_info(segment)->file_bytes);
+    assert_non_null(probe);
+    return probe;
+}
+
+static void
+a_probe_says_what_the_open_segment_says(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct segment *segment = test_open_segment(fixture->directory);
+    struct segment_probe *probe = open_probe(fixture, segment);
+    unsigned there = 0;
+    for (unsigned i = 0; i < 4000; i++) {
+        static const char *const kinds[] = {"key", "id", "trace", "correlation"};
+        char value[64];
+        (void)snprintf(
+            value, sizeof(value), i % 2 == 0 ? "absent-%u" : "%08x-1111-4222-8333-444455556666", i);
+        for (size_t k = 0; k < 4; k++) {
+            bool expected = may_hold(segment, kinds[k], value);
+            there += expected;
+            assert_int_equal(segment_probe_may_hold(probe, kinds[k], bytes_of(value)), expected);
+        }
+    }
+    assert_true(there > EVENTS / 4);
+    assert_true(segment_probe_may_hold(probe, "header:other", bytes_of("value")));
+    assert_true(segment_probe_may_hold(probe, "key", BYTES_NULL));
+    segment_probe_close(probe);
+    segment_close(segment);
+}
+
+static void
+a_probe_of_a_broken_page_excludes_nothing(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct segment *segment = test_open_segment(fixture->directory);
+    assert_false(may_hold(segment, "key", "absent"));
+    struct segment_filter_place place = segment_filter_place(segment);
+    struct segment_probe *probe = open_probe(fixture, segment);
+    for (uint64_t at = place.at; at < place.at + 16384 && at < fixture->bytes.length; at += 4096)
+        fixture->bytes.data[at + 9] ^= 1;
+    write_file(fixture->path, fixture->bytes.data, fixture->bytes.length);
+    assert_true(segment_probe_may_hold(probe, "key", bytes_of("absent")));
+    segment_probe_close(probe);
+
+    place.at = segment_info(segment)->file_bytes;
+    assert_null(segment_probe_open(fixture->path, &place, segment_info(segment)->file_bytes));
+    place.blocks = 0;
+    assert_null(segment_probe_open(fixture->path, &place, segment_info(segment)->file_bytes));
     segment_close(segment);
 }
 
@@ -541,6 +600,10 @@ main(void)
             filters_never_deny_what_is_there, make_several_blocks, remove_fixture),
         cmocka_unit_test_setup_teardown(
             filters_exclude_what_is_not, make_several_blocks, remove_fixture),
+        cmocka_unit_test_setup_teardown(
+            a_probe_says_what_the_open_segment_says, make_several_blocks, remove_fixture),
+        cmocka_unit_test_setup_teardown(
+            a_probe_of_a_broken_page_excludes_nothing, make_several_blocks, remove_fixture),
         cmocka_unit_test_setup_teardown(
             what_is_not_indexed_may_be_anywhere, make_one_block, remove_fixture),
         cmocka_unit_test_setup_teardown(

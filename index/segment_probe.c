@@ -1,0 +1,109 @@
+#include "index/segment_probe.h"
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/crc32c.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "index/bloom.h"
+#include "index/seal_tokens.h"
+#include "index/segment.h"
+
+/* verified: a bit for each page whose checksum was found right. */
+struct segment_probe {
+    int fd;
+    struct segment_filter_place place;
+    unsigned char *verified;
+};
+
+static uint32_t
+page_count(const struct segment_filter_place *place)
+{
+    return place->blocks / FILTER_PAGE_BLOCKS + (place->blocks % FILTER_PAGE_BLOCKS != 0);
+}
+
+struct segment_probe *
+segment_probe_open(const char *path, const struct segment_filter_place *place, uint64_t file_bytes)
+{
+    uint64_t bytes = (uint64_t)page_count(place) * FILTER_PAGE_BYTES;
+    if (place->blocks == 0 || place->at > file_bytes || bytes > file_bytes - place->at)
+        return NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return NULL;
+    struct segment_probe *probe = alloc_zeroed(sizeof(*probe));
+    probe->fd = fd;
+    probe->place = *place;
+    probe->verified = alloc_zeroed(page_count(place) / 8 + 1);
+    return probe;
+}
+
+void
+segment_probe_close(struct segment_probe *probe)
+{
+    if (probe == NULL)
+        return;
+    (void)close(probe->fd);
+    free(probe->verified);
+    free(probe);
+}
+
+static bool
+read_at(const struct segment_probe *probe, unsigned char *to, size_t length, uint64_t at)
+{
+    struct error ignored;
+    size_t got;
+    return file_read_at(probe->fd, to, length, at, &got, &ignored) && got == length;
+}
+
+static bool
+is_page(const struct segment_probe *probe, const unsigned char *page, uint32_t number)
+{
+    return load_u32(page + FILTER_PAGE_CRC) == crc32c(0, page, FILTER_PAGE_CRC) &&
+           load_u32(page + FILTER_PAGE_NUMBER) == number &&
+           load_u32(page + FILTER_PAGE_TOTAL) == probe->place.blocks;
+}
+
+/* Block number `block` of the filter, with its whole page the first time. */
+static bool
+read_block(struct segment_probe *probe, uint32_t block, unsigned char to[BLOOM_BLOCK_BYTES])
+{
+    uint32_t number = block / FILTER_PAGE_BLOCKS;
+    size_t place = (size_t)(block % FILTER_PAGE_BLOCKS) * BLOOM_BLOCK_BYTES;
+    uint64_t at = probe->place.at + (uint64_t)number * FILTER_PAGE_BYTES;
+    unsigned char bit = (unsigned char)(1u << number % 8);
+    if ((probe->verified[number / 8] & bit) != 0)
+        return read_at(probe, to, BLOOM_BLOCK_BYTES, at + place);
+
+    unsigned char page[FILTER_PAGE_BYTES];
+    if (!read_at(probe, page, sizeof(page), at) || !is_page(probe, page, number))
+        return false;
+    probe->verified[number / 8] |= bit;
+    memcpy(to, page + place, BLOOM_BLOCK_BYTES);
+    return true;
+}
+
+/* Kinds that every segment has in its filter. Which headers it has besides only the file says. */
+static bool
+is_always_indexed(const char *kind)
+{
+    return strcmp(kind, "key") == 0 || strcmp(kind, "id") == 0 || strcmp(kind, "trace") == 0 ||
+           strcmp(kind, "correlation") == 0;
+}
+
+bool
+segment_probe_may_hold(struct segment_probe *probe, const char *kind, struct bytes value)
+{
+    if (value.data == NULL || !is_always_indexed(kind))
+        return true;
+    uint64_t seed = bloom_kind_seed(probe->place.seed, bytes_of(kind));
+    uint64_t token = bloom_token(seed, value);
+    unsigned char block[BLOOM_BLOCK_BYTES];
+    return !read_block(probe, bloom_block_of(probe->place.blocks, token), block) ||
+           bloom_may_hold(block, token);
+}

@@ -1,0 +1,32 @@
+/* segment_probe.h - asks the segment filter of a file that is not open otherwise.
+ *
+ * Opening a segment reads some 200 KiB of its end; to learn that a key is not in it, one page of its
+ * filter is enough, when the catalogue says where the filter is. That is what makes a search for a key
+ * through a thousand cold files a thousand small reads.
+ *
+ * Like every filter it only excludes: whatever is missing, broken or not understood may hold the value.
+ *
+ * Threads: one owner.
+ */
+#ifndef INDEX_SEGMENT_PROBE_H
+#define INDEX_SEGMENT_PROBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+struct segment_filter_place;
+struct segment_probe;
+
+/* Begin with the filter at `place` (of the catalogue). NULL when the file cannot be opened or nothing
+ * is known of its filter. */
+struct segment_probe *segment_probe_open(
+    const char *path, const struct segment_filter_place *place, uint64_t file_bytes);
+void segment_probe_close(struct segment_probe *probe);
+
+/* False: surely no event has the value; `kind` as in segment_token(). Reads a page of 4 KiB the first
+ * time that it is needed, 32 bytes of it after that. */
+bool segment_probe_may_hold(struct segment_probe *probe, const char *kind, struct bytes value);
+
+#endif
