@@ -354,7 +354,7 @@ write_segments(struct run *run)
     struct stream *table[STREAMS];
     for (unsigned i = 0; i < STREAMS; i++) {
         char *name = alloc_text(stream_names[i]);
-        streams[i] = (struct stream){i, tap, name, name};
+        streams[i] = (struct stream){.id = i, .tap = tap, .name = name, .label = name};
         table[i] = &streams[i];
     }
     shop_open(shop);

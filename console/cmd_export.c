@@ -18,6 +18,7 @@
 #include "console/replay_options.h"
 #include "index/batch.h"
 #include "index/event.h"
+#include "index/places.h"
 #include "index/tape.h"
 #include "index/tape_writer.h"
 
@@ -66,7 +67,7 @@ struct copy {
 };
 
 static bool
-copy_open(struct copy *copy, const char *path, struct error *err)
+copy_open(struct copy *copy, const char *path, const struct places *places, struct error *err)
 {
     *copy = (struct copy){.path = path};
     struct stat status;
@@ -79,8 +80,8 @@ copy_open(struct copy *copy, const char *path, struct error *err)
         copy->directory = NULL;
         return false;
     }
-    copy->writer = tape_writer_open(
-        copy->directory, &(struct tape_writer_options){.durability = DURABILITY_KERNEL}, err);
+    copy->writer = tape_writer_open(copy->directory,
+        &(struct tape_writer_options){.durability = DURABILITY_KERNEL, .places = places}, err);
     copy->batch = batch_new();
     return copy->writer != NULL;
 }
@@ -199,8 +200,12 @@ export_tape(const struct invocation *invocation, const char *path)
         return code;
     struct error err;
     struct copy copy;
-    bool good = copy_open(&copy, path, &err) && copy_all(&copy, &run, &err);
+    struct places places;
+    struct error ignored; /* the tape has named the damage */
+    (void)places_read(run.directory, &places, &ignored);
+    bool good = copy_open(&copy, path, &places, &err) && copy_all(&copy, &run, &err);
     copy_done(&copy);
+    places_done(&places);
     uint64_t events = run.matched;
     code = query_run_done(&run, good ? NULL : &err);
     if (good && !invocation->json && !invocation->quiet) {

@@ -285,14 +285,27 @@ check_endpoint(const struct config *config, const struct config_section *section
 /* [stream.NAME] */
 
 static bool
-check_stream(const struct config *config, const struct config_section *section, struct error *err)
+read_stream(struct config *config, const struct config_section *section, struct error *err)
 {
     for (size_t i = 0; i < section->value_count; i++) {
         const struct config_value *value = &section->values[i];
-        bool is_header = strncmp(value->text, "header:", 7) == 0 && value->text[7] != '\0';
-        bool is_path = strncmp(value->text, "value:$.", 8) == 0 && value->text[8] != '\0';
-        if (!is_header && !is_path)
-            return fail_value(config, value, err, "header:NAME or value:$.PATH");
+        enum place_field field;
+        struct error why;
+        if (strncmp(value->text, "value:", 6) == 0)
+            return config_fail_at(config, value->line, value->column, err,
+                "%s cannot be looked up in payloads in this version; name a header (header:NAME), "
+                "and ask for members of the payload with value.PATH=",
+                value->key);
+        if (!place_field_parse(value->key, &field))
+            return config_fail_at(config, value->line, value->key_column, err,
+                "'%s' cannot be taken from an event in this version: events have the time of the "
+                "transport, else when they were received",
+                value->key);
+        if (strncmp(value->text, "header:", 7) != 0 || value->text[7] == '\0')
+            return fail_value(config, value, err, "header:NAME");
+        if (!places_set(&config->tape.places, section->name, field, value->text + 7, &why))
+            return config_fail_at(
+                config, value->line, value->column, err, "%s: %.200s", value->key, why.text);
     }
     return true;
 }
@@ -307,7 +320,7 @@ check_section(struct config *config, struct config_section *section, struct erro
     case CONFIG_TARGET:
         return check_endpoint(config, section, err);
     case CONFIG_STREAM:
-        return check_stream(config, section, err);
+        return read_stream(config, section, err);
     case CONFIG_METRICS:
         for (size_t i = 0; i < section->value_count; i++)
             config->metrics_listen = section->values[i].text;
@@ -348,6 +361,8 @@ config_load(const char *path, struct config *config, struct error *err)
         done = check_section(config, &config->sections[i], err);
     if (!done)
         config_free(config);
+    else
+        config->tape.writer.places = &config->tape.places;
     return done;
 }
 
@@ -357,6 +372,7 @@ config_free(struct config *config)
     for (size_t i = 0; i < config->section_count; i++)
         config_section_done(&config->sections[i]);
     free(config->sections);
+    places_done(&config->tape.places);
     free(config->path);
     *config = (struct config){0};
 }

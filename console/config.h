@@ -24,6 +24,7 @@
 #include <stddef.h>
 
 #include "collectors/recorder.h"
+#include "index/places.h"
 #include "index/tape_writer.h"
 
 struct buffer;
@@ -31,8 +32,9 @@ struct config_section;
 struct error;
 
 struct config_tape {
-    const char *directory; /* absolute, or NULL when the file does not say */
-    struct tape_writer_options writer;
+    const char *directory;             /* absolute, or NULL when the file does not say */
+    struct tape_writer_options writer; /* `places` points to the ones below */
+    struct places places;              /* of the streams: [stream.NAME] */
 };
 
 struct config {

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "index/places.h"
+
 int64_t
 event_time(const struct event *event)
 {
@@ -195,6 +197,20 @@ set_once(struct bytes *field, struct bytes value)
         *field = value;
 }
 
+/* What a header of that name says, when there is one with a value. */
+static void
+set_from_place(struct bytes *field, const struct event *event, const char *name)
+{
+    struct event_header header;
+    size_t at = 0;
+    while (name != NULL && event_next_header(event, &at, &header)) {
+        if (header.value.data != NULL && bytes_equal_text(header.name, name)) {
+            *field = header.value;
+            return;
+        }
+    }
+}
+
 void
 event_identify(const struct event *event, struct event_identity *identity)
 {
@@ -224,4 +240,10 @@ event_identify(const struct event *event, struct event_identity *identity)
         }
     }
     set_once(&identity->trace, plain_trace);
+    if (event->stream == NULL || event->stream->places == NULL)
+        return;
+    const struct stream_places *places = event->stream->places;
+    set_from_place(&identity->id, event, places->header[PLACE_ID]);
+    set_from_place(&identity->type, event, places->header[PLACE_TYPE]);
+    set_from_place(&identity->correlation, event, places->header[PLACE_CORRELATION]);
 }

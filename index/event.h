@@ -16,14 +16,16 @@
 
 struct buffer;
 struct error;
+struct stream_places;
 
 /* A stream of the tape: a topic, a queue, a ZeroMQ topic prefix, named TAP/STREAM. Lives as long as
- * the tape (or the writer) that handed it out, and never changes. */
+ * the tape (or the writer) that handed it out, and keeps its id and names. */
 struct stream {
-    uint32_t id; /* 0, 1, 2 ... within one tape */
-    char *tap;   /* "shop" */
-    char *name;  /* "orders" */
-    char *label; /* "shop/orders" */
+    uint32_t id;                        /* 0, 1, 2 ... within one tape */
+    char *tap;                          /* "shop" */
+    char *name;                         /* "orders" */
+    char *label;                        /* "shop/orders" */
+    const struct stream_places *places; /* where its events have what (places.h); NULL: as usual */
 };
 
 enum time_type {
@@ -76,8 +78,9 @@ bool headers_check(struct bytes headers);
 
 /* What is known about an event from its headers, by names that people use without configuring
  * anything: CloudEvents (ce_id, ce_type, ce_correlationid, also with the prefix "cloudEvents:" or
- * "ce-"), W3C traceparent, and the common spellings of message-id, correlation-id and type. Null
- * views where nothing is found. Views into the event. */
+ * "ce-"), W3C traceparent, and the common spellings of message-id, correlation-id and type. A header
+ * that the event's stream has for it by its `places` goes first. Null views where nothing is found. Views
+ * into the event; its stream may be NULL. */
 struct event_identity {
     struct bytes id;
     struct bytes type;

@@ -17,6 +17,7 @@
 #include "index/hole.h"
 #include "index/hole_record.h"
 #include "index/journal.h"
+#include "index/places.h"
 #include "index/seal.h"
 #include "index/stream_table.h"
 #include "index/tape_internal.h"
@@ -127,11 +128,22 @@ seal_content(const char *directory, const struct journal *journal, const struct 
         .holes = content->holes,
         .hole_count = content->hole_count,
     };
+    struct places places;
+    const char *headers[PLACES_HEADERS_MAX];
+    /* Without them nothing is lost: what is not in a filter is looked for in the blocks. */
+    struct error ignored;
+    (void)places_read(directory, &places, &ignored);
     static_assert(sizeof(input.uuid) == sizeof(journal->header.uuid), "both are the tape's");
     memcpy(input.uuid, journal->header.uuid, sizeof(input.uuid));
-    struct seal_options options = {.codec = codec};
+    struct seal_options options = {
+        .codec = codec,
+        .token_headers = headers,
+        .token_header_count = places_headers(&places, PLACE_COUNT, headers, PLACES_HEADERS_MAX),
+    };
     struct seal_result result;
-    return seal_segment(directory, &input, &options, &result, err);
+    bool good = seal_segment(directory, &input, &options, &result, err);
+    places_done(&places);
+    return good;
 }
 
 static bool

@@ -166,7 +166,10 @@ add_stream(struct segment *segment, uint32_t id, char *tap, char *name)
 {
     size_t place = stream_place(segment, id);
     struct stream *stream = alloc_zeroed(sizeof(*stream));
-    *stream = (struct stream){id, tap, name, alloc_format("%s/%s", tap, name)};
+    stream->id = id;
+    stream->tap = tap;
+    stream->name = name;
+    stream->label = alloc_format("%s/%s", tap, name);
     segment->streams = alloc_grow((void *)segment->streams, segment->stream_count,
         &segment->stream_capacity, sizeof(struct stream *));
     memmove((void *)(segment->streams + place + 1), (void *)(segment->streams + place),

@@ -1,10 +1,12 @@
 #include "index/segment_filter.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "index/block.h"
 #include "index/event.h"
 #include "index/lanes.h"
+#include "index/places.h"
 #include "index/tape_internal.h"
 
 static bool
@@ -42,21 +44,73 @@ segment_filter_excludes(const struct query *query, const struct segment_info *in
     return true;
 }
 
+/* `block` UINT32_MAX: anywhere in the segment. */
+static bool
+token_may_be_there(struct segment_filter *filter, size_t index, uint32_t block)
+{
+    return block == UINT32_MAX
+               ? segment_may_hold(filter->segment, filter->tokens[index])
+               : segment_block_may_hold(filter->segment, block, filter->tokens[index]);
+}
+
+/* Of each group of alternatives, can there be one? */
+static bool
+tokens_may_be_there(struct segment_filter *filter, uint32_t block)
+{
+    for (size_t i = 0; i < filter->token_count; i++) {
+        bool may_be = token_may_be_there(filter, i, block);
+        while (filter->or_next[i])
+            may_be = token_may_be_there(filter, ++i, block) || may_be;
+        if (!may_be)
+            return false;
+    }
+    return true;
+}
+
+/* Headers that hold, in some stream of the tape, what the kind of token says. */
+static size_t
+other_places(const struct segment_filter *filter, const char *kind, const char **names)
+{
+    const struct places *places = tape_places(filter->tape);
+    enum place_field field;
+    if (!place_field_parse(kind, &field))
+        return 0;
+    return places_headers(places, field, names, FILTER_TOKENS_MAX);
+}
+
+/* A match has the token under its kind, or in one of the other places: a group of alternatives. */
+static void
+learn_token(struct segment_filter *filter, const struct query_token *token)
+{
+    const char *names[FILTER_TOKENS_MAX];
+    size_t count = other_places(filter, token->kind, names);
+    if (filter->token_count + 1 + count > FILTER_TOKENS_MAX)
+        return;
+    size_t first = filter->token_count;
+    filter->tokens[filter->token_count++] =
+        segment_token(filter->segment, token->kind, token->value);
+    for (size_t i = 0; i < count; i++) {
+        char kind[sizeof(token->kind)];
+        (void)snprintf(kind, sizeof(kind), "header:%s", names[i]);
+        filter->tokens[filter->token_count++] = segment_token(filter->segment, kind, token->value);
+    }
+    for (size_t i = first; i + 1 < filter->token_count; i++)
+        filter->or_next[i] = true;
+}
+
 static void
 learn_tokens(struct segment_filter *filter)
 {
     struct query_token tokens[FILTER_TOKENS_MAX];
     size_t count = query_required_tokens(filter->query, tokens, FILTER_TOKENS_MAX);
     for (size_t i = 0; i < count; i++) {
-        filter->tokens[i] = segment_token(filter->segment, tokens[i].kind, tokens[i].value);
+        learn_token(filter, &tokens[i]);
         if (strcmp(tokens[i].kind, "key") == 0)
             filter->key = tokens[i].value;
         else if (tokens[i].value.length > 0)
             filter->in_headers = tokens[i].value;
-        if (!segment_may_hold(filter->segment, filter->tokens[i]))
-            filter->is_hopeless = true;
     }
-    filter->token_count = count;
+    filter->is_hopeless = !tokens_may_be_there(filter, UINT32_MAX);
 }
 
 void
@@ -108,11 +162,7 @@ segment_filter_block(struct segment_filter *filter, uint32_t index)
             info->min_received_ns, info->max_received_ns) ||
         !lanes_may_match(filter, info))
         return false;
-    for (size_t i = 0; i < filter->token_count; i++) {
-        if (!segment_block_may_hold(filter->segment, index, filter->tokens[i]))
-            return false;
-    }
-    return true;
+    return tokens_may_be_there(filter, index);
 }
 
 unsigned

@@ -18,7 +18,7 @@ struct event;
 struct lanes;
 struct tape;
 
-#define FILTER_TOKENS_MAX 8u
+#define FILTER_TOKENS_MAX 16u
 
 /* `in_headers` is a value that every match has in its headers, word by word; null: none is known. The
  * verdict on the lane asked last is kept. */
@@ -33,6 +33,7 @@ struct segment_filter {
     struct bytes key;     /* that every match has; null: any */
     struct bytes in_headers;
     struct segment_token tokens[FILTER_TOKENS_MAX];
+    bool or_next[FILTER_TOKENS_MAX]; /* this token or the one behind it is in every match */
     size_t token_count;
     bool is_hopeless; /* the whole segment is known to hold no match */
     const struct stream *lane_stream;

@@ -18,6 +18,7 @@
 #include "index/catalogue.h"
 #include "index/lanes.h"
 #include "index/part.h"
+#include "index/places.h"
 #include "index/segment_file.h"
 #include "index/stream_table.h"
 #include "index/tape_internal.h"
@@ -52,6 +53,8 @@ struct tape {
     size_t damage_count;
     size_t damage_capacity;
     struct segment_pool segments;
+    struct places places;
+    struct stat places_file;     /* that they were read from; zeros: none */
     char catalogue_problem[256]; /* as of the last time that it was read; "": none */
 };
 
@@ -93,7 +96,8 @@ tape_define_stream(struct tape *tape, uint32_t id, struct bytes tap, struct byte
     }
     struct stream *stream = stream_table_at(&tape->streams, id);
     if (stream == NULL) {
-        (void)stream_table_add(&tape->streams, id, tap, name);
+        stream = stream_table_add(&tape->streams, id, tap, name);
+        stream->places = places_of(&tape->places, stream);
         make_known(tape);
     } else if (is_placeholder(stream)) {
         /* Others hold the pointer: the name arrives in place. */
@@ -103,6 +107,7 @@ tape_define_stream(struct tape *tape, uint32_t id, struct bytes tap, struct byte
         stream->tap = alloc_text_of(tap.data, tap.length);
         stream->name = alloc_text_of(name.data, name.length);
         stream->label = alloc_format("%s/%s", stream->tap, stream->name);
+        stream->places = places_of(&tape->places, stream);
     } else if (!bytes_equal_text(tap, stream->tap) || !bytes_equal_text(name, stream->name)) {
         tape_note_damage(tape, 0, 0, "stream number %u is defined twice, as %s and otherwise", id,
             stream->label);
@@ -155,6 +160,44 @@ tape_damage(const struct tape *tape, const struct tape_damage **damage)
 {
     *damage = tape->damage;
     return tape->damage_count;
+}
+
+/* ---- places ---- */
+
+const struct places *
+tape_places(const struct tape *tape)
+{
+    return &tape->places;
+}
+
+static bool
+is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* A recorder with another configuration may have written them since. */
+static void
+load_places(struct tape *tape)
+{
+    struct stat now = {0};
+    char *path = alloc_format("%s/places", tape->directory);
+    if (stat(path, &now) != 0)
+        now = (struct stat){0};
+    free(path);
+    if (is_same_file(&now, &tape->places_file))
+        return;
+    tape->places_file = now;
+
+    struct error err;
+    struct places fresh;
+    if (!places_read(tape->directory, &fresh, &err))
+        tape_note_damage(tape, 0, 0, "%s", err.text);
+    for (size_t i = 0; i < tape->known_count; i++)
+        tape->known[i]->places = places_of(&fresh, tape->known[i]);
+    places_done(&tape->places);
+    tape->places = fresh;
 }
 
 /* ---- the directory ---- */
@@ -353,6 +396,7 @@ list_parts(struct tape *tape, struct error *err)
             tape->directory);
     }
 
+    load_places(tape);
     struct catalogue *catalogue = read_catalogue(tape, &listing);
     struct part **parts = alloc_array(listing.count, sizeof(struct part *));
     size_t count = 0;
@@ -457,6 +501,7 @@ tape_close(struct tape *tape)
     if (tape->notify_fd >= 0)
         (void)close(tape->notify_fd);
     stream_table_done(&tape->streams);
+    places_done(&tape->places);
     lanes_free(tape->sum);
     free(tape->known);
     free(tape->lanes);

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 
 struct part;
+struct places;
 struct record;
 struct segment_pool;
 struct stream;
@@ -30,6 +31,9 @@ void tape_note_damage(struct tape *tape, uint64_t first_seq, uint64_t end_seq, c
  * `downward`, else the one before it. */
 struct part *tape_part_at(struct tape *tape, uint64_t seq);
 struct part *tape_part_below(struct tape *tape, uint64_t end_seq);
+
+/* Where the events of its streams have what. Lives until the next tape_refresh(). */
+const struct places *tape_places(const struct tape *tape);
 
 /* The segment files that are open and idle. */
 struct segment_pool *tape_segment_pool(struct tape *tape);

@@ -25,6 +25,7 @@
 #include "index/hole_record.h"
 #include "index/journal.h"
 #include "index/lanes.h"
+#include "index/places.h"
 #include "index/sealer.h"
 #include "index/segment.h"
 #include "index/stream_table.h"
@@ -66,6 +67,7 @@ struct tape_writer {
     bool is_full;
     pthread_mutex_t stream_lock;
     struct stream_table streams;
+    struct places places;      /* as they stand beside the tape; set before any stream */
     struct lanes *checkpoints; /* as found when opening; never changes afterwards */
     struct sealer *sealer;     /* NULL: finished journals stay journals */
     struct listed_files found; /* while opening */
@@ -237,8 +239,9 @@ copy_streams(struct tape_writer *writer, const struct tape *tape)
 {
     for (size_t i = 0; i < tape_stream_count(tape); i++) {
         const struct stream *stream = tape_stream(tape, i);
-        (void)stream_table_add(
+        struct stream *own = stream_table_add(
             &writer->streams, stream->id, bytes_of(stream->tap), bytes_of(stream->name));
+        own->places = places_of(&writer->places, own);
     }
 }
 
@@ -330,6 +333,20 @@ update_catalogue(struct tape_writer *writer)
                 err.text));
 }
 
+/* What the configuration says, or else what a recorder before us wrote. */
+static bool
+settle_places(struct tape_writer *writer, struct error *err)
+{
+    const struct places *given = writer->options.places;
+    if (given != NULL && given->count > 0 && !places_write(writer->directory, given, err))
+        return false;
+    struct error broken;
+    if (!places_read(writer->directory, &writer->places, &broken))
+        add_repair(writer, alloc_text(broken.text));
+    writer->options.places = NULL; /* the caller's */
+    return true;
+}
+
 /* Start sealing, first what earlier recorders left. */
 static bool
 start_sealer(struct tape_writer *writer, struct error *err)
@@ -353,7 +370,7 @@ static bool
 open_writer(struct tape_writer *writer, struct error *err)
 {
     if (!file_make_directory(writer->directory, err) || !take_lock(writer, err) ||
-        !look_through(writer, err))
+        !settle_places(writer, err) || !look_through(writer, err))
         return false;
 
     const struct listed_files *found = &writer->found;
@@ -424,6 +441,7 @@ tape_writer_close(struct tape_writer *writer)
     if (writer->lock_fd >= 0)
         (void)close(writer->lock_fd);
     stream_table_done(&writer->streams);
+    places_done(&writer->places);
     (void)pthread_mutex_destroy(&writer->stream_lock);
     lanes_free(writer->checkpoints);
     buffer_done(&writer->control);
@@ -439,9 +457,11 @@ tape_writer_stream(struct tape_writer *writer, const char *tap, const char *name
 {
     (void)pthread_mutex_lock(&writer->stream_lock);
     struct stream *stream = stream_table_find(&writer->streams, tap, name);
-    if (stream == NULL)
+    if (stream == NULL) {
         stream = stream_table_add(
             &writer->streams, (uint32_t)writer->streams.count, bytes_of(tap), bytes_of(name));
+        stream->places = places_of(&writer->places, stream);
+    }
     (void)pthread_mutex_unlock(&writer->stream_lock);
     return stream;
 }

@@ -20,6 +20,7 @@
 
 struct batch;
 struct error;
+struct places;
 struct stream;
 struct tape_writer;
 
@@ -35,7 +36,8 @@ struct tape_writer_options {
     double min_free;        /* stop taking below this share of free disk; 0: 0.02; < 0: no check */
     bool keep_journals;     /* do not seal finished journals into segments */
     enum block_codec codec; /* of segments; 0: BLOCK_ZSTD */
-    struct retention retention; /* zeros: everything is kept */
+    struct retention retention;  /* zeros: everything is kept */
+    const struct places *places; /* written beside the tape; NULL: those that are there stay */
 };
 
 /* Open or make the tape in `directory` (0700, files 0600) for writing.

@@ -88,7 +88,7 @@ reads_what_it_knows(void **state)
         "url = zmq://127.0.0.1:5556/EUR\n"
         "[stream.orders]\n"
         "id = header:message-id\n"
-        "time = value:$.at\n"
+        "correlation = header:order id\n"
         "[target.staging]\n"
         "brokers = staging:9092\n"
         "topic = orders-copy\n",
@@ -101,6 +101,11 @@ reads_what_it_knows(void **state)
     assert_true(config.tape.writer.retention.keep_bytes == UINT64_C(2) << 30);
     assert_true(config.tape.writer.retention.keep_age_ns == INT64_C(2) * 86400 * 1000000000);
     assert_int_equal(config.tape.writer.codec, BLOCK_LZ4);
+    const struct places *places = config.tape.writer.places;
+    assert_int_equal(places->count, 1);
+    assert_string_equal(places->rows[0].stream, "orders");
+    assert_string_equal(places->rows[0].header[PLACE_ID], "message-id");
+    assert_string_equal(places->rows[0].header[PLACE_CORRELATION], "order id");
 
     assert_ok(config_taps(&config, &taps, &err));
     assert_int_equal(taps.count, 2);
@@ -186,8 +191,20 @@ refuses_values_that_are_wrong(void **state)
         "2:8: unknown type 'kafak' (kafka, zeromq); the nearest is kafka");
     expect_error(*state, "[tap.a]\nurl = kafka://h/t\nfrom = tomorrow\n",
         "3:8: from takes resume, beginning, end or a time, not 'tomorrow'");
-    expect_error(*state, "[stream.a]\nid = message-id\n",
-        "2:6: id takes header:NAME or value:$.PATH, not 'message-id'");
+    expect_error(
+        *state, "[stream.a]\nid = message-id\n", "2:6: id takes header:NAME, not 'message-id'");
+}
+
+/* Nothing in the configuration is taken and then left alone. */
+static void
+refuses_places_that_are_not_looked_in(void **state)
+{
+    expect_error(*state, "[stream.a]\nid = value:$.id\n",
+        "2:6: id cannot be looked up in payloads in this version; name a header (header:NAME), "
+        "and ask for members of the payload with value.PATH=");
+    expect_error(*state, "[stream.a]\ntime = header:at\n",
+        "2:1: 'time' cannot be taken from an event in this version: events have the time of the "
+        "transport, else when they were received");
 }
 
 static void
@@ -409,6 +426,7 @@ main(void)
         TEST(refuses_sections_that_are_wrong),
         TEST(refuses_lines_that_are_wrong),
         TEST(refuses_values_that_are_wrong),
+        TEST(refuses_places_that_are_not_looked_in),
         TEST(refuses_taps_that_say_too_little_or_too_much),
         TEST(refuses_zero_bytes),
         TEST(needs_the_file_that_was_named),

@@ -612,6 +612,32 @@ prunes_the_oldest_but_neither_the_newest_nor_what_is_pinned(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* Where the events of a stream have their id goes along, to wherever the tape goes. */
+static void
+a_packed_tape_finds_ids_where_they_were(void **state)
+{
+    const struct fixture *fixture = *state;
+    char *config = alloc_format("%s/ids.conf", fixture->home);
+    const char *ids = "[stream.orders]\nid = header:order-id\n";
+    const char *event =
+        "{\"v\":1,\"seq\":\"0\",\"tap\":\"shop\",\"stream\":\"orders\",\"partition\":0,"
+        "\"offset\":\"7\",\"time\":null,\"time_type\":\"none\",\"received\":"
+        "\"2026-11-23T14:29:31.000000000Z\",\"key\":null,\"headers\":[[\"order-id\","
+        "{\"text\":\"O-1\"}]],\"payload\":null,\"size\":14}\n"
+        "{\"v\":1,\"done\":true,\"matched\":\"1\",\"complete\":true,\"coverage\":[]}\n";
+    write_file(config, ids, strlen(ids));
+    write_file(fixture->file, event, strlen(event));
+    expect(fixture, WORDS("import", "--config", config, "--tape", fixture->tape, fixture->file), 0,
+        NULL, NULL);
+    expect(fixture, WORDS("export", "--tape-file", fixture->packed, "--tape", fixture->tape), 0,
+        "1 event", NULL);
+    expect(
+        fixture, WORDS("search", "--count", "id=O-1", "--tape", fixture->packed), 0, "1\n", NULL);
+    expect(
+        fixture, WORDS("search", "--count", "id=O-2", "--tape", fixture->packed), 0, "0\n", NULL);
+    free(config);
+}
+
 int
 main(void)
 {
@@ -631,6 +657,7 @@ main(void)
         TEST(unpacks_only_plain_files_of_a_tape),
         TEST(says_when_a_packed_tape_is_cut_off),
         TEST(prunes_the_oldest_but_neither_the_newest_nor_what_is_pinned),
+        TEST(a_packed_tape_finds_ids_where_they_were),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,7 +96,7 @@ write_golden(const char *directory)
     char tap[] = "shop";
     char name[] = "orders";
     char label[] = "shop/orders";
-    struct stream stream = {0, tap, name, label};
+    struct stream stream = {.tap = tap, .name = name, .label = label};
     struct batch *batch = golden_batch();
     assert_ok(journal_create(&file, directory, &golden_header, &err));
     stream_record_append(&control, &stream);

@@ -197,8 +197,8 @@ test_seal(const char *directory, const struct test_records *records, uint64_t fi
     char tap[] = "shop";
     char names[2][16] = {"orders", "payments"};
     char labels[2][16] = {"shop/orders", "shop/payments"};
-    struct stream orders = {0, tap, names[0], labels[0]};
-    struct stream payments = {1, tap, names[1], labels[1]};
+    struct stream orders = {.id = 0, .tap = tap, .name = names[0], .label = labels[0]};
+    struct stream payments = {.id = 1, .tap = tap, .name = names[1], .label = labels[1]};
     struct stream *const streams[] = {&orders, &payments, NULL};
     struct seal_region region = {
         .records = bytes_make(records->bytes.data, records->bytes.length),
