@@ -85,9 +85,13 @@ close_part(struct part *part)
 static struct part *
 open_part(struct tape *tape, const char *path, struct error *err)
 {
-    (void)tape;
     struct journal_as_part *self = alloc_zeroed(sizeof(*self));
     if (!journal_open(&self->journal, path, err)) {
+        free(self);
+        return NULL;
+    }
+    if (!tape_is_own(tape, path, self->journal.header.uuid, err)) {
+        journal_close(&self->journal);
         free(self);
         return NULL;
     }

@@ -81,12 +81,21 @@ struct part_ops {
     bool (*verify)(struct part *part, struct tape *tape, struct error *err);
 };
 
+/* Are there seqs between the part before and this one? tape_fit() says. */
+enum part_gap {
+    PART_NO_GAP,
+    PART_GAP_GONE,    /* the file that had them is not there */
+    PART_GAP_DAMAGED, /* it cannot be opened */
+};
+
 /* What every kind of part begins with. */
 struct part {
     const struct part_ops *ops;
-    uint64_t id;
+    uint64_t id;      /* by its own header; rises from part to part */
+    uint64_t name_id; /* by its file's name: the same, unless somebody renamed it */
     uint64_t first_seq;
     uint64_t end_seq;
+    enum part_gap gap;
     unsigned references; /* the tape's, and one per walk */
     bool is_final;
     bool is_detached; /* no longer of the tape: sealed into a segment, or deleted */

@@ -198,7 +198,7 @@ delete_old(struct findings *findings, const struct retention *retention, int64_t
         bool too_old = retention->keep_age_ns > 0 && candidate->event_count > 0 &&
                        candidate->newest_ns < now_ns - retention->keep_age_ns;
         if (!too_much && !too_old)
-            continue;
+            break; /* the oldest first, also where a clock went backwards */
         if (retention->keep_newest && candidate->id == findings->newest_id)
             continue;
         if (is_pinned(findings, candidate)) {

@@ -155,7 +155,10 @@ seal_journal(const char *directory, uint64_t id, enum block_codec codec, struct 
     struct content content = {.records = memory};
     bool good = journal_open(&journal, path, err);
     if (good) {
-        good = journal_scan(&journal, false, true, take_control, &content, err);
+        /* Under another number it could take the place of a segment that is right. */
+        good = journal.header.id == id ||
+               error_set(err, ERROR_DAMAGED, "journal %s has another number in its header", path);
+        good = good && journal_scan(&journal, false, true, take_control, &content, err);
         if (good && journal.damage_count > 0)
             good =
                 error_set(err, ERROR_DAMAGED, "journal %s is damaged and is kept as it is", path);

@@ -103,6 +103,10 @@ segment_file_open(struct tape *tape, const char *path, struct error *err)
     struct segment *segment = segment_open(path, err);
     if (segment == NULL)
         return NULL;
+    if (!tape_is_own(tape, path, segment_info(segment)->uuid, err)) {
+        segment_close(segment);
+        return NULL;
+    }
     for (size_t i = 0; i < segment_stream_count(segment); i++) {
         const struct stream *stream = segment_stream(segment, i);
         if (strcmp(stream->tap, "?") != 0)

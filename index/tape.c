@@ -16,11 +16,13 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "index/catalogue.h"
+#include "index/journal.h"
 #include "index/lanes.h"
 #include "index/part.h"
 #include "index/places.h"
 #include "index/segment_file.h"
 #include "index/stream_table.h"
+#include "index/tape_fit.h"
 #include "index/tape_internal.h"
 
 /* Kinds of parts, the best first: when a number has both files, the segment is whole. */
@@ -30,6 +32,12 @@ static const struct part_ops *const part_kinds[] = {&segment_part, &journal_part
 
 /* So many files that are not open yet are worth reading the catalogue for. */
 #define CATALOGUE_WORTH 4u
+
+/* Files that are asked which tape they belong to. */
+#define FIT_SAMPLES 7u
+
+/* A file that so many listings do not have is not there. */
+#define LISTINGS_MAX 3
 
 /* Damage beyond this is only counted in the last entry. */
 #define DAMAGE_MAX 1000u
@@ -56,6 +64,12 @@ struct tape {
     struct places places;
     struct stat places_file;     /* that they were read from; zeros: none */
     char catalogue_problem[256]; /* as of the last time that it was read; "": none */
+    unsigned char uuid[TAPE_UUID_BYTES];
+    bool has_uuid;
+    struct unread_file *unread; /* as of the last listing */
+    size_t unread_count;
+    size_t unread_capacity;
+    bool must_fit; /* the parts are others than when it was seen whether they fit together */
 };
 
 void
@@ -139,8 +153,13 @@ tape_note_damage(struct tape *tape, uint64_t first_seq, uint64_t end_seq, const 
     va_end(arguments);
 
     for (size_t i = 0; i < tape->damage_count; i++) {
-        if (strcmp(tape->damage[i].text, damage.text) == 0)
-            return;
+        if (strcmp(tape->damage[i].text, damage.text) != 0)
+            continue;
+        if (end_seq > first_seq) { /* more may be known than the first time */
+            tape->damage[i].first_seq = first_seq;
+            tape->damage[i].end_seq = end_seq;
+        }
+        return;
     }
     if (tape->damage_count >= DAMAGE_MAX)
         return;
@@ -251,7 +270,7 @@ listing_done(struct listing *listing)
     free(listing->rows);
 }
 
-/* The newest kind of each number, by number. */
+/* By number; of two kinds with the same one, the better first. */
 static bool
 list_directory(const char *path, struct listing *listing, struct error *err)
 {
@@ -281,16 +300,44 @@ list_directory(const char *path, struct listing *listing, struct error *err)
         qsort(listing->rows, listing->count, sizeof(*listing->rows), compare_listed);
     if (listing->count > 0)
         listing->is_tape = true;
-
-    size_t kept = 0;
-    for (size_t i = 0; i < listing->count; i++) {
-        if (kept > 0 && listing->rows[kept - 1].id == listing->rows[i].id)
-            free(listing->rows[i].name);
-        else
-            listing->rows[kept++] = listing->rows[i];
-    }
-    listing->count = kept;
     return true;
+}
+
+/* ---- whose files they are ---- */
+
+bool
+tape_uuid(const struct tape *tape, unsigned char uuid[TAPE_UUID_BYTES])
+{
+    if (tape->has_uuid)
+        memcpy(uuid, tape->uuid, TAPE_UUID_BYTES);
+    return tape->has_uuid;
+}
+
+bool
+tape_is_own(const struct tape *tape, const char *path, const unsigned char uuid[TAPE_UUID_BYTES],
+    struct error *err)
+{
+    return !tape->has_uuid || memcmp(tape->uuid, uuid, TAPE_UUID_BYTES) == 0 ||
+           error_set(err, ERROR_DAMAGED,
+               "%s belongs to another tape; its events are left out: move it to where it was",
+               path);
+}
+
+/* The tape is what most of its files say, of some that lie apart. */
+static void
+learn_uuid(struct tape *tape, const struct listing *listing)
+{
+    char *paths[FIT_SAMPLES];
+    size_t count = listing->count < FIT_SAMPLES ? listing->count : FIT_SAMPLES;
+    if (tape->has_uuid || count == 0)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        size_t row = count == 1 ? 0 : i * (listing->count - 1) / (count - 1);
+        paths[i] = alloc_format("%s/%s", tape->directory, listing->rows[row].name);
+    }
+    tape->has_uuid = tape_fit_uuid(paths, count, tape->uuid);
+    for (size_t i = 0; i < count; i++)
+        free(paths[i]);
 }
 
 /* ---- parts ---- */
@@ -299,7 +346,7 @@ static struct part *
 find_open_part(const struct tape *tape, uint64_t id, const struct part_ops *kind)
 {
     for (size_t i = 0; i < tape->part_count; i++) {
-        if (tape->parts[i]->id == id && tape->parts[i]->ops == kind)
+        if (tape->parts[i]->name_id == id && tape->parts[i]->ops == kind)
             return tape->parts[i];
     }
     return NULL;
@@ -345,6 +392,16 @@ open_known(
     return part_kinds[row->kind]->open_known(tape, path, known);
 }
 
+static void
+add_unread(struct tape *tape, uint64_t id, const char *text)
+{
+    tape->unread =
+        alloc_grow(tape->unread, tape->unread_count, &tape->unread_capacity, sizeof(*tape->unread));
+    struct unread_file *unread = &tape->unread[tape->unread_count++];
+    unread->id = id;
+    (void)snprintf(unread->text, sizeof(unread->text), "%.255s", text);
+}
+
 /* Open a file of the listing. NULL without an error: it is gone again, or damaged and named. */
 static struct part *
 open_part(struct tape *tape, struct catalogue *catalogue, const struct listed *row, bool *failed,
@@ -357,11 +414,16 @@ open_part(struct tape *tape, struct catalogue *catalogue, const struct listed *r
         part = part_kinds[row->kind]->open(tape, path, err);
     *failed = false;
     if (part != NULL) {
+        if (part->id != row->id)
+            tape_note_damage(tape, 0, 0,
+                "%s is number %08llu of the tape by its own header: rename it", path,
+                (unsigned long long)part->id);
+        part->name_id = row->id;
         part->references = 1;
     } else if (access(path, F_OK) != 0) {
         tape->must_list = true; /* sealed or deleted between listing and opening */
     } else if (err->code == ERROR_DAMAGED && strstr(err->text, "newer") == NULL) {
-        tape_note_damage(tape, 0, 0, "%s", err->text);
+        add_unread(tape, row->id, err->text);
     } else {
         *failed = true;
     }
@@ -379,7 +441,7 @@ drop_parts(struct tape *tape)
     free(tape->parts);
 }
 
-/* Make parts[] agree with the directory. */
+/* Make parts[] agree with the directory; see whether they fit once they know their ends. */
 static bool
 list_parts(struct tape *tape, struct error *err)
 {
@@ -397,11 +459,15 @@ list_parts(struct tape *tape, struct error *err)
     }
 
     load_places(tape);
+    learn_uuid(tape, &listing);
     struct catalogue *catalogue = read_catalogue(tape, &listing);
     struct part **parts = alloc_array(listing.count, sizeof(struct part *));
     size_t count = 0;
     bool failed = false;
+    tape->unread_count = 0;
     for (size_t i = 0; i < listing.count && !failed; i++) {
+        if (count > 0 && parts[count - 1]->name_id == listing.rows[i].id)
+            continue; /* the journal of a segment that can be read: left over from a crash */
         struct part *part =
             find_open_part(tape, listing.rows[i].id, part_kinds[listing.rows[i].kind]);
         if (part != NULL)
@@ -424,6 +490,8 @@ list_parts(struct tape *tape, struct error *err)
         parts[i]->is_detached = false;
     tape->parts = parts;
     tape->part_count = count;
+    tape_fit_order(tape->parts, tape->part_count);
+    tape->must_fit = true;
     return true;
 }
 
@@ -456,20 +524,39 @@ take_notifications(struct tape *tape)
     return names_changed;
 }
 
-bool
-tape_refresh(struct tape *tape, struct error *err)
+/* List the parts when it is time, and see what was appended to them. */
+static bool
+look_at_parts(struct tape *tape, struct error *err)
 {
-    if (take_notifications(tape))
-        tape->must_list = true;
     if (tape->must_list && !list_parts(tape, err))
         return false;
-
     for (size_t i = 0; i < tape->part_count; i++) {
         struct part *part = tape->parts[i];
         bool is_final = i + 1 < tape->part_count;
         if (!part->is_final && !part->ops->refresh(part, tape, is_final, err))
             return false;
     }
+    return true;
+}
+
+bool
+tape_refresh(struct tape *tape, struct error *err)
+{
+    if (take_notifications(tape))
+        tape->must_list = true;
+    if (!look_at_parts(tape, err))
+        return false;
+    bool is_open = true;
+    for (int tries = 1; tape->must_fit && is_open; tries++) {
+        tape->part_count = tape_fit(tape, tape->parts, tape->part_count, tape->unread,
+            tape->unread_count, tries == LISTINGS_MAX, &is_open);
+        if (!is_open || tries == LISTINGS_MAX)
+            break;
+        tape->must_list = true;
+        if (!look_at_parts(tape, err))
+            return false;
+    }
+    tape->must_fit = false;
     return true;
 }
 
@@ -506,6 +593,7 @@ tape_close(struct tape *tape)
     free(tape->known);
     free(tape->lanes);
     free(tape->damage);
+    free(tape->unread);
     free(tape->directory);
     free(tape);
 }
@@ -646,16 +734,60 @@ summarise(struct tape *tape, const struct lane *lane, struct lane_summary *summa
     };
 }
 
+/* Offsets that the sum and `next` leave out between them, less the holes that are known of them. */
+static bool
+find_gap(const struct lane *sum, const struct lane *next, struct hole *gap)
+{
+    if (sum->events == 0 || next->events == 0)
+        return false;
+    gap->from = sum->last_offset + 1;
+    gap->to = next->first_offset - 1;
+    const struct lane *const both[] = {sum, next};
+    for (size_t k = 0; k < 2; k++) {
+        for (size_t i = 0; i < both[k]->hole_count && gap->from <= gap->to; i++) {
+            const struct hole *hole = &both[k]->holes[i];
+            if (hole->from <= gap->from && hole->to >= gap->from)
+                gap->from = hole->to + 1;
+            if (hole->to >= gap->to && hole->from <= gap->to)
+                gap->to = hole->from - 1;
+        }
+    }
+    return gap->from <= gap->to;
+}
+
+/* Files are missing before this part: each lane that goes on in it has a hole. */
+static void
+infer_holes(struct lanes *sum, const struct lanes *next, enum part_gap reason)
+{
+    for (size_t i = 0; i < lanes_count(next); i++) {
+        const struct lane *lane = lanes_at(next, i);
+        const struct lane *before = lanes_find(sum, lane->stream_id, lane->partition);
+        struct hole hole = {
+            .stream_id = lane->stream_id,
+            .partition = lane->partition,
+            .reason = reason == PART_GAP_DAMAGED ? HOLE_DAMAGED : HOLE_UNKNOWN,
+            .noticed_ns = CLOCK_NONE,
+        };
+        if (before != NULL && find_gap(before, lane, &hole))
+            lanes_add_hole(sum, &hole);
+    }
+}
+
 const struct lane_summary *
 tape_lanes(struct tape *tape, size_t *count, struct error *err)
 {
     *count = 0;
     lanes_free(tape->sum);
     tape->sum = lanes_new();
+    enum part_gap gap = PART_NO_GAP; /* the last one before the part: lanes may go on much later */
     for (size_t i = 0; i < tape->part_count; i++) {
         const struct lanes *lanes = tape->parts[i]->ops->lanes(tape->parts[i], tape, err);
         if (lanes == NULL)
             return NULL;
+        if (tape->parts[i]->gap != PART_NO_GAP)
+            gap = tape->parts[i]->gap;
+        if (gap != PART_NO_GAP)
+            infer_holes(tape->sum, lanes, gap);
         lanes_merge(tape->sum, lanes);
     }
 

@@ -2,11 +2,14 @@
 #ifndef INDEX_TAPE_INTERNAL_H
 #define INDEX_TAPE_INTERNAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "index/journal.h"
 
+struct error;
 struct part;
 struct places;
 struct record;
@@ -34,6 +37,13 @@ struct part *tape_part_below(struct tape *tape, uint64_t end_seq);
 
 /* Where the events of its streams have what. Lives until the next tape_refresh(). */
 const struct places *tape_places(const struct tape *tape);
+
+/* Does a file with this uuid belong to the tape? False with ERROR_DAMAGED that says what to do. */
+bool tape_is_own(const struct tape *tape, const char *path,
+    const unsigned char uuid[TAPE_UUID_BYTES], struct error *err);
+
+/* The tape's own number, out of its files; false when no file says one. */
+bool tape_uuid(const struct tape *tape, unsigned char uuid[TAPE_UUID_BYTES]);
 
 /* The segment files that are open and idle. */
 struct segment_pool *tape_segment_pool(struct tape *tape);

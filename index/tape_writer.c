@@ -30,6 +30,7 @@
 #include "index/segment.h"
 #include "index/stream_table.h"
 #include "index/tape.h"
+#include "index/tape_internal.h"
 
 #define JOURNAL_BYTES    (UINT64_C(64) * 1024 * 1024)
 #define JOURNAL_AGE_NS   (INT64_C(900) * NS_PER_S)
@@ -206,6 +207,22 @@ take_name(struct tape_writer *writer, const char *name)
     }
 }
 
+/* Is the journal only left over from a crash, because all of it is in a segment? While the segment cannot
+ * be opened it is all that there is, and is sealed once more. */
+static bool
+is_left_over(const struct tape_writer *writer, uint64_t id)
+{
+    if (!has_id(writer->found.segments, writer->found.segment_count, id))
+        return false;
+    struct error ignored;
+    char *path = journal_path(writer->directory, id, "seg");
+    struct segment *segment = segment_open(path, &ignored);
+    bool is_whole = segment != NULL && segment_info(segment)->id == id;
+    segment_close(segment);
+    free(path);
+    return is_whole;
+}
+
 /* List the files. A journal whose segment is there is left over from a crash and goes. */
 static bool
 look_through(struct tape_writer *writer, struct error *err)
@@ -225,7 +242,7 @@ look_through(struct tape_writer *writer, struct error *err)
         qsort(found->segments, found->segment_count, sizeof(uint64_t), compare_ids);
     size_t kept = 0;
     for (size_t i = 0; i < found->journal_count; i++) {
-        if (has_id(found->segments, found->segment_count, found->journals[i]))
+        if (is_left_over(writer, found->journals[i]))
             remove_file(writer, found->journals[i], "jnl");
         else
             found->journals[kept++] = found->journals[i];
@@ -262,6 +279,17 @@ copy_checkpoints(struct tape_writer *writer, const struct lane_summary *lanes, s
     }
 }
 
+/* The tape's own number: that of its files, else a new one. */
+static void
+choose_uuid(struct tape_writer *writer, const struct tape *tape)
+{
+    if (tape_uuid(tape, writer->uuid) ||
+        getrandom(writer->uuid, sizeof(writer->uuid), 0) == (ssize_t)sizeof(writer->uuid))
+        return;
+    int64_t now_ns = clock_now_ns();
+    memcpy(writer->uuid, &now_ns, sizeof(now_ns));
+}
+
 /* Learn streams, checkpoints and the end from what is on the tape. */
 static bool
 read_tape(struct tape_writer *writer, struct error *err)
@@ -275,6 +303,7 @@ read_tape(struct tape_writer *writer, struct error *err)
         copy_streams(writer, tape);
         copy_checkpoints(writer, lanes, count);
         writer->end_seq = tape_end_seq(tape);
+        choose_uuid(writer, tape);
     }
     const struct tape_damage *damage;
     size_t damage_count = tape_damage(tape, &damage);
@@ -284,38 +313,6 @@ read_tape(struct tape_writer *writer, struct error *err)
                                damage_count, damage_count == 1 ? "" : "s", damage[0].text));
     tape_close(tape);
     return lanes != NULL;
-}
-
-/* The tape's own number: that of one of its files, else a new one. */
-static void
-choose_uuid(struct tape_writer *writer)
-{
-    const struct listed_files *found = &writer->found;
-    struct error ignored;
-    bool known = false;
-    for (size_t i = found->journal_count; i-- > 0 && !known;) {
-        char *path = journal_path(writer->directory, found->journals[i], "jnl");
-        struct journal journal;
-        known = journal_open(&journal, path, &ignored);
-        if (known) {
-            memcpy(writer->uuid, journal.header.uuid, sizeof(writer->uuid));
-            journal_close(&journal);
-        }
-        free(path);
-    }
-    for (size_t i = found->segment_count; i-- > 0 && !known;) {
-        char *path = journal_path(writer->directory, found->segments[i], "seg");
-        struct segment *segment = segment_open(path, &ignored);
-        known = segment != NULL;
-        if (known)
-            memcpy(writer->uuid, segment_info(segment)->uuid, sizeof(writer->uuid));
-        segment_close(segment);
-        free(path);
-    }
-    if (known || getrandom(writer->uuid, sizeof(writer->uuid), 0) == (ssize_t)sizeof(writer->uuid))
-        return;
-    int64_t now_ns = clock_now_ns();
-    memcpy(writer->uuid, &now_ns, sizeof(now_ns));
 }
 
 /* A crash, or somebody who copied files, may have left the catalogue behind. It is only a cache: that it
@@ -384,7 +381,6 @@ open_writer(struct tape_writer *writer, struct error *err)
         if (!good)
             return false;
     }
-    choose_uuid(writer);
     update_catalogue(writer);
     return read_tape(writer, err) && start_sealer(writer, err);
 }

@@ -1,0 +1,164 @@
+#include "index/tape_fit.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/crc32c.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "index/journal.h"
+#include "index/part.h"
+#include "index/tape.h"
+#include "index/tape_internal.h"
+
+/* Both kinds of files have these at the same places of a header of this length. */
+#define HEAD_BYTES    64u
+#define HEAD_UUID     20u
+#define HEAD_CHECKSUM 60u
+
+static bool
+read_uuid(const char *path, unsigned char uuid[TAPE_UUID_BYTES])
+{
+    unsigned char head[HEAD_BYTES];
+    struct error ignored;
+    size_t got = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool good = fd >= 0 && file_read_at(fd, head, sizeof(head), 0, &got, &ignored) &&
+                got == sizeof(head) &&
+                load_u32(head + HEAD_CHECKSUM) == crc32c(0, head, HEAD_CHECKSUM);
+    if (fd >= 0)
+        (void)close(fd);
+    if (good)
+        memcpy(uuid, head + HEAD_UUID, TAPE_UUID_BYTES);
+    return good;
+}
+
+bool
+tape_fit_uuid(char *const *paths, size_t count, unsigned char *uuid)
+{
+    unsigned char(*found)[TAPE_UUID_BYTES] = alloc_array(count, sizeof(*found));
+    size_t found_count = 0;
+    for (size_t i = 0; i < count; i++)
+        found_count += read_uuid(paths[i], found[found_count]);
+
+    size_t most = 0;
+    for (size_t i = 0; i < found_count; i++) {
+        size_t votes = 0;
+        for (size_t k = 0; k < found_count; k++)
+            votes += memcmp(found[i], found[k], TAPE_UUID_BYTES) == 0;
+        if (votes > most)
+            memcpy(uuid, found[i], TAPE_UUID_BYTES);
+        most = votes > most ? votes : most;
+    }
+    free(found);
+    return most > 0;
+}
+
+static int
+compare_parts(const void *a, const void *b)
+{
+    const struct part *left = *(struct part *const *)a;
+    const struct part *right = *(struct part *const *)b;
+    if (left->first_seq != right->first_seq)
+        return left->first_seq < right->first_seq ? -1 : 1;
+    return (left->id > right->id) - (left->id < right->id);
+}
+
+void
+tape_fit_order(struct part **parts, size_t count)
+{
+    if (count > 1)
+        qsort(parts, count, sizeof(struct part *), compare_parts);
+}
+
+/* Take out what holds seqs that are there already, or could not have been written behind the others. */
+static size_t
+drop_overlaps(struct tape *tape, struct part **parts, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct part *part = parts[i];
+        struct part *before = kept > 0 ? parts[kept - 1] : NULL;
+        if (before == NULL || (part->first_seq >= before->end_seq && part->id > before->id)) {
+            parts[kept++] = part;
+            continue;
+        }
+        tape_note_damage(tape, 0, 0,
+            "file %08" PRIu64 ".%s has seqs that %08" PRIu64
+            ".%s has, or an older number: it is a copy; its events are left out: move it away",
+            part->name_id, part->ops->suffix, before->name_id, before->ops->suffix);
+        part->is_detached = true;
+        part_release(part);
+    }
+    return kept;
+}
+
+/* Only where something is pinned does retention leave older files than it takes. */
+static bool
+has_pins(const struct tape *tape)
+{
+    char *path = alloc_format("%s/pins", tape_directory(tape));
+    DIR *pins = opendir(path);
+    bool found = false;
+    struct dirent *entry;
+    while (pins != NULL && !found &&
+           (entry = readdir(pins)) != NULL) /* NOLINT(concurrency-mt-unsafe) */
+        found = entry->d_name[0] != '.';
+    if (pins != NULL)
+        (void)closedir(pins);
+    free(path);
+    return found;
+}
+
+/* Name the unread files with numbers between, and the seqs between; returns how many there are. */
+static size_t
+name_unread(struct tape *tape, const struct unread_file *unread, size_t unread_count,
+    const struct part *before, const struct part *behind)
+{
+    uint64_t first_seq = before == NULL ? 0 : before->end_seq;
+    uint64_t end_seq = behind == NULL ? first_seq : behind->first_seq;
+    size_t count = 0;
+    for (size_t i = 0; i < unread_count; i++) {
+        if ((before != NULL && unread[i].id <= before->name_id) ||
+            (behind != NULL && unread[i].id >= behind->name_id))
+            continue;
+        tape_note_damage(tape, first_seq, end_seq, "%s", unread[i].text);
+        count++;
+    }
+    return count;
+}
+
+static void
+tell_gone(struct tape *tape, const struct part *before, const struct part *behind)
+{
+    tape_note_damage(tape, before->end_seq, behind->first_seq,
+        "a file between %08" PRIu64 ".%s and %08" PRIu64 ".%s is not there: it was removed or lost",
+        before->name_id, before->ops->suffix, behind->name_id, behind->ops->suffix);
+}
+
+size_t
+tape_fit(struct tape *tape, struct part **parts, size_t count, const struct unread_file *unread,
+    size_t unread_count, bool is_sure, bool *is_open)
+{
+    count = drop_overlaps(tape, parts, count);
+    *is_open = false;
+    for (size_t i = 0; i < count; i++) {
+        const struct part *before = i == 0 ? NULL : parts[i - 1];
+        bool is_gap = before != NULL && parts[i]->first_seq > before->end_seq;
+        bool is_damaged = name_unread(tape, unread, unread_count, before, parts[i]) > 0;
+        parts[i]->gap = !is_gap ? PART_NO_GAP : is_damaged ? PART_GAP_DAMAGED : PART_GAP_GONE;
+        if (parts[i]->gap != PART_GAP_GONE || has_pins(tape))
+            continue;
+        *is_open = true;
+        if (is_sure)
+            tell_gone(tape, before, parts[i]);
+    }
+    (void)name_unread(tape, unread, unread_count, count == 0 ? NULL : parts[count - 1], NULL);
+    return count;
+}

@@ -1,0 +1,337 @@
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "index/batch.h"
+#include "index/cursor.h"
+#include "index/retention.h"
+#include "index/sealer.h"
+#include "index/tape.h"
+#include "tests/support/index_tape.h"
+#include "tests/support/unit.h"
+
+/* Five segments of 100 events each of one lane: 00000001.seg to 00000005.seg. */
+#define SEGMENTS 5
+#define EACH     100
+
+static void
+make_tape(const char *directory)
+{
+    for (int i = 0; i < SEGMENTS; i++) {
+        struct tape_writer *writer = test_writer_sealing(directory, 0, true);
+        const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
+        test_append(writer, orders, 0, i * EACH, EACH);
+        tape_writer_close(writer);
+    }
+}
+
+static int
+set_up(void **state)
+{
+    *state = temp_directory_new();
+    make_tape(*state);
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    temp_directory_remove(*state);
+    return 0;
+}
+
+static char *
+path_of(const char *directory, const char *name)
+{
+    return alloc_format("%s/%s", directory, name);
+}
+
+static void
+move(const char *directory, const char *from, const char *to)
+{
+    char *old_path = path_of(directory, from);
+    char *new_path = path_of(directory, to);
+    assert_int_equal(rename(old_path, new_path), 0);
+    free(old_path);
+    free(new_path);
+}
+
+static void
+copy(const char *directory, const char *from, const char *to_directory, const char *to)
+{
+    struct error err = {0};
+    struct buffer content = {0};
+    char *old_path = path_of(directory, from);
+    char *new_path = path_of(to_directory, to);
+    assert_ok(file_read_whole(old_path, (size_t)1 << 20, &content, &err));
+    assert_ok(file_replace(new_path, content.data, content.length, &err));
+    buffer_done(&content);
+    free(old_path);
+    free(new_path);
+}
+
+static void
+write_text(const char *directory, const char *name, const char *text)
+{
+    struct error err = {0};
+    char *path = path_of(directory, name);
+    assert_ok(file_replace(path, text, strlen(text), &err));
+    free(path);
+}
+
+/* Every event of the tape by seq and by offset, each checked; returns how many by seq. */
+static int
+count(struct tape *tape, enum cursor_order order)
+{
+    struct error err = {0};
+    struct event event;
+    struct cursor *cursor = cursor_new(tape, &(struct cursor_options){.order = order});
+    int found = 0;
+    int64_t last = -1;
+    while (cursor_next(cursor, 0, &event, &err) == CURSOR_EVENT) {
+        assert_made_event(&event);
+        assert_true(event.offset > last && (uint64_t)event.offset == event.seq);
+        last = event.offset;
+        found++;
+    }
+    cursor_free(cursor);
+    return found;
+}
+
+/* What a reader finds, and how many places it names; the text of the first must have `word` in it. */
+static struct tape *
+open_and_expect(const char *directory, int events, size_t places, const char *word)
+{
+    const struct tape_damage *damage;
+    struct tape *tape = test_open(directory);
+    assert_int_equal(count(tape, CURSOR_BY_SEQ), events);
+    assert_int_equal(count(tape, CURSOR_BY_OFFSET), events);
+    size_t found = tape_damage(tape, &damage);
+    if (found != places || (places > 0 && strstr(damage[0].text, word) == NULL))
+        fail_msg("%zu places: %s", found, found > 0 ? damage[0].text : "");
+    return tape;
+}
+
+static void
+expect(const char *directory, int events, size_t places, const char *word)
+{
+    tape_close(open_and_expect(directory, events, places, word));
+}
+
+static void
+expect_range(const struct tape *tape, uint64_t first_seq, uint64_t end_seq)
+{
+    const struct tape_damage *damage;
+    assert_int_equal(tape_damage(tape, &damage), 1);
+    assert_int_equal(damage[0].first_seq, first_seq);
+    assert_int_equal(damage[0].end_seq, end_seq);
+}
+
+static void
+expect_hole(struct tape *tape, enum hole_reason reason)
+{
+    struct error err = {0};
+    size_t lane_count;
+    const struct lane_summary *lanes = tape_lanes(tape, &lane_count, &err);
+    assert_int_equal(lane_count, 1);
+    assert_int_equal(lanes[0].hole_count, 1);
+    assert_int_equal(lanes[0].holes[0].from, 200);
+    assert_int_equal(lanes[0].holes[0].to, 299);
+    assert_int_equal(lanes[0].holes[0].reason, reason);
+}
+
+static void
+a_whole_tape_fits(void **state)
+{
+    expect(*state, 500, 0, NULL);
+}
+
+static void
+a_file_that_is_gone_is_missed_and_its_offsets_are_a_hole(void **state)
+{
+    char *path = path_of(*state, "00000003.seg");
+    assert_int_equal(unlink(path), 0);
+    free(path);
+    struct tape *tape = open_and_expect(*state, 400, 1, "between 00000002.seg and 00000004.seg");
+    expect_range(tape, 200, 300);
+    expect_hole(tape, HOLE_UNKNOWN);
+    tape_close(tape);
+}
+
+/* Retention takes newer files than a pinned one: that is no damage, but a hole all the same. */
+static void
+a_gap_behind_a_pinned_file_is_no_damage(void **state)
+{
+    struct error err = {0};
+    char *path = path_of(*state, "00000003.seg");
+    assert_ok(retention_pin(*state, "mark", 0, 150, &err));
+    assert_int_equal(unlink(path), 0);
+    free(path);
+    struct tape *tape = open_and_expect(*state, 400, 0, NULL);
+    expect_hole(tape, HOLE_UNKNOWN);
+    tape_close(tape);
+}
+
+static void
+a_file_that_cannot_be_opened_says_which_seqs_it_had(void **state)
+{
+    write_text(*state, "00000003.seg", "this is no segment");
+    struct tape *tape = open_and_expect(*state, 400, 1, "00000003.seg");
+    expect_range(tape, 200, 300);
+    expect_hole(tape, HOLE_DAMAGED);
+    tape_close(tape);
+}
+
+static void
+renamed_files_are_read_in_their_place(void **state)
+{
+    move(*state, "00000002.seg", "00000009.seg");
+    expect(*state, 500, 1, "is number 00000002");
+}
+
+static void
+swapped_files_are_read_in_their_places(void **state)
+{
+    move(*state, "00000002.seg", "aside");
+    move(*state, "00000004.seg", "00000002.seg");
+    move(*state, "aside", "00000004.seg");
+    expect(*state, 500, 2, "rename it");
+}
+
+static void
+a_copy_gives_no_event_twice(void **state)
+{
+    copy(*state, "00000002.seg", *state, "00000006.seg");
+    expect(*state, 500, 2, "is number 00000002");
+}
+
+static void
+files_of_another_tape_are_left_out(void **state)
+{
+    static const char *const names[] = {"00000000.seg", "00000006.seg"};
+    char *other = temp_directory_new();
+    make_tape(other);
+    for (size_t i = 0; i < 2; i++) {
+        char *path = path_of(*state, names[i]);
+        copy(other, "00000003.seg", *state, names[i]);
+        expect(*state, 500, 1, "belongs to another tape");
+        assert_int_equal(unlink(path), 0);
+        free(path);
+    }
+    copy(other, "00000003.seg", *state, "00000003.seg");
+    struct tape *tape = open_and_expect(*state, 400, 1, "belongs to another tape");
+    expect_hole(tape, HOLE_DAMAGED);
+    tape_close(tape);
+    temp_directory_remove(other);
+}
+
+/* The recorder goes on with the number and the seqs of the tape, not with those of what was put there. */
+static void
+a_recorder_goes_on_behind_its_own_files(void **state)
+{
+    char *other = temp_directory_new();
+    make_tape(other);
+    copy(other, "00000002.seg", *state, "00000008.seg");
+    temp_directory_remove(other);
+    struct tape_writer *writer = test_writer_sealing(*state, 0, true);
+    assert_int_equal(tape_writer_end_seq(writer), 500);
+    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
+    test_append(writer, orders, 0, 500, EACH);
+    tape_writer_close(writer);
+    expect(*state, 600, 1, "belongs to another tape");
+}
+
+/* A crash between rename and unlink left both, and then the segment broke: the journal still has it all. */
+static void
+the_journal_of_a_broken_segment_is_read_and_sealed_again(void **state)
+{
+    struct tape_writer *writer = test_writer(*state, 0);
+    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
+    test_append(writer, orders, 0, 500, EACH);
+    tape_writer_close(writer);
+    write_text(*state, "00000006.seg", "this is no segment");
+
+    struct tape *tape = test_open(*state);
+    assert_int_equal(count(tape, CURSOR_BY_SEQ), 600);
+    tape_close(tape);
+    tape_writer_close(test_writer_sealing(*state, 0, true));
+    expect(*state, 600, 0, NULL);
+    char *path = path_of(*state, "00000006.jnl");
+    assert_int_equal(access(path, F_OK), -1);
+    free(path);
+}
+
+/* Sealed under the number in its header it would replace a segment that is right. */
+static void
+a_journal_under_another_number_is_not_sealed(void **state)
+{
+    struct error err = {0};
+    struct tape_writer *writer = test_writer(*state, 0);
+    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
+    test_append(writer, orders, 0, 500, EACH);
+    tape_writer_close(writer);
+    move(*state, "00000006.jnl", "00000007.jnl");
+    assert_false(sealer_seal_journal(*state, 7, BLOCK_ZSTD, &err));
+    assert_int_equal(err.code, ERROR_DAMAGED);
+    expect(*state, 600, 1, "is number 00000006");
+}
+
+static uint64_t
+deleted_by_age(const char *directory, int64_t keep_age_ns)
+{
+    struct error err = {0};
+    struct retention rules = {.keep_age_ns = keep_age_ns};
+    struct retention_result result;
+    assert_ok(retention_apply(directory, &rules, clock_now_ns(), true, &result, &err));
+    return result.deleted_files;
+}
+
+/* A clock that was an hour ahead for a while: what came later is not taken from the middle. */
+static void
+retention_by_age_takes_the_oldest_first(void **state)
+{
+    char *directory = temp_directory_new();
+    static const int64_t received_ns[] = {1000, INT64_C(4102444800) * NS_PER_S, 2000};
+    for (size_t i = 0; i < 3; i++) {
+        struct error err = {0};
+        struct tape_writer *writer = test_writer_sealing(directory, 0, true);
+        struct batch *batch = batch_new();
+        struct event event = {
+            .stream = tape_writer_stream(writer, "shop", "orders"),
+            .offset = (int64_t)i,
+            .received_ns = received_ns[i],
+            .time_ns = CLOCK_NONE,
+        };
+        assert_ok(batch_add(batch, &event, &err));
+        assert_ok(tape_writer_append(writer, batch, &err));
+        batch_release(batch);
+        tape_writer_close(writer);
+    }
+    assert_int_equal(deleted_by_age(directory, 60 * NS_PER_S), 1);
+    temp_directory_remove(directory);
+    (void)state;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_whole_tape_fits),
+        TEST(a_file_that_is_gone_is_missed_and_its_offsets_are_a_hole),
+        TEST(a_gap_behind_a_pinned_file_is_no_damage),
+        TEST(a_file_that_cannot_be_opened_says_which_seqs_it_had),
+        TEST(renamed_files_are_read_in_their_place),
+        TEST(swapped_files_are_read_in_their_places),
+        TEST(a_copy_gives_no_event_twice),
+        TEST(files_of_another_tape_are_left_out),
+        TEST(a_recorder_goes_on_behind_its_own_files),
+        TEST(the_journal_of_a_broken_segment_is_read_and_sealed_again),
+        TEST(a_journal_under_another_number_is_not_sealed),
+        cmocka_unit_test(retention_by_age_takes_the_oldest_first),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
