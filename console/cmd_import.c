@@ -104,7 +104,6 @@ take_hole(struct import *import, const struct json_hole *found, struct error *er
     if (hole.from <= checkpoint)
         hole.from = checkpoint + 1;
     hole.stream_id = stream->id;
-    hole.noticed_ns = clock_now_ns();
     batch_add_hole(import->batch, &hole);
     import->counts.holes++;
     return !batch_is_full(import->batch) || flush(import, err);

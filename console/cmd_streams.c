@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "console/command.h"
+#include "console/coverage.h"
 #include "console/json_event.h"
 #include "console/output.h"
 #include "console/safe_text.h"
@@ -144,7 +145,7 @@ append_row(struct buffer *to, const struct json_stream *stream, int width)
 
 static void
 print_streams(struct output *output, const struct lane_summary *lanes, size_t count,
-    const struct live_view *view, bool json)
+    const struct hole_times *times, const struct live_view *view, bool json)
 {
     int width = width_of_labels(lanes, count);
     if (!json && count > 0)
@@ -154,6 +155,9 @@ print_streams(struct output *output, const struct lane_summary *lanes, size_t co
     for (size_t at = 0; at < count && !output->is_gone;) {
         struct json_stream stream = sum_lanes(lanes + at, count - at);
         stream.rate = rate_of(view, stream.stream);
+        stream.times = times;
+        for (size_t i = 0; times != NULL && i < stream.count; i++)
+            times += stream.lanes[i].hole_count;
         if (json)
             json_append_stream(&output->buffer, &stream);
         else
@@ -177,7 +181,9 @@ print_tape(struct tape *tape, const struct invocation *invocation, struct error 
     look_at_recorder(&view, tape_directory(tape));
     struct output output;
     output_start(&output, STDOUT_FILENO);
-    print_streams(&output, lanes, count, &view, invocation->json);
+    struct hole_times *times = invocation->json ? coverage_times(tape, lanes, count) : NULL;
+    print_streams(&output, lanes, count, times, &view, invocation->json);
+    free(times);
     free(view.status);
     return output_finish(&output, err) ? 0 : command_fail(err);
 }

@@ -1,5 +1,6 @@
 /* `tapedeck tape verify`: read everything and check every checksum. */
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -17,20 +18,17 @@ static void
 append_damage(struct buffer *to, const struct tape_damage *damage, bool json)
 {
     if (json) {
-        buffer_append_text(to, "{\"v\":1,\"damage\":");
-        json_append_string(to, bytes_of(damage->text));
-        buffer_append_text(to, ",\"first_seq\":");
-        json_append_u64(to, damage->first_seq);
-        buffer_append_text(to, ",\"end_seq\":");
-        json_append_u64(to, damage->end_seq);
+        buffer_append_text(to, "{\"v\":1,");
+        json_append_damage(to, damage);
         buffer_append_text(to, "}\n");
         return;
     }
     buffer_append_text(to, "damaged: ");
     safe_text_append_message(to, damage->text);
-    if (damage->end_seq > damage->first_seq)
-        buffer_printf(to, "; seq %llu to %llu cannot be read",
-            (unsigned long long)damage->first_seq, (unsigned long long)damage->end_seq - 1);
+    /* Of a block the text names events, seqs and offsets. */
+    if (damage->events == 0 && damage->end_seq > damage->first_seq)
+        buffer_printf(to, "; seq %" PRIu64 " to %" PRIu64 " cannot be read", damage->first_seq,
+            damage->end_seq - 1);
     buffer_append_byte(to, '\n');
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "console/coverage.h"
 #include "console/utf8.h"
 #include "index/event.h"
 #include "index/tape.h"
@@ -300,7 +301,7 @@ json_append_event(struct buffer *to, const struct event *event, struct json_time
 }
 
 static void
-append_hole(struct buffer *to, const struct hole *hole)
+append_hole(struct buffer *to, const struct hole *hole, const struct hole_times *times)
 {
     APPEND(to, "{\"from\":");
     json_append_i64(to, hole->from);
@@ -311,11 +312,18 @@ append_hole(struct buffer *to, const struct hole *hole)
         json_append_i64(to, hole->to);
     APPEND(to, ",\"reason\":");
     json_append_string(to, bytes_of(hole_reason_text(hole->reason)));
+    APPEND(to, ",\"noticed\":");
+    json_append_time(to, hole->noticed_ns);
+    APPEND(to, ",\"after\":");
+    json_append_time(to, times == NULL ? CLOCK_NONE : times->after_ns);
+    APPEND(to, ",\"before\":");
+    json_append_time(to, times == NULL ? CLOCK_NONE : times->before_ns);
     buffer_append_byte(to, '}');
 }
 
 static void
-append_lane(struct buffer *to, const struct lane_summary *lane, bool with_names)
+append_lane(struct buffer *to, const struct lane_summary *lane, const struct hole_times *times,
+    bool with_names)
 {
     buffer_append_byte(to, '{');
     if (with_names) {
@@ -338,20 +346,22 @@ append_lane(struct buffer *to, const struct lane_summary *lane, bool with_names)
     for (size_t i = 0; i < lane->hole_count; i++) {
         if (i > 0)
             buffer_append_byte(to, ',');
-        append_hole(to, &lane->holes[i]);
+        append_hole(to, &lane->holes[i], times == NULL ? NULL : &times[i]);
     }
     APPEND(to, "]}");
 }
 
 void
-json_append_coverage(
-    struct buffer *to, const struct lane_summary *lanes, size_t count, bool with_names)
+json_append_coverage(struct buffer *to, const struct lane_summary *lanes, size_t count,
+    const struct hole_times *times, bool with_names)
 {
     buffer_append_byte(to, '[');
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
             buffer_append_byte(to, ',');
-        append_lane(to, &lanes[i], with_names);
+        append_lane(to, &lanes[i], times, with_names);
+        if (times != NULL)
+            times += lanes[i].hole_count;
     }
     buffer_append_byte(to, ']');
 }
@@ -377,8 +387,54 @@ json_append_stream(struct buffer *to, const struct json_stream *stream)
     else
         buffer_printf(to, "%.1f", stream->rate);
     APPEND(to, ",\"coverage\":");
-    json_append_coverage(to, stream->lanes, stream->count, false);
+    json_append_coverage(to, stream->lanes, stream->count, stream->times, false);
     APPEND(to, "}\n");
+}
+
+static void
+append_place(struct buffer *to, const struct tape_place *place)
+{
+    buffer_append_byte(to, '{');
+    append_names(to, place->stream);
+    APPEND(to, ",\"partition\":");
+    append_number(to, place->partition);
+    APPEND(to, ",\"offset\":");
+    json_append_i64(to, place->offset);
+    buffer_append_byte(to, '}');
+}
+
+void
+json_append_damage(struct buffer *to, const struct tape_damage *damage)
+{
+    APPEND(to, "\"damage\":");
+    json_append_string(to, bytes_of(damage->text));
+    APPEND(to, ",\"first_seq\":");
+    json_append_u64(to, damage->first_seq);
+    APPEND(to, ",\"end_seq\":");
+    json_append_u64(to, damage->end_seq);
+    APPEND(to, ",\"events\":");
+    if (damage->events == 0)
+        APPEND(to, "null");
+    else
+        json_append_u64(to, damage->events);
+    if (damage->first.stream == NULL)
+        return;
+    APPEND(to, ",\"first\":");
+    append_place(to, &damage->first);
+    APPEND(to, ",\"last\":");
+    append_place(to, &damage->last);
+}
+
+static void
+append_damaged(struct buffer *to, const struct tape_damage *damage, size_t count)
+{
+    APPEND(to, ",\"damaged\":[");
+    for (size_t i = 0; i < count; i++) {
+        buffer_append_text(to, i > 0 ? ",{" : "{");
+        json_append_damage(to, &damage[i]);
+        buffer_append_byte(to, '}');
+    }
+    buffer_append_byte(to, ']');
 }
 
 void
@@ -390,6 +446,8 @@ json_append_done(struct buffer *to, const struct json_done *done)
     buffer_append_text(to, done->is_complete ? "true" : "false");
     APPEND(to, ",\"coverage\":");
     buffer_append(to, done->coverage.data, done->coverage.length);
+    if (!done->is_stable || done->damage_count > 0)
+        append_damaged(to, done->damage, done->damage_count);
     if (!done->is_stable) {
         APPEND(to, ",\"scanned_blocks\":");
         json_append_u64(to, done->scanned_blocks);

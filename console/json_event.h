@@ -16,8 +16,10 @@
 #include "base/bytes.h"
 
 struct event;
+struct hole_times;
 struct lane_summary;
 struct stream;
+struct tape_damage;
 
 /* The last second that was formatted, for the two times of an event. Zero-initialise. */
 struct json_times {
@@ -44,14 +46,15 @@ void json_append_u64(struct buffer *to, uint64_t value);
 void json_append_event(struct buffer *to, const struct event *event, struct json_times *times);
 
 /* Ranges and holes of `count` lanes as an array; `with_names`: tap and stream stand in front. */
-void json_append_coverage(
-    struct buffer *to, const struct lane_summary *lanes, size_t count, bool with_names);
+void json_append_coverage(struct buffer *to, const struct lane_summary *lanes, size_t count,
+    const struct hole_times *times, bool with_names);
 
 /* A stream and its lanes (`count` of them, all of one stream) as one line. */
 struct json_stream {
     const struct stream *stream;
     const struct lane_summary *lanes;
     size_t count;
+    const struct hole_times *times; /* of the holes of all lanes, or NULL */
     uint64_t events;
     uint64_t bytes;
     int64_t first_ns;
@@ -60,12 +63,17 @@ struct json_stream {
 };
 void json_append_stream(struct buffer *to, const struct json_stream *stream);
 
+/* The members of an object that names a damaged place, without its braces. */
+void json_append_damage(struct buffer *to, const struct tape_damage *damage);
+
 /* The line that says that nothing was cut off; the coverage is an array that was already made. */
 struct json_done {
     uint64_t matched;
     bool is_complete;
     bool is_stable; /* nothing behind the coverage: the same tape gives the same line */
     struct bytes coverage;
+    const struct tape_damage *damage; /* what was met and could not be read */
+    size_t damage_count;
     uint64_t scanned_blocks;
     uint64_t pruned_blocks;
     int64_t duration_ns;

@@ -422,6 +422,16 @@ take_reason(const json_t *value, enum hole_reason *reason)
     return false;
 }
 
+/* Exports of older versions do not have it. */
+static bool
+take_noticed(const json_t *value, int64_t *when_ns)
+{
+    *when_ns = CLOCK_NONE;
+    return value == NULL || json_is_null(value) ||
+           (json_is_string(value) &&
+               parse_time(json_string_value(value), json_string_length(value), when_ns));
+}
+
 static bool
 take_hole(const json_t *value, struct hole *hole)
 {
@@ -429,7 +439,8 @@ take_hole(const json_t *value, struct hole *hole)
     hole->to = -1;
     return take_offset(json_object_get(value, "from"), &hole->from) &&
            (json_is_null(to) || (take_offset(to, &hole->to) && hole->to >= hole->from)) &&
-           take_reason(json_object_get(value, "reason"), &hole->reason);
+           take_reason(json_object_get(value, "reason"), &hole->reason) &&
+           take_noticed(json_object_get(value, "noticed"), &hole->noticed_ns);
 }
 
 static bool

@@ -20,7 +20,7 @@
 struct error;
 struct json_reader;
 
-/* A hole out of a done line; hole.stream_id and noticed_ns are for the caller to fill. */
+/* A hole out of a done line; hole.stream_id is for the caller to fill. */
 struct json_hole {
     const char *tap;
     const char *stream;

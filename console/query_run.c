@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "console/command.h"
+#include "console/coverage.h"
 #include "console/plain_event.h"
 #include "index/query.h"
 #include "index/tape.h"
@@ -197,17 +198,23 @@ print_done_line(struct query_run *run, bool is_complete, struct error *err)
     if (run->options.is_stable && count > 1)
         qsort(lanes, count, sizeof(*lanes), compare_names);
     struct buffer coverage = {0};
-    json_append_coverage(&coverage, lanes, count, true);
+    struct hole_times *times = coverage_times(run->tape, lanes, count);
+    json_append_coverage(&coverage, lanes, count, times, true);
+    free(times);
     free(lanes);
 
     struct cursor_progress progress;
     cursor_progress(run->cursor, &progress);
+    const struct tape_damage *damage = NULL;
+    size_t damage_count = tape_damage(run->tape, &damage);
     json_append_done(
         &run->output.buffer, &(struct json_done){
                                  .matched = run->matched,
                                  .is_complete = is_complete,
                                  .is_stable = run->options.is_stable,
                                  .coverage = bytes_make(coverage.data, coverage.length),
+                                 .damage = damage,
+                                 .damage_count = damage_count,
                                  .scanned_blocks = progress.scanned_blocks,
                                  .pruned_blocks = progress.pruned_blocks,
                                  .duration_ns = clock_monotonic_ns() - run->started_ns,
@@ -216,19 +223,29 @@ print_done_line(struct query_run *run, bool is_complete, struct error *err)
     return true;
 }
 
-static uint64_t
-count_holes(struct query_run *run)
+/* What was looked at, and what is not there. */
+static void
+print_coverage(struct query_run *run)
 {
-    struct error ignored; /* only a remark depends on it */
+    struct error ignored; /* the matches are there; only this is not known */
     size_t count = 0;
     struct lane_summary *lanes = query_run_lanes(run, &count, &ignored);
-    uint64_t holes = 0;
-    for (size_t i = 0; lanes != NULL && i < count; i++) {
-        for (size_t j = 0; j < lanes[i].hole_count; j++)
-            holes += lanes[i].holes[j].reason == HOLE_COMPACTED_OR_ABORTED ? 0 : 1;
-    }
+    if (lanes == NULL)
+        return;
+    struct hole_times *times = coverage_times(run->tape, lanes, count);
+    struct output output;
+    output_start(&output, STDERR_FILENO);
+    const struct tape_damage *damage;
+    coverage_append_text(&output.buffer, &(struct coverage){
+                                             .lanes = lanes,
+                                             .count = count,
+                                             .times = times,
+                                             .damaged = tape_damage(run->tape, &damage),
+                                             .looked_at_all = !run->was_cut && !run->was_stopped,
+                                         });
+    (void)output_finish(&output, &ignored);
+    free(times);
     free(lanes);
-    return holes;
 }
 
 static void
@@ -237,15 +254,7 @@ print_remarks(struct query_run *run)
     if (run->was_cut)
         (void)fprintf(stderr, "tapedeck: stopped at %llu matches, there may be more (--limit)\n",
             (unsigned long long)run->options.limit);
-    if (run->was_cut || run->was_stopped)
-        return;
-    uint64_t holes = count_holes(run);
-    if (holes > 0)
-        (void)fprintf(stderr,
-            "tapedeck: where matches could be, %llu range%s of offsets %s not on the tape; tapedeck"
-            " streams --json names %s\n",
-            (unsigned long long)holes, holes == 1 ? "" : "s", holes == 1 ? "is" : "are",
-            holes == 1 ? "it" : "them");
+    print_coverage(run);
 }
 
 /* Damage that reading met. Returns how many places. */

@@ -100,9 +100,8 @@ void segment_trim(struct segment *segment);
 bool segment_read_block(struct segment *segment, uint32_t index, unsigned wanted,
     struct block *block, struct error *err);
 
-/* Called for each damaged place; its events have seqs in first_seq .. end_seq - 1, among others. Equal:
- * no event is lost. */
-typedef void segment_damage(void *self, uint64_t first_seq, uint64_t end_seq, const char *text);
+/* Called for each damaged place, with the block whose events are lost; NULL: no event is. */
+typedef void segment_damage(void *self, const struct block_info *lost, const char *text);
 
 /* Check every byte that matters: checksums of sections, filters and blocks, and that each block can
  * be decoded. True when all could be read, however damaged. */

@@ -137,7 +137,7 @@ static void
 note_block(struct segment_lane_walk *self, const struct error *err)
 {
     const struct block_info *info = segment_block(self->segment, self->number);
-    tape_note_damage(self->tape, info->min_seq, info->max_seq + 1, "%s", err->text);
+    tape_note_block(self->tape, info, err->text);
 }
 
 /* The next event of the block that may match. False: it has no more. */

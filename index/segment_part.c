@@ -107,9 +107,12 @@ lanes_of(struct part *part, struct tape *tape, struct error *err)
 }
 
 static void
-note_damage(void *self, uint64_t first_seq, uint64_t end_seq, const char *text)
+note_damage(void *self, const struct block_info *lost, const char *text)
 {
-    tape_note_damage(self, first_seq, end_seq, "%s", text);
+    if (lost != NULL)
+        tape_note_block(self, lost, text);
+    else
+        tape_note_damage(self, 0, 0, "%s", text);
 }
 
 static bool
@@ -254,7 +257,7 @@ plan_block(struct segment_walk *self, uint32_t number, uint64_t *budget, struct 
     if (block == NULL) {
         if (err->code != ERROR_DAMAGED)
             return false;
-        tape_note_damage(self->tape, info->min_seq, info->max_seq + 1, "%s", err->text);
+        tape_note_block(self->tape, info, err->text);
         return true;
     }
     add_places(self, number, block);
@@ -366,7 +369,7 @@ next_event(struct part_walk *walk, uint64_t *budget, struct event *event, struct
             block_cache_drop_later(self->cache, place->block);
         if (block == NULL) {
             const struct block_info *info = segment_block(segment_of(self), place->block);
-            tape_note_damage(self->tape, info->min_seq, info->max_seq + 1, "%s", err->text);
+            tape_note_block(self->tape, info, err->text);
             continue;
         }
         *event = block->events[place->index];
@@ -385,6 +388,30 @@ ends_behind(const struct block_info *info, uint32_t stream_id, int32_t partition
     if (info->last_partition != partition)
         return (uint32_t)info->last_partition > (uint32_t)partition;
     return info->last_offset >= offset;
+}
+
+/* Does it begin in the lane, or in one before it? */
+static bool
+begins_before(const struct block_info *info, uint32_t stream_id, int32_t partition)
+{
+    if (info->first_stream != stream_id)
+        return info->first_stream < stream_id;
+    return (uint32_t)info->first_partition <= (uint32_t)partition;
+}
+
+static enum cursor_step
+find_offset(const struct block *block, uint32_t stream_id, int32_t partition, int64_t offset,
+    struct event *event)
+{
+    for (uint32_t i = 0; i < block->count; i++) {
+        const struct event *found = &block->events[i];
+        if (found->stream->id == stream_id && found->partition == partition &&
+            found->offset >= offset) {
+            *event = *found;
+            return CURSOR_EVENT;
+        }
+    }
+    return CURSOR_END;
 }
 
 static enum cursor_step
@@ -411,19 +438,14 @@ fetch_offset(struct part_walk *walk, uint32_t stream_id, int32_t partition, int6
         else
             low = middle + 1;
     }
-    if (low == count)
-        return CURSOR_END;
-
-    const struct block *block = block_cache_read(self->cache, low, BLOCK_ALL, err);
-    if (block == NULL)
-        return CURSOR_FAILED;
-    for (uint32_t i = 0; i < block->count; i++) {
-        const struct event *found = &block->events[i];
-        if (found->stream->id == stream_id && found->partition == partition &&
-            found->offset >= offset) {
-            *event = *found;
-            return CURSOR_EVENT;
-        }
+    for (; low < count && begins_before(segment_block(self->segment, low), stream_id, partition);
+         low++) {
+        const struct block *block = block_cache_read(self->cache, low, BLOCK_ALL, err);
+        if (block != NULL)
+            return find_offset(block, stream_id, partition, offset, event);
+        if (err->code != ERROR_DAMAGED)
+            return CURSOR_FAILED;
+        tape_note_block(self->tape, segment_block(self->segment, low), err->text);
     }
     return CURSOR_END;
 }

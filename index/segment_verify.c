@@ -15,12 +15,12 @@ struct verification {
 
 /* Tell about damage and go on; false when it was not damage but a failure to read. */
 static bool
-tell(const struct verification *verification, uint64_t first_seq, uint64_t end_seq,
-    const struct error *err)
+tell(
+    const struct verification *verification, const struct block_info *lost, const struct error *err)
 {
     if (err->code != ERROR_DAMAGED && err->code != ERROR_LIMIT)
         return false;
-    verification->damage(verification->self, first_seq, end_seq, err->text);
+    verification->damage(verification->self, lost, err->text);
     return true;
 }
 
@@ -38,7 +38,7 @@ verify_section(
     if (good)
         return true;
     (void)error_wrap(err, "segment %s", segment->path);
-    return tell(verification, segment->info.first_seq, segment->info.first_seq, err);
+    return tell(verification, NULL, err);
 }
 
 /* The header in front of the block must be what the index says. */
@@ -52,13 +52,13 @@ verify_header(const struct verification *verification, uint32_t index, struct er
     block_info_put(info, expected);
     if (!segment_read_at(segment, there, sizeof(there), info->at, err)) {
         (void)error_wrap(err, "segment %s", segment->path);
-        return tell(verification, info->min_seq, info->min_seq, err);
+        return tell(verification, NULL, err);
     }
     if (memcmp(there, expected, sizeof(there)) == 0)
         return true;
     (void)error_set(err, ERROR_DAMAGED, "segment %s: the header of block %u differs from the index",
         segment->path, index);
-    return tell(verification, info->min_seq, info->min_seq, err);
+    return tell(verification, NULL, err);
 }
 
 bool
@@ -74,7 +74,7 @@ segment_verify(struct segment *segment, segment_damage *damage, void *self, stru
         const struct block_info *info = segment_block(segment, i);
         good = verify_header(&verification, i, err);
         if (good && !segment_read_block(segment, i, BLOCK_ALL, block, err))
-            good = tell(&verification, info->min_seq, info->max_seq + 1, err);
+            good = tell(&verification, info, err);
     }
     block_free(block);
     return good;

@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "index/block.h"
 #include "index/catalogue.h"
 #include "index/journal.h"
 #include "index/lanes.h"
@@ -143,6 +144,24 @@ tape_stream_by_id(struct tape *tape, uint32_t id)
     return stream;
 }
 
+/* Keep it, unless the place is known. */
+static void
+add_damage(struct tape *tape, const struct tape_damage *damage)
+{
+    for (size_t i = 0; i < tape->damage_count; i++) {
+        if (strcmp(tape->damage[i].text, damage->text) != 0)
+            continue;
+        if (damage->end_seq > damage->first_seq) /* more may be known than the first time */
+            tape->damage[i] = *damage;
+        return;
+    }
+    if (tape->damage_count >= DAMAGE_MAX)
+        return;
+    tape->damage =
+        alloc_grow(tape->damage, tape->damage_count, &tape->damage_capacity, sizeof(*tape->damage));
+    tape->damage[tape->damage_count++] = *damage;
+}
+
 void
 tape_note_damage(struct tape *tape, uint64_t first_seq, uint64_t end_seq, const char *format, ...)
 {
@@ -151,21 +170,23 @@ tape_note_damage(struct tape *tape, uint64_t first_seq, uint64_t end_seq, const 
     va_start(arguments, format);
     (void)vsnprintf(damage.text, sizeof(damage.text), format, arguments);
     va_end(arguments);
+    add_damage(tape, &damage);
+}
 
-    for (size_t i = 0; i < tape->damage_count; i++) {
-        if (strcmp(tape->damage[i].text, damage.text) != 0)
-            continue;
-        if (end_seq > first_seq) { /* more may be known than the first time */
-            tape->damage[i].first_seq = first_seq;
-            tape->damage[i].end_seq = end_seq;
-        }
-        return;
-    }
-    if (tape->damage_count >= DAMAGE_MAX)
-        return;
-    tape->damage =
-        alloc_grow(tape->damage, tape->damage_count, &tape->damage_capacity, sizeof(*tape->damage));
-    tape->damage[tape->damage_count++] = damage;
+void
+tape_note_block(struct tape *tape, const struct block_info *block, const char *text)
+{
+    struct tape_damage damage = {
+        .first_seq = block->min_seq,
+        .end_seq = block->max_seq + 1,
+        .events = block->event_count,
+        .first = {tape_stream_by_id(tape, block->first_stream), block->first_partition,
+            block->first_offset},
+        .last = {tape_stream_by_id(tape, block->last_stream), block->last_partition,
+            block->last_offset},
+    };
+    (void)snprintf(damage.text, sizeof(damage.text), "%.255s", text);
+    add_damage(tape, &damage);
 }
 
 const char *

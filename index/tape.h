@@ -69,11 +69,22 @@ struct lane_summary {
  * an empty tape gives a non-NULL array. The first call may read every journal. */
 const struct lane_summary *tape_lanes(struct tape *tape, size_t *count, struct error *err);
 
-/* Damage that readers met so far: files or frames that could not be read, named in `text`. */
+/* A place in a lane. */
+struct tape_place {
+    const struct stream *stream; /* NULL: not known */
+    int32_t partition;
+    int64_t offset;
+};
+
+/* Damage that readers met so far: files, blocks or frames that could not be read, named in `text`. */
 struct tape_damage {
     char text[256];
-    uint64_t first_seq; /* seqs that cannot be read: first_seq .. end_seq - 1 */
+    uint64_t
+        first_seq; /* seqs that cannot be read are in first_seq .. end_seq - 1; equal: not known */
     uint64_t end_seq;
+    uint64_t events;         /* how many of them; 0: all, or not known */
+    struct tape_place first; /* they lie between these, by stream number, partition and offset */
+    struct tape_place last;
 };
 size_t tape_damage(const struct tape *tape, const struct tape_damage **damage);
 

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "index/journal.h"
 
+struct block_info;
 struct error;
 struct part;
 struct places;
@@ -22,6 +23,9 @@ struct tape;
 
 /* A part defines stream `id`. A second definition with other names is damage and is named. */
 void tape_define_stream(struct tape *tape, uint32_t id, struct bytes tap, struct bytes name);
+
+/* The same for one block of a segment: what was in it is known from the index. */
+void tape_note_block(struct tape *tape, const struct block_info *block, const char *text);
 
 /* The stream with this id; one that no readable part defines is called "?/stream-ID". */
 const struct stream *tape_stream_by_id(struct tape *tape, uint32_t id);

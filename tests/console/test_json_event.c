@@ -1,6 +1,7 @@
 #include <jansson.h>
 
 #include "base/clock.h"
+#include "console/coverage.h"
 #include "console/json_event.h"
 #include "index/event.h"
 #include "index/tape.h"
@@ -243,8 +244,10 @@ static void
 writes_a_stream_as_documented(void **state)
 {
     (void)state;
-    struct hole hole = {.from = 7, .to = 8, .reason = HOLE_COMPACTED_OR_ABORTED};
-    struct hole open_hole = {.from = 9, .to = -1, .reason = HOLE_RETENTION};
+    struct hole hole = {
+        .from = 7, .to = 8, .reason = HOLE_COMPACTED_OR_ABORTED, .noticed_ns = CLOCK_NONE};
+    struct hole open_hole = {.from = 9, .to = -1, .reason = HOLE_RETENTION, .noticed_ns = NS_PER_S};
+    struct hole_times times[] = {{CLOCK_NONE, CLOCK_NONE}, {0, CLOCK_NONE}};
     struct lane_summary lanes[] = {
         {.stream = &orders,
             .partition = 0,
@@ -258,6 +261,7 @@ writes_a_stream_as_documented(void **state)
     struct json_stream stream = {.stream = &orders,
         .lanes = lanes,
         .count = 2,
+        .times = times,
         .events = 1000,
         .bytes = 5,
         .first_ns = 0,
@@ -271,9 +275,13 @@ writes_a_stream_as_documented(void **state)
         "\"first\":\"1970-01-01T00:00:00.000000000Z\",\"last\":\"1970-01-01T00:00:01.000000000Z\","
         "\"rate\":12.2,\"coverage\":[{\"partition\":0,\"from\":\"0\",\"to\":\"999\",\"events\":"
         "\"1000\","
-        "\"holes\":[{\"from\":\"7\",\"to\":\"8\",\"reason\":\"COMPACTED_OR_ABORTED\"}]},"
+        "\"holes\":[{\"from\":\"7\",\"to\":\"8\",\"reason\":\"COMPACTED_OR_ABORTED\",\"noticed\":"
+        "null,"
+        "\"after\":null,\"before\":null}]},"
         "{\"partition\":1,\"from\":null,\"to\":null,\"events\":\"0\","
-        "\"holes\":[{\"from\":\"9\",\"to\":null,\"reason\":\"RETENTION\"}]}]}\n");
+        "\"holes\":[{\"from\":\"9\",\"to\":null,\"reason\":\"RETENTION\",\"noticed\":"
+        "\"1970-01-01T00:00:01.000000000Z\",\"after\":\"1970-01-01T00:00:00.000000000Z\","
+        "\"before\":null}]}]}\n");
     buffer_done(&text);
 }
 
@@ -291,7 +299,33 @@ writes_the_done_line_as_documented(void **state)
     json_append_done(&text, &done);
     assert_string_equal(buffer_text(&text),
         "{\"v\":1,\"done\":true,\"matched\":\"3\",\"complete\":true,\"coverage\":[],"
-        "\"scanned_blocks\":\"4\",\"pruned_blocks\":\"5\",\"ms\":6}\n");
+        "\"damaged\":[],\"scanned_blocks\":\"4\",\"pruned_blocks\":\"5\",\"ms\":6}\n");
+    buffer_done(&text);
+}
+
+static void
+names_what_is_damaged_in_the_done_line(void **state)
+{
+    (void)state;
+    struct tape_damage damage[] = {
+        {.text = "a file", .first_seq = 3, .end_seq = 5},
+        {.text = "a block",
+            .first_seq = 7,
+            .end_seq = 99,
+            .events = 2,
+            .first = {&orders, 0, 4},
+            .last = {&orders, 1, 5}},
+    };
+    struct json_done done = {
+        .is_stable = true, .coverage = bytes_of("[]"), .damage = damage, .damage_count = 2};
+    struct buffer text = {0};
+    json_append_done(&text, &done);
+    assert_string_equal(buffer_text(&text),
+        "{\"v\":1,\"done\":true,\"matched\":\"0\",\"complete\":false,\"coverage\":[],"
+        "\"damaged\":[{\"damage\":\"a file\",\"first_seq\":\"3\",\"end_seq\":\"5\",\"events\":"
+        "null},{\"damage\":\"a block\",\"first_seq\":\"7\",\"end_seq\":\"99\",\"events\":\"2\","
+        "\"first\":{\"tap\":\"shop\",\"stream\":\"orders\",\"partition\":0,\"offset\":\"4\"},"
+        "\"last\":{\"tap\":\"shop\",\"stream\":\"orders\",\"partition\":1,\"offset\":\"5\"}}]}\n");
     buffer_done(&text);
 }
 
@@ -312,6 +346,7 @@ main(void)
         cmocka_unit_test(writes_the_numbers_at_the_ends),
         cmocka_unit_test(writes_a_stream_as_documented),
         cmocka_unit_test(writes_the_done_line_as_documented),
+        cmocka_unit_test(names_what_is_damaged_in_the_done_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

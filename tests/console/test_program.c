@@ -324,13 +324,45 @@ lists_streams(void **state)
                               "\"rate\":null,\"coverage\":[{\"partition\":0,\"from\":\"10\",\"to\":"
                               "\"11\",\"events\":\"2\","
                               "\"holes\":[");
-    expect_text(&program.out, "{\"from\":\"12\",\"to\":\"14\",\"reason\":\"DROPPED\"}");
+    expect_text(&program.out,
+        "{\"from\":\"12\",\"to\":\"14\",\"reason\":\"DROPPED\",\"noticed\":\"2026-11-23T14:29:31."
+        "000000000Z\",\"after\":\"2026-11-23T14:29:31.002000000Z\",\"before\":null}");
     program_done(&program);
 
     run(fixture, &program, WORDS("streams", "--tape", fixture->tape), 0);
     assert_int_equal(line_count(&program), 3);
     expect_text(&program.out, "STREAM");
     expect_text(&program.out, "(3)\n");
+    program_done(&program);
+}
+
+/* In text as in JSON: what was looked at, what is not there, since when. */
+static void
+an_answer_ends_with_its_coverage(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct program program;
+    static const struct sample later = {
+        .stream = "orders", .offset = 15, .time_ns = SAMPLE_TIME_NS + 9 * NS_PER_S};
+    write_shop(fixture);
+    run(fixture, &program, WORDS("search", "key=o-1", "--tape", fixture->tape), 0);
+    expect_text(&program.err,
+        "looked where matches could be: 4 events in 3 partitions of 2 streams, "
+        "2026-11-23T14:29:31Z to 2026-11-23T14:29:31Z; no known holes\n");
+    program_done(&program);
+
+    sample_tape_write_hole(fixture->tape, "orders", 12, 14);
+    sample_tape_write(fixture->tape, &later, 1);
+    run(fixture, &program, WORDS("search", "key=o-1", "--tape", fixture->tape), 0);
+    expect_text(&program.err, "1 range of offsets is not on the tape:\n"
+                              "  shop/orders[0]@12..14  DROPPED, between 2026-11-23T14:29:31Z and "
+                              "2026-11-23T14:29:40Z, noticed 2026-11-23T14:29:31Z\n");
+    program_done(&program);
+    run(fixture, &program, WORDS("search", "key=o-1", "--tape", fixture->tape, "--quiet"), 0);
+    assert_int_equal(program.err.length, 0);
+    program_done(&program);
+    run(fixture, &program, WORDS("events", "--limit", "1", "--tape", fixture->tape), 0);
+    expect_text(&program.err, "not all was looked at; there are 5 events in 3 partitions");
     program_done(&program);
 }
 
@@ -770,6 +802,7 @@ main(void)
         TEST(says_where_there_is_no_tape),
         TEST(says_that_a_tape_is_empty),
         TEST(lists_streams),
+        TEST(an_answer_ends_with_its_coverage),
         TEST(knows_the_rate_while_a_recorder_runs),
         TEST(prints_events_as_json),
         TEST(covers_only_lanes_that_may_match),

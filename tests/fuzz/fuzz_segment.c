@@ -20,10 +20,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
-ignore(void *self, uint64_t first_seq, uint64_t end_seq, const char *text)
+ignore(void *self, const struct block_info *lost, const char *text)
 {
-    (void)first_seq;
-    (void)end_seq;
+    (void)lost;
     (void)text;
     (*(unsigned *)self)++;
 }

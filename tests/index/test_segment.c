@@ -384,12 +384,12 @@ struct told {
 };
 
 static void
-remember(void *self, uint64_t first_seq, uint64_t end_seq, const char *text)
+remember(void *self, const struct block_info *lost, const char *text)
 {
     struct told *told = self;
     told->count++;
-    told->first_seq = first_seq;
-    told->end_seq = end_seq;
+    told->first_seq = lost == NULL ? 0 : lost->min_seq;
+    told->end_seq = lost == NULL ? 0 : lost->max_seq + 1;
     (void)snprintf(told->text, sizeof(told->text), "%s", text);
 }
 

@@ -278,6 +278,50 @@ a_journal_under_another_number_is_not_sealed(void **state)
     expect(*state, 600, 1, "is number 00000006");
 }
 
+/* Spoil a byte in the events of a segment. */
+static void
+spoil(const char *directory, const char *name)
+{
+    struct error err = {0};
+    struct buffer content = {0};
+    char *path = path_of(directory, name);
+    assert_ok(file_read_whole(path, (size_t)16 << 20, &content, &err));
+    content.data[content.length / 8] ^= 0x10; /* a block, not the filters behind them */
+    assert_ok(file_replace(path, content.data, content.length, &err));
+    buffer_done(&content);
+    free(path);
+}
+
+static void
+a_lookup_in_a_damaged_block_goes_on_behind_it(void **state)
+{
+    struct error err = {0};
+    const struct tape_damage *damage;
+    struct tape_writer *writer = test_writer_sealing(*state, 0, true);
+    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
+    test_append(writer, orders, 0, 500, 6000); /* several blocks */
+    tape_writer_close(writer);
+    spoil(*state, "00000006.seg");
+
+    struct tape *tape = test_open(*state);
+    int found = count(tape, CURSOR_BY_SEQ);
+    assert_int_equal(tape_damage(tape, &damage), 1);
+    int64_t first = damage[0].first.offset;
+    int64_t last = damage[0].last.offset;
+    assert_int_equal(damage[0].events, last - first + 1);
+    assert_int_equal(found, 6500 - (int)damage[0].events);
+
+    struct cursor *cursor = cursor_new(tape, &(struct cursor_options){.order = CURSOR_BY_SEQ});
+    struct event event;
+    const struct stream *stream = tape_stream(tape, 0);
+    assert_int_equal(cursor_fetch_offset(cursor, stream, 0, first, &event, &err), CURSOR_EVENT);
+    assert_int_equal(event.offset, last + 1);
+    assert_int_equal(cursor_fetch_offset(cursor, stream, 0, first - 1, &event, &err), CURSOR_EVENT);
+    assert_int_equal(event.offset, first - 1);
+    cursor_free(cursor);
+    tape_close(tape);
+}
+
 static uint64_t
 deleted_by_age(const char *directory, int64_t keep_age_ns)
 {
@@ -331,6 +375,7 @@ main(void)
         TEST(a_recorder_goes_on_behind_its_own_files),
         TEST(the_journal_of_a_broken_segment_is_read_and_sealed_again),
         TEST(a_journal_under_another_number_is_not_sealed),
+        TEST(a_lookup_in_a_damaged_block_goes_on_behind_it),
         cmocka_unit_test(retention_by_age_takes_the_oldest_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
