@@ -68,8 +68,8 @@ refresh(struct part *part, struct tape *tape, bool is_final, struct error *err)
         return false;
     part->end_seq = self->journal.end_seq;
     part->is_final = is_final;
-    if (is_final)
-        tell_damage(self, tape);
+    /* A good frame stands behind it, or nothing more comes: what is broken is not on its way. */
+    tell_damage(self, tape);
     return true;
 }
 
