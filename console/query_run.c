@@ -19,21 +19,23 @@
 /* How far behind the limit to look for one more match before "there may be more" is said. */
 #define PEEK_BUDGET 100000
 
-static char *
-join_arguments(const struct invocation *invocation)
+char *
+query_run_join(int argc, char *const *argv)
 {
     struct buffer text = {0};
-    for (int i = 0; i < invocation->argc; i++)
-        buffer_printf(&text, "%s%s", i == 0 ? "" : " ", invocation->argv[i]);
+    for (int i = 0; i < argc; i++)
+        buffer_printf(&text, "%s%s", i == 0 ? "" : " ", argv[i]);
     char *copy = alloc_text(buffer_text(&text));
     buffer_done(&text);
     return copy;
 }
 
-static void
-print_caret(const char *text, size_t column)
+void
+query_run_caret(const char *text, size_t column)
 {
     struct output output;
+    if (column == 0)
+        return;
     output_start(&output, STDERR_FILENO);
     query_caret(&output.buffer, text, column);
     if (output.buffer.length > 0 && output.buffer.data[output.buffer.length - 1] != '\n')
@@ -68,12 +70,11 @@ query_run_open(struct query_run *run, const struct invocation *invocation,
     struct error err;
     size_t column = 0;
     run->started_ns = clock_monotonic_ns();
-    run->text = join_arguments(invocation);
+    run->text = query_run_join(invocation->argc, invocation->argv);
     run->query = query_compile(run->text, clock_now_ns(), &column, &err);
     if (run->query == NULL) {
         int code = command_fail(&err);
-        if (column > 0)
-            print_caret(run->text, column);
+        query_run_caret(run->text, column);
         release(run);
         return code;
     }

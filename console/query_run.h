@@ -56,6 +56,12 @@ enum query_run_step {
     QUERY_RUN_FAILED,
 };
 
+/* The text of a query out of words, joined by blanks; freed by the caller. */
+char *query_run_join(int argc, char *const *argv);
+
+/* Show on stderr where in a query its error is; nothing for column 0. */
+void query_run_caret(const char *text, size_t column);
+
 /* Compile the query (the arguments joined by blanks), open the tape, place the cursor. Returns 0, or the
  * exit code after the reason was printed; the run needs no query_run_done() then. */
 int query_run_open(struct query_run *run, const struct invocation *invocation,

@@ -181,10 +181,16 @@ remove_named(struct notes *notes, const char *statement, const char *what, const
 /* ---- bookmarks ---- */
 
 bool
+notes_check_bookmark(const struct bookmark *bookmark, struct error *err)
+{
+    return check_name("bookmark", bookmark->name, err) &&
+           check_text("bookmark's text", bookmark->text, err);
+}
+
+bool
 notes_add_bookmark(struct notes *notes, const struct bookmark *bookmark, struct error *err)
 {
-    if (!check_name("bookmark", bookmark->name, err) ||
-        !check_text("bookmark's text", bookmark->text, err))
+    if (!notes_check_bookmark(bookmark, err))
         return false;
     struct filled filled =
         fill(notes, "INSERT OR REPLACE INTO bookmarks VALUES (?, ?, ?, ?, ?)", err);

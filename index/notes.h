@@ -43,6 +43,9 @@ struct bookmark {
     int64_t made_ns;
 };
 
+/* Can it be one? ERROR_ARGUMENT when its name or its text cannot. */
+bool notes_check_bookmark(const struct bookmark *bookmark, struct error *err);
+
 /* Set a bookmark; one with this name is replaced. ERROR_ARGUMENT when the name cannot be one. */
 bool notes_add_bookmark(struct notes *notes, const struct bookmark *bookmark, struct error *err);
 

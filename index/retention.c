@@ -245,3 +245,22 @@ retention_pin(const char *directory, const char *name, uint64_t first_seq, uint6
     free(pins);
     return good;
 }
+
+bool
+retention_unpin(const char *directory, const char *name, struct error *err)
+{
+    char *path = alloc_format("%s/pins/%s", directory, name);
+    bool good =
+        unlink(path) == 0 || errno == ENOENT || error_set_system(err, "cannot remove %s", path);
+    free(path);
+    return good;
+}
+
+bool
+retention_has_pin(const char *directory, const char *name)
+{
+    char *path = alloc_format("%s/pins/%s", directory, name);
+    bool is_there = access(path, F_OK) == 0;
+    free(path);
+    return is_there;
+}

@@ -37,4 +37,9 @@ bool retention_apply(const char *directory, const struct retention *retention, i
 bool retention_pin(const char *directory, const char *name, uint64_t first_seq, uint64_t end_seq,
     struct error *err);
 
+/* No longer; true also when there was no such pin. */
+bool retention_unpin(const char *directory, const char *name, struct error *err);
+
+bool retention_has_pin(const char *directory, const char *name);
+
 #endif

@@ -170,6 +170,84 @@ lists_the_ledger_harmlessly(void **state)
     program_done(&program);
 }
 
+/* Run with exit code `code`, and expect the texts on stdout and stderr (NULL: any). */
+static void
+expect(const struct fixture *fixture, const char *const *words, int code, const char *out,
+    const char *err)
+{
+    struct program program;
+    run(fixture, &program, words, code);
+    if (out != NULL)
+        expect_text(&program.out, out);
+    if (err != NULL)
+        expect_text(&program.err, err);
+    program_done(&program);
+}
+
+static void
+a_bookmark_keeps_retention_from_its_events(void **state)
+{
+    const struct fixture *fixture = *state;
+    const char *tape = fixture->tape;
+    const char *const prune[] = {
+        "tape", "prune", "--keep-age", "1m", "--dry-run", "--tape", tape, NULL};
+    static const struct sample newest = {.stream = "orders", .offset = 1000};
+    sample_tape_write(tape, &newest, 1); /* a second segment: the newest file always stays */
+    expect(fixture, WORDS("bookmark", "list", "--tape", tape), 0, NULL, "no bookmarks");
+    expect(fixture, prune, 0, "would delete 1 segment", NULL);
+
+    expect(fixture, WORDS("bookmark", "add", "a/b \x1b", "seq=1", "--text", "here", "--tape", tape),
+        0, "bookmark a/b \\x1b: 1 event, seq 1; retention leaves", NULL);
+    expect(fixture, prune, 0, "1 segment kept, because a replay or a mark needs it", NULL);
+    expect(
+        fixture, WORDS("bookmark", "list", "--tape", tape), 0, "pinned  a/b \\x1b  here\n", NULL);
+
+    /* Again, for another place: it moves, and so does the pin. */
+    expect(fixture, WORDS("bookmark", "add", "--no-pin", "a/b \x1b", "seq=0", "--tape", tape), 0,
+        "seq 0; retention may delete", NULL);
+    expect(fixture, prune, 0, "would delete 1 segment", NULL);
+    expect(fixture, WORDS("bookmark", "list", "--json", "--tape", tape), 0,
+        "{\"v\":1,\"name\":\"a/b \\u001b\",\"seq\":\"0\",", NULL);
+
+    expect(fixture, WORDS("bookmark", "add", "all", "seq<=1", "--tape", tape), 0,
+        "2 events, seq 0 to 1", NULL);
+    expect(fixture, WORDS("bookmark", "remove", "all", "--tape", tape), 0, NULL, NULL);
+    expect(fixture, prune, 0, "would delete 1 segment", NULL);
+    expect(fixture, WORDS("bookmark", "remove", "all", "--tape", tape), 2, NULL,
+        "there is no bookmark 'all'");
+}
+
+static void
+a_bookmark_needs_an_event(void **state)
+{
+    const struct fixture *fixture = *state;
+    expect(fixture, WORDS("bookmark", "add", "x", "seq=99", "--tape", fixture->tape), 2, NULL,
+        "nothing on the tape matches");
+    expect(fixture, WORDS("bookmark", "add", "", "seq=0", "--tape", fixture->tape), 2, NULL,
+        "1 to 128 bytes");
+    expect(fixture, WORDS("bookmark", "add", "x", "seq=", "--tape", fixture->tape), 2, NULL,
+        "expected a value");
+    expect(fixture, WORDS("bookmark", "list", "--tape", fixture->tape), 0, NULL, "no bookmarks");
+}
+
+static void
+keeps_queries_under_names(void **state)
+{
+    const struct fixture *fixture = *state;
+    const char *tape = fixture->tape;
+    expect(fixture, WORDS("query", "list", "--tape", tape), 0, NULL, "no saved queries");
+    expect(fixture, WORDS("query", "save", "two", "seq>0", "and", "key=\"a b\"", "--tape", tape), 0,
+        NULL, NULL);
+    expect(fixture, WORDS("query", "save", "bad", "seq>", "--tape", tape), 2, NULL, "    ^");
+    expect(
+        fixture, WORDS("query", "show", "two", "--tape", tape), 0, "seq>0 and key=\"a b\"\n", NULL);
+    expect(fixture, WORDS("query", "list", "--json", "--tape", tape), 0,
+        "{\"v\":1,\"name\":\"two\",\"query\":\"seq>0 and key=\\\"a b\\\"\"}\n", NULL);
+    expect(fixture, WORDS("query", "show", "bad", "--tape", tape), 2, NULL, "no saved query 'bad'");
+    expect(fixture, WORDS("query", "remove", "two", "--tape", tape), 0, NULL, NULL);
+    expect(fixture, WORDS("query", "remove", "two", "--tape", tape), 2, NULL, "no saved query");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -180,6 +258,9 @@ main(void)
         TEST(says_what_is_damaged_with_code_6),
         TEST(refuses_with_code_5_while_it_is_recorded),
         TEST(lists_the_ledger_harmlessly),
+        TEST(a_bookmark_keeps_retention_from_its_events),
+        TEST(a_bookmark_needs_an_event),
+        TEST(keeps_queries_under_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
