@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "index/cursor_internal.h"
 #include "index/lane_walk.h"
 #include "index/part.h"
 #include "index/query.h"
@@ -340,8 +341,46 @@ cursor_next(struct cursor *cursor, uint64_t budget, struct event *event, struct 
 void
 cursor_progress(const struct cursor *cursor, struct cursor_progress *progress)
 {
+    uint64_t done = cursor->progress.scanned_blocks + cursor->progress.pruned_blocks;
+    uint64_t total = 0;
+    for (size_t i = 0; i < tape_part_count(cursor->tape); i++) {
+        const struct part *part = tape_part(cursor->tape, i);
+        struct part_extent extent;
+        if (part->end_seq <= cursor->options.first_seq ||
+            part->first_seq >= cursor->options.end_seq)
+            continue;
+        part->ops->extent(part, &extent);
+        total += extent.blocks;
+    }
     *progress = cursor->progress;
-    progress->total_blocks = progress->scanned_blocks + progress->pruned_blocks;
+    progress->total_blocks = total > done ? total : done;
+}
+
+bool
+cursor_hand_over(struct cursor *cursor, struct cursor_rest *rest)
+{
+    if (cursor->options.order != CURSOR_BY_SEQ || cursor->walk == NULL)
+        return false;
+    struct part *part = cursor->walk->part;
+    *rest = (struct cursor_rest){
+        .part = part,
+        .shares_part = part->ops->cut != NULL,
+        .first_seq = cursor->options.first_seq,
+        .end_seq = cursor->options.end_seq,
+    };
+    if (rest->shares_part)
+        rest->first_block = part->ops->cut(cursor->walk);
+    if (cursor->options.first_seq < part->first_seq)
+        cursor->options.first_seq = part->first_seq;
+    if (cursor->options.end_seq > part->end_seq)
+        cursor->options.end_seq = part->end_seq;
+    return true;
+}
+
+uint64_t
+cursor_scanned_bytes(const struct cursor *cursor)
+{
+    return cursor->progress.scanned_bytes;
 }
 
 /* A walk for single reads in the part. */

@@ -449,6 +449,13 @@ fetch_offset(struct part_walk *walk, uint32_t stream_id, int32_t partition, int6
     return CURSOR_END;
 }
 
+static void
+extent(const struct part *part, struct part_extent *extent)
+{
+    const struct journal *journal = &((const struct journal_as_part *)part)->journal;
+    *extent = (struct part_extent){journal->frame_count, journal->scanned};
+}
+
 const struct part_ops journal_part = {
     .suffix = "jnl",
     .open = open_part,
@@ -458,6 +465,7 @@ const struct part_ops journal_part = {
     .walk = walk,
     .next = next_event,
     .walk_free = walk_free,
+    .extent = extent,
     .fetch_seq = fetch_seq,
     .fetch_offset = fetch_offset,
     .verify = verify,

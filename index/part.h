@@ -31,6 +31,15 @@ struct part_walk_options {
     uint64_t end_seq; /* exclusive */
     bool newest_first;
     struct cursor_progress *progress; /* counts what is looked at and skipped */
+    uint32_t first_block; /* kinds with `cut`: only blocks from this one on, and of those only */
+    uint32_t share;       /* each `shares`th, beginning with the `share`th; shares 0: all of them */
+    uint32_t shares;
+};
+
+/* How much there is to look at. */
+struct part_extent {
+    uint64_t blocks; /* as struct cursor_progress counts them */
+    uint64_t bytes;  /* of records */
 };
 
 /* Walks through one part, by seq. */
@@ -64,6 +73,12 @@ struct part_ops {
     enum cursor_step (*next)(
         struct part_walk *walk, uint64_t *budget, struct event *event, struct error *err);
     void (*walk_free)(struct part_walk *walk);
+
+    /* Leave the blocks that the walk has not looked at yet to others: returns the first of them, and the
+     * walk ends before it. NULL: the blocks of this kind cannot be shared out. */
+    uint32_t (*cut)(struct part_walk *walk);
+
+    void (*extent)(const struct part *part, struct part_extent *extent);
 
     /* The event with this seq; the walk is only a place to keep what was read. CURSOR_END when the part
      * has none. */

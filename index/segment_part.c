@@ -132,7 +132,8 @@ verify(struct part *part, struct tape *tape, struct error *err)
 }
 
 /* places[next] (newest first: places[next - 1]) is given out next once `is_planned`; before that
- * `plan_block` is the next block to look at. left[block] says how many places of a block are still to
+ * `plan_block` is the next block to look at, and `plan_step` further on comes the one after it; those from
+ * `plan_end` on are left to others. left[block] says how many places of a block are still to
  * come. A hopeless walk has neither `left` nor a cache. */
 struct segment_walk {
     struct part_walk walk;
@@ -142,6 +143,8 @@ struct segment_walk {
     struct segment_filter filter;
     bool is_planned;
     uint32_t plan_block;
+    uint32_t plan_step;
+    uint32_t plan_end;
     struct place *places;
     size_t place_count;
     size_t place_capacity;
@@ -164,7 +167,29 @@ walk(struct part *part, struct tape *tape, const struct part_walk_options *optio
     part->references++;
     self->tape = tape;
     self->options = *options;
+    self->plan_block = options->first_block + options->share;
+    self->plan_step = options->shares == 0 ? 1 : options->shares;
+    self->plan_end = segment_file_info(as_segment(part)->file)->block_count;
     return &self->walk;
+}
+
+/* Blocks that are still to be looked at. */
+static uint32_t
+blocks_to_plan(const struct segment_walk *self)
+{
+    if (self->plan_block >= self->plan_end)
+        return 0;
+    return (self->plan_end - self->plan_block - 1) / self->plan_step + 1;
+}
+
+static uint32_t
+cut(struct part_walk *walk)
+{
+    struct segment_walk *self = (struct segment_walk *)walk;
+    if (!self->is_planned && self->plan_block < self->plan_end)
+        self->plan_end = self->plan_block;
+    return self->is_planned ? segment_file_info(as_segment(walk->part)->file)->block_count
+                            : self->plan_end;
 }
 
 static void
@@ -313,13 +338,12 @@ sort_places(struct segment_walk *self)
 static enum cursor_step
 plan(struct segment_walk *self, uint64_t *budget, struct error *err)
 {
-    uint32_t count = segment_info(segment_of(self))->block_count;
     if (self->filter.is_hopeless) {
-        self->options.progress->pruned_blocks += count;
+        self->options.progress->pruned_blocks += blocks_to_plan(self);
         self->is_planned = true;
         return CURSOR_EVENT;
     }
-    for (; self->plan_block < count; self->plan_block++) {
+    for (; self->plan_block < self->plan_end; self->plan_block += self->plan_step) {
         if (*budget == 0)
             return CURSOR_PAUSED;
         if (!plan_block(self, self->plan_block, budget, err))
@@ -339,8 +363,7 @@ next_event(struct part_walk *walk, uint64_t *budget, struct event *event, struct
     struct segment_walk *self = (struct segment_walk *)walk;
     if (!self->is_planned) {
         if (self->segment == NULL && is_out_of_question(self)) {
-            self->options.progress->pruned_blocks +=
-                segment_file_info(as_segment(walk->part)->file)->block_count;
+            self->options.progress->pruned_blocks += blocks_to_plan(self);
             self->is_planned = true;
             return CURSOR_END;
         }
@@ -501,6 +524,14 @@ fetch_seq(struct part_walk *walk, uint64_t seq, struct event *event, struct erro
     return CURSOR_EVENT;
 }
 
+static void
+extent(const struct part *part, struct part_extent *extent)
+{
+    const struct segment_info *info =
+        segment_file_info(((const struct segment_as_part *)part)->file);
+    *extent = (struct part_extent){info->block_count, info->record_bytes};
+}
+
 const struct part_ops segment_part = {
     .suffix = "seg",
     .open = open_part,
@@ -511,6 +542,8 @@ const struct part_ops segment_part = {
     .walk = walk,
     .next = next_event,
     .walk_free = walk_free,
+    .cut = cut,
+    .extent = extent,
     .fetch_seq = fetch_seq,
     .fetch_offset = fetch_offset,
     .by_lane = &segment_lane_walk,

@@ -1,0 +1,63 @@
+/* scan.h - walks the events of a tape that match a query, with as many threads as that is worth.
+ *
+ * Used like a cursor, and gives the same events in the same order. It begins as a cursor, so that what is
+ * found through an index, and what is small, costs no thread. When that has looked at some MiB and more is
+ * left, threads take the rest over: on all cores, or, while a recorder holds the tape, on all but one (on one at
+ * least) and at nice 10. A file is shared out by blocks, so that a tape of one segment gains too. What the
+ * threads find waits in a buffer of bounded size, in order; when nobody takes it, they wait.
+ *
+ * By time or by offset it is a cursor and nothing else. So it is with `stays_alone`, which is for those that
+ * follow a tape: with threads a scan ends where the tape ended when they began.
+ *
+ * Threads: its own, none of which outlives scan_free(); the caller's is the one that owns the tape.
+ */
+#ifndef INDEX_SCAN_H
+#define INDEX_SCAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "index/cursor.h"
+
+struct error;
+struct event;
+struct scan;
+struct tape;
+
+/* Looked at alone, and how much must be left then: about 8 ms of work. */
+#define SCAN_ALONE_BYTES ((uint64_t)8 * 1024 * 1024)
+
+/* No more threads than this, however many cores there are: each has a decoded segment in memory. */
+#define SCAN_WORKERS_MAX 16u
+
+/* scan_next() pauses when the threads have found nothing for so long. */
+#define SCAN_PATIENCE_MS 2
+
+struct scan_options {
+    struct cursor_options cursor;
+    bool stays_alone;
+    bool without_payloads; /* nobody looks at them: they may be null views with a length */
+    unsigned workers;      /* 0: as many as the machine is good for */
+    uint64_t alone_bytes;  /* 0: SCAN_ALONE_BYTES */
+    size_t buffer_bytes;   /* 0: SCAN_BUFFER_BYTES of scan_pool.h */
+};
+
+struct scan *scan_new(struct tape *tape, const struct scan_options *options);
+
+/* Also the way to stop a scan: the threads end when they are through with their block, or with the event
+ * that the query is being asked about. NULL is allowed. */
+void scan_free(struct scan *scan);
+
+/* The next match, as cursor_next() gives it; the views live until the next call. CURSOR_PAUSED (never with a
+ * budget of 0): about `budget` events were looked at, or the threads have nothing yet; call again. Damage
+ * is told to the tape when the events from around it are due. */
+enum cursor_step scan_next(
+    struct scan *scan, uint64_t budget, struct event *event, struct error *err);
+
+/* What all threads did so far; the same as a cursor's when the end was reached. */
+void scan_progress(const struct scan *scan, struct cursor_progress *progress);
+
+/* Threads that search now; 0: it goes alone. */
+unsigned scan_workers(const struct scan *scan);
+
+#endif

@@ -1,0 +1,587 @@
+/* Scans against cursors: the same tape, the same query, the same events in the same order. The tapes are
+ * small, so the scans are told to call for help early. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "index/cursor.h"
+#include "index/query.h"
+#include "index/scan.h"
+#include "index/tape.h"
+#include "tests/support/index_tape.h"
+#include "tests/support/unit.h"
+
+#define ROUNDS        24
+#define JOURNAL_BYTES 300000
+
+static uint64_t seed = UINT64_C(0x2545f4914f6cdd1d);
+
+/* xorshift64*: the same numbers on each run. */
+static unsigned
+pick(unsigned below)
+{
+    seed ^= seed >> 12;
+    seed ^= seed << 25;
+    seed ^= seed >> 27;
+    return (unsigned)((seed * UINT64_C(0x2545f4914f6cdd1d)) >> 33) % below;
+}
+
+static int
+set_up(void **state)
+{
+    *state = temp_directory_new();
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    temp_directory_remove(*state);
+    return 0;
+}
+
+/* Lanes in turns, in batches of any size. */
+static void
+write_events(struct tape_writer *writer, int64_t offsets[6], unsigned count)
+{
+    static const char *const names[] = {"orders", "payments"};
+    for (unsigned written = 0; written < count;) {
+        unsigned lane = pick(6);
+        unsigned batch = 1 + pick(60);
+        test_append(writer, tape_writer_stream(writer, "shop", names[lane % 2]),
+            (int32_t)(lane / 2), offsets[lane], (int)batch);
+        offsets[lane] += batch;
+        written += batch;
+    }
+}
+
+/* Some segments, and behind them some journals. */
+static void
+make_tape(const char *directory, unsigned sealed, unsigned unsealed)
+{
+    int64_t offsets[6] = {0};
+    if (sealed > 0) {
+        struct tape_writer *writer = test_writer_sealing(directory, JOURNAL_BYTES, true);
+        write_events(writer, offsets, sealed);
+        tape_writer_close(writer);
+    }
+    if (unsealed > 0) {
+        struct tape_writer *writer = test_writer(directory, JOURNAL_BYTES);
+        write_events(writer, offsets, unsealed);
+        tape_writer_close(writer);
+    }
+}
+
+/* ---- what a cursor says ---- */
+
+struct seen {
+    uint64_t seq;
+    const struct stream *stream;
+};
+
+struct result {
+    struct seen *events;
+    size_t count;
+    size_t capacity;
+    struct cursor_progress progress;
+};
+
+static void
+result_add(struct result *result, const struct event *event)
+{
+    assert_made_event(event);
+    result->events =
+        alloc_grow(result->events, result->count, &result->capacity, sizeof(*result->events));
+    result->events[result->count++] = (struct seen){event->seq, event->stream};
+}
+
+static struct result
+ask_cursor(struct tape *tape, const struct cursor_options *options)
+{
+    struct error err = {0};
+    struct result result = {0};
+    struct event event;
+    struct cursor *cursor = cursor_new(tape, options);
+    enum cursor_step step;
+    while ((step = cursor_next(cursor, 0, &event, &err)) == CURSOR_EVENT)
+        result_add(&result, &event);
+    assert_int_equal(step, CURSOR_END);
+    cursor_progress(cursor, &result.progress);
+    cursor_free(cursor);
+    return result;
+}
+
+static struct result
+ask_scan(struct tape *tape, const struct scan_options *options, unsigned *workers)
+{
+    struct error err = {0};
+    struct result result = {0};
+    struct event event;
+    struct scan *scan = scan_new(tape, options);
+    enum cursor_step step;
+    while ((step = scan_next(scan, 1 + pick(2000), &event, &err)) != CURSOR_END) {
+        if (step == CURSOR_FAILED)
+            fail_msg("scanning: %s", err.text);
+        if (step == CURSOR_EVENT)
+            result_add(&result, &event);
+    }
+    assert_int_equal(scan_next(scan, 0, &event, &err), CURSOR_END);
+    scan_progress(scan, &result.progress);
+    *workers = scan_workers(scan);
+    scan_free(scan);
+    return result;
+}
+
+static void
+expect_same(const struct result *scan, const struct result *cursor, const char *what)
+{
+    if (scan->count != cursor->count)
+        fail_msg("%zu events instead of %zu: %s", scan->count, cursor->count, what);
+    for (size_t i = 0; i < scan->count; i++) {
+        if (scan->events[i].seq != cursor->events[i].seq ||
+            scan->events[i].stream != cursor->events[i].stream)
+            fail_msg("event %zu is seq %llu instead of %llu: %s", i,
+                (unsigned long long)scan->events[i].seq, (unsigned long long)cursor->events[i].seq,
+                what);
+    }
+    assert_int_equal(scan->progress.matched, cursor->progress.matched);
+    assert_int_equal(scan->progress.scanned_events, cursor->progress.scanned_events);
+    assert_int_equal(scan->progress.scanned_bytes, cursor->progress.scanned_bytes);
+    assert_int_equal(scan->progress.scanned_blocks, cursor->progress.scanned_blocks);
+    assert_int_equal(scan->progress.pruned_blocks, cursor->progress.pruned_blocks);
+    assert_int_equal(scan->progress.total_blocks, cursor->progress.total_blocks);
+}
+
+/* ---- random questions ---- */
+
+static void
+append_term(struct buffer *text)
+{
+    unsigned number = pick(4000);
+    switch (pick(12)) {
+    case 0:
+        buffer_printf(text, "payload~\"%u\"", number % 1000);
+        break;
+    case 1:
+        buffer_printf(text, "payload~/%u[0-9]}/", number % 100);
+        break;
+    case 2:
+        buffer_printf(text, "key=k-%u", number);
+        break;
+    case 3:
+        buffer_printf(text, "key~/%u$/", number % 50);
+        break;
+    case 4:
+        buffer_printf(text, "partition=%u", number % 4);
+        break;
+    case 5:
+        buffer_printf(text, "offset>=%u offset<%u", number, number + pick(2000));
+        break;
+    case 6:
+        buffer_printf(text, "seq>%u", number * 3);
+        break;
+    case 7:
+        buffer_printf(text, "seq<=%u", number * 3);
+        break;
+    case 8:
+        buffer_append_text(text, "stream=orders");
+        break;
+    case 9:
+        buffer_printf(text, "value.n>%u", number);
+        break;
+    case 10:
+        buffer_append_text(text, "header.source=test");
+        break;
+    default:
+        buffer_printf(text, "size>=%u", 40 + number % 20);
+        break;
+    }
+}
+
+static void
+append_query(struct buffer *text)
+{
+    unsigned terms = pick(4);
+    for (unsigned i = 0; i < terms; i++) {
+        buffer_append_text(text, i == 0 ? "" : pick(3) == 0 ? " or " : " and ");
+        buffer_append_text(text, pick(4) == 0 ? "not (" : "(");
+        append_term(text);
+        buffer_append_byte(text, ')');
+    }
+}
+
+static struct scan_options
+random_options(const struct query *query)
+{
+    static const uint64_t alone[] = {1, 40000, 200000};
+    static const size_t buffers[] = {1, 100000, 0};
+    struct scan_options options = {
+        .cursor = {.query = query, .newest_first = pick(2) == 0},
+        .workers = 1 + pick(5),
+        .alone_bytes = alone[pick(3)],
+        .buffer_bytes = buffers[pick(3)],
+    };
+    if (pick(3) == 0) {
+        options.cursor.first_seq = pick(6000);
+        options.cursor.end_seq = options.cursor.first_seq + pick(6000);
+    }
+    return options;
+}
+
+/* One question asked twice; returns how many threads the scan had. */
+static unsigned
+compare_once(struct tape *tape)
+{
+    struct error err = {0};
+    struct buffer text = {0};
+    append_query(&text);
+    struct query *query = query_compile(buffer_text(&text), 0, NULL, &err);
+    if (query == NULL)
+        fail_msg("%s: %s", buffer_text(&text), err.text);
+    struct scan_options options = random_options(query);
+    unsigned workers = 0;
+    struct result by_cursor = ask_cursor(tape, &options.cursor);
+    struct result by_scan = ask_scan(tape, &options, &workers);
+    expect_same(&by_scan, &by_cursor, buffer_text(&text));
+    free(by_cursor.events);
+    free(by_scan.events);
+    query_free(query);
+    buffer_done(&text);
+    return workers;
+}
+
+static void
+compare_often(const char *directory)
+{
+    struct tape *tape = test_open(directory);
+    unsigned with_threads = 0;
+    for (unsigned round = 0; round < ROUNDS; round++)
+        with_threads += compare_once(tape) > 0;
+    assert_true(with_threads > ROUNDS / 3); /* else it says nothing */
+    tape_close(tape);
+}
+
+static void
+gives_what_a_cursor_gives_from_segments_and_journals(void **state)
+{
+    make_tape(*state, 9000, 5000);
+    compare_often(*state);
+}
+
+static void
+gives_what_a_cursor_gives_from_one_segment(void **state)
+{
+    int64_t offsets[6] = {0};
+    struct tape_writer *writer = test_writer_sealing(*state, 0, true);
+    write_events(writer, offsets, 9000);
+    tape_writer_close(writer);
+    compare_often(*state);
+}
+
+static void
+gives_what_a_cursor_gives_from_journals(void **state)
+{
+    make_tape(*state, 0, 9000);
+    compare_often(*state);
+}
+
+static void
+starts_no_threads_for_what_is_small_or_indexed(void **state)
+{
+    struct error err = {0};
+    unsigned workers = 9;
+    make_tape(*state, 9000, 0);
+    struct tape *tape = test_open(*state);
+    struct scan_options options = {.workers = 3};
+    struct result result = ask_scan(tape, &options, &workers);
+    assert_true(result.count >= 9000);
+    assert_int_equal(workers, 0);
+    free(result.events);
+
+    /* Several blocks are looked at, but not half of what there is. */
+    struct query *query = query_compile("key=k-700", 0, NULL, &err);
+    assert_non_null(query);
+    options = (struct scan_options){
+        .cursor.query = query, .workers = 3, .alone_bytes = JOURNAL_BYTES * 2};
+    result = ask_scan(tape, &options, &workers);
+    assert_int_equal(result.count, 6);
+    assert_int_equal(workers, 0);
+    free(result.events);
+    query_free(query);
+    tape_close(tape);
+}
+
+static void
+follows_a_tape_when_it_stays_alone(void **state)
+{
+    struct error err = {0};
+    struct event event;
+    struct tape_writer *writer = test_writer(*state, 20000);
+    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
+    struct tape *tape = test_open(*state);
+    struct scan_options options = {.stays_alone = true, .workers = 3, .alone_bytes = 1};
+    struct scan *scan = scan_new(tape, &options);
+    for (int64_t offset = 0; offset < 1000; offset += 40) {
+        test_append(writer, orders, 0, offset, 40);
+        assert_ok(tape_refresh(tape, &err));
+        for (int64_t i = 0; i < 40; i++) {
+            assert_int_equal(scan_next(scan, 0, &event, &err), CURSOR_EVENT);
+            assert_int_equal(event.offset, offset + i);
+        }
+        assert_int_equal(scan_next(scan, 0, &event, &err), CURSOR_END);
+    }
+    assert_int_equal(scan_workers(scan), 0);
+    scan_free(scan);
+    tape_close(tape);
+    tape_writer_close(writer);
+}
+
+static void
+sorts_as_a_cursor_does(void **state)
+{
+    static const enum cursor_order orders[] = {CURSOR_BY_TIME, CURSOR_BY_OFFSET};
+    unsigned workers = 0;
+    make_tape(*state, 3000, 2000);
+    struct tape *tape = test_open(*state);
+    for (size_t i = 0; i < 4; i++) {
+        struct scan_options options = {
+            .cursor = {.order = orders[i / 2], .newest_first = i % 2 == 1},
+            .workers = 3,
+            .alone_bytes = 1,
+        };
+        struct result by_cursor = ask_cursor(tape, &options.cursor);
+        struct result by_scan = ask_scan(tape, &options, &workers);
+        expect_same(&by_scan, &by_cursor, "sorted");
+        assert_int_equal(workers, 0);
+        free(by_cursor.events);
+        free(by_scan.events);
+    }
+    tape_close(tape);
+}
+
+static void
+leaves_payloads_out_but_not_their_lengths(void **state)
+{
+    struct error err = {0};
+    struct event event;
+    uint64_t count = 0;
+    uint64_t left_out = 0;
+    make_tape(*state, 9000, 0);
+    struct tape *tape = test_open(*state);
+    struct scan_options options = {.without_payloads = true, .workers = 3, .alone_bytes = 1};
+    struct scan *scan = scan_new(tape, &options);
+    for (; scan_next(scan, 0, &event, &err) == CURSOR_EVENT; count++) {
+        struct made_event made;
+        made_event_fill(&made, event.stream, event.partition, event.offset);
+        assert_true(bytes_equal(event.key, made.event.key));
+        assert_true(bytes_equal(event.headers, made.event.headers));
+        assert_int_equal(event.payload.length, made.event.payload.length);
+        left_out += event.payload.data == NULL;
+        made_event_done(&made);
+    }
+    assert_true(count >= 9000);
+    assert_true(left_out > count / 2);
+    scan_free(scan);
+    tape_close(tape);
+}
+
+/* Wherever it is stopped, the threads end; the sanitizers see what is left. */
+static void
+can_be_stopped_at_any_event(void **state)
+{
+    struct error err = {0};
+    make_tape(*state, 9000, 3000);
+    struct tape *tape = test_open(*state);
+    for (unsigned round = 0; round < 40; round++) {
+        struct scan_options options = random_options(NULL);
+        options.cursor.first_seq = options.cursor.end_seq = 0;
+        struct scan *scan = scan_new(tape, &options);
+        struct event event;
+        for (unsigned left = pick(4000); left > 0; left--) {
+            enum cursor_step step = scan_next(scan, 1 + pick(1000), &event, &err);
+            assert_true(step == CURSOR_EVENT || step == CURSOR_PAUSED);
+        }
+        scan_free(scan);
+    }
+    tape_close(tape);
+}
+
+/* ---- damage ---- */
+
+/* Turn a bit in the middle of the file. */
+static void
+damage_file(const char *directory, const char *name, double where)
+{
+    char *path = alloc_format("%s/%s", directory, name);
+    struct stat status;
+    unsigned char byte;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &status), 0);
+    off_t at = (off_t)((double)status.st_size * where);
+    assert_int_equal(pread(fd, &byte, 1, at), 1);
+    byte ^= 4;
+    assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+    (void)close(fd);
+    free(path);
+}
+
+static bool
+is_among(const struct tape_damage *wanted, const struct tape_damage *all, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(wanted->text, all[i].text) == 0 && wanted->first_seq == all[i].first_seq &&
+            wanted->end_seq == all[i].end_seq)
+            return true;
+    }
+    return false;
+}
+
+static void
+tells_of_damage_as_a_cursor_does(void **state)
+{
+    unsigned workers = 0;
+    make_tape(*state, 9000, 5000);
+    damage_file(*state, "00000001.seg", 0.1);
+    damage_file(*state, "00000001.seg", 0.3);
+    damage_file(*state, "00000002.seg", 0.2);
+    damage_file(*state, "00000005.jnl", 0.5);
+    for (size_t i = 0; i < 2; i++) {
+        struct tape *first = test_open(*state);
+        struct tape *second = test_open(*state);
+        struct scan_options options = {
+            .cursor.newest_first = i == 1, .workers = 3, .alone_bytes = 1};
+        struct result by_cursor = ask_cursor(first, &options.cursor);
+        struct result by_scan = ask_scan(second, &options, &workers);
+        assert_int_equal(workers, 3);
+        assert_int_equal(by_scan.count, by_cursor.count);
+        for (size_t k = 0; k < by_scan.count; k++)
+            assert_int_equal(by_scan.events[k].seq, by_cursor.events[k].seq);
+
+        const struct tape_damage *wanted;
+        const struct tape_damage *told;
+        size_t count = tape_damage(first, &wanted);
+        assert_true(count >= 3);
+        assert_int_equal(tape_damage(second, &told), count);
+        for (size_t k = 0; k < count; k++) {
+            if (!is_among(&wanted[k], told, count))
+                fail_msg("not told: %s", wanted[k].text);
+        }
+        free(by_cursor.events);
+        free(by_scan.events);
+        tape_close(first);
+        tape_close(second);
+    }
+}
+
+/* ---- files that come and go ---- */
+
+static void
+remove_file(const char *directory, const char *name)
+{
+    char *path = alloc_format("%s/%s", directory, name);
+    assert_int_equal(unlink(path), 0);
+    free(path);
+}
+
+static void
+goes_on_when_retention_deletes_files_under_it(void **state)
+{
+    struct error err = {0};
+    struct event event;
+    make_tape(*state, 16000, 0);
+    struct tape *tape = test_open(*state);
+    uint64_t end_seq = tape_end_seq(tape);
+    struct scan_options options = {
+        .cursor.newest_first = true, .workers = 2, .alone_bytes = 1, .buffer_bytes = 1};
+    struct scan *scan = scan_new(tape, &options);
+    assert_int_equal(scan_next(scan, 0, &event, &err), CURSOR_EVENT);
+    assert_int_equal(event.seq, end_seq - 1);
+    remove_file(*state, "00000001.seg");
+    remove_file(*state, "00000002.seg");
+    struct tape *after = test_open(*state);
+    uint64_t kept_seq = tape_first_seq(after);
+    tape_close(after);
+    assert_true(kept_seq > 1000 && kept_seq < end_seq - 1000);
+
+    uint64_t last_seq = event.seq;
+    enum cursor_step step;
+    while ((step = scan_next(scan, 0, &event, &err)) == CURSOR_EVENT) {
+        assert_made_event(&event);
+        assert_true(event.seq < last_seq);
+        if (last_seq > kept_seq)
+            assert_int_equal(event.seq, last_seq - 1); /* what is still there comes without gaps */
+        last_seq = event.seq;
+    }
+    assert_int_equal(step, CURSOR_END);
+    assert_true(last_seq <= kept_seq);
+    scan_free(scan);
+    tape_close(tape);
+}
+
+static void
+goes_on_when_journals_are_sealed_under_it(void **state)
+{
+    unsigned workers = 0;
+    make_tape(*state, 3000, 9000);
+    struct tape *tape = test_open(*state);
+    struct scan_options options = {.workers = 3, .alone_bytes = 1};
+    /* The tape as it is known here has journals that the threads will not find any more. */
+    tape_writer_close(test_writer_sealing(*state, JOURNAL_BYTES, true));
+    struct result result = ask_scan(tape, &options, &workers);
+    assert_int_equal(workers, 3);
+    assert_int_equal(result.count, tape_end_seq(tape));
+    for (size_t i = 0; i < result.count; i++)
+        assert_int_equal(result.events[i].seq, i);
+    free(result.events);
+    tape_close(tape);
+}
+
+static void
+fails_when_the_threads_cannot_open_the_tape(void **state)
+{
+    struct error err = {0};
+    struct event event;
+    make_tape(*state, 9000, 0);
+    struct tape *tape = test_open(*state);
+    char *elsewhere = alloc_format("%s-moved", (const char *)*state);
+    struct scan_options options = {.workers = 2, .alone_bytes = 1};
+    struct scan *scan = scan_new(tape, &options);
+    assert_int_equal(rename(*state, elsewhere), 0);
+    enum cursor_step step;
+    do {
+        step = scan_next(scan, 0, &event, &err);
+    } while (step == CURSOR_EVENT);
+    assert_int_equal(rename(elsewhere, *state), 0);
+    assert_int_equal(step, CURSOR_FAILED);
+    assert_non_null(strstr(err.text, "there is no tape at"));
+    assert_int_equal(scan_next(scan, 0, &event, &err), CURSOR_FAILED);
+    scan_free(scan);
+    tape_close(tape);
+    free(elsewhere);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(gives_what_a_cursor_gives_from_segments_and_journals),
+        TEST(gives_what_a_cursor_gives_from_one_segment),
+        TEST(gives_what_a_cursor_gives_from_journals),
+        TEST(starts_no_threads_for_what_is_small_or_indexed),
+        TEST(follows_a_tape_when_it_stays_alone),
+        TEST(sorts_as_a_cursor_does),
+        TEST(leaves_payloads_out_but_not_their_lengths),
+        TEST(can_be_stopped_at_any_event),
+        TEST(tells_of_damage_as_a_cursor_does),
+        TEST(goes_on_when_retention_deletes_files_under_it),
+        TEST(goes_on_when_journals_are_sealed_under_it),
+        TEST(fails_when_the_threads_cannot_open_the_tape),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
