@@ -108,6 +108,7 @@ run_events(const struct invocation *invocation)
             .order = order_of(settings->order),
             .newest_first = settings->newest,
             .limit = settings->limit,
+            .follows = settings->follow,
             .payload_limit = settings->bytes == 0 ? QUERY_RUN_PAYLOAD_BYTES : settings->bytes,
         });
     if (code != 0)

@@ -182,6 +182,7 @@ run_search(const struct invocation *invocation)
             .limit = limit_of(settings, invocation),
             .payload_limit = settings->bytes == 0 ? QUERY_RUN_PAYLOAD_BYTES : settings->bytes,
             .shows_no_events = settings->count,
+            .needs_no_payloads = settings->count,
         });
     if (code != 0)
         return code;

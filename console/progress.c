@@ -12,6 +12,20 @@
 #define LINE_NS   (5 * NS_PER_S)
 
 void
+progress_text(const struct cursor_progress *done, int64_t elapsed_ns, char text[PROGRESS_TEXT_MAX])
+{
+    uint64_t looked_at = done->scanned_blocks + done->pruned_blocks;
+    double share = done->total_blocks == 0 ? 0 : (double)looked_at / (double)done->total_blocks;
+    double seconds = (double)(elapsed_ns > 0 ? elapsed_ns : 1) / NS_PER_S;
+    (void)snprintf(text, PROGRESS_TEXT_MAX,
+        "searched %u %%: %" PRIu64 " of %" PRIu64 " blocks read, %" PRIu64
+        " skipped, %.0f MB/s, %" PRIu64 " match%s",
+        share > 1 ? 100u : (unsigned)(100 * share), done->scanned_blocks, done->total_blocks,
+        done->pruned_blocks, (double)done->scanned_bytes / 1e6 / seconds, done->matched,
+        done->matched == 1 ? "" : "es");
+}
+
+void
 progress_start(struct progress *progress, bool is_off)
 {
     *progress = (struct progress){
@@ -33,14 +47,9 @@ progress_show(struct progress *progress, const struct cursor_progress *done)
     if (progress->is_off || is_early)
         return;
 
-    uint64_t looked_at = done->scanned_blocks + done->pruned_blocks;
-    unsigned percent = done->total_blocks == 0
-                           ? 0
-                           : (unsigned)(100.0 * (double)looked_at / (double)done->total_blocks);
-    if (percent > 100)
-        percent = 100;
-    (void)fprintf(stderr, "%ssearched %u %%, %" PRIu64 " events, %" PRIu64 " matches%s",
-        progress->is_terminal ? "\r" : "tapedeck: ", percent, done->scanned_events, done->matched,
+    char text[PROGRESS_TEXT_MAX];
+    progress_text(done, now_ns - progress->started_ns, text);
+    (void)fprintf(stderr, "%s%s%s", progress->is_terminal ? "\r" : "tapedeck: ", text,
         progress->is_terminal ? "\033[K" : "\n");
     (void)fflush(stderr);
     progress->is_drawn = progress->is_terminal;

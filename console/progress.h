@@ -7,9 +7,13 @@
 #define CONSOLE_PROGRESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct cursor_progress;
+
+/* Fits a line of 80 columns, which is never broken when it is drawn over. */
+#define PROGRESS_TEXT_MAX 80
 
 struct progress {
     bool is_off;
@@ -18,6 +22,10 @@ struct progress {
     int64_t started_ns; /* monotonic */
     int64_t drawn_ns;
 };
+
+/* "searched 43 %: 120 of 1000 blocks read, 310 skipped, 812 MB/s, 5 matches", after so long. */
+void progress_text(
+    const struct cursor_progress *done, int64_t elapsed_ns, char text[PROGRESS_TEXT_MAX]);
 
 void progress_start(struct progress *progress, bool is_off);
 

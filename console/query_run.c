@@ -48,7 +48,7 @@ query_run_caret(const char *text, size_t column)
 static void
 release(struct query_run *run)
 {
-    cursor_free(run->cursor);
+    scan_free(run->scan);
     tape_close(run->tape);
     query_free(run->query);
     free(run->text);
@@ -85,9 +85,14 @@ query_run_open(struct query_run *run, const struct invocation *invocation,
     if (run->tape == NULL || !tape_refresh(run->tape, &err))
         return fail_open(run, &err);
 
-    struct cursor_options cursor = {
-        .query = run->query, .order = options->order, .newest_first = options->newest_first};
-    run->cursor = cursor_new(run->tape, &cursor);
+    struct scan_options scan = {
+        .cursor = {.query = run->query,
+            .order = options->order,
+            .newest_first = options->newest_first},
+        .stays_alone = options->follows,
+        .without_payloads = options->needs_no_payloads,
+    };
+    run->scan = scan_new(run->tape, &scan);
     output_start(&run->output, STDOUT_FILENO);
     progress_start(&run->progress, invocation->quiet);
     signals_catch();
@@ -112,7 +117,7 @@ static bool
 take_breath(struct query_run *run)
 {
     struct cursor_progress done;
-    cursor_progress(run->cursor, &done);
+    scan_progress(run->scan, &done);
     if (run->output.buffer.length > 0) {
         progress_clear(&run->progress);
         if (!output_flush(&run->output))
@@ -128,7 +133,15 @@ has_more(struct query_run *run)
 {
     struct event event;
     struct error ignored; /* met again by whoever goes on */
-    return cursor_next(run->cursor, PEEK_BUDGET, &event, &ignored) != CURSOR_END;
+    struct cursor_progress progress;
+    scan_progress(run->scan, &progress);
+    uint64_t enough = progress.scanned_events + PEEK_BUDGET;
+    enum cursor_step step;
+    do {
+        step = scan_next(run->scan, BUDGET, &event, &ignored);
+        scan_progress(run->scan, &progress);
+    } while (step == CURSOR_PAUSED && progress.scanned_events < enough && signals_pending() == 0);
+    return step != CURSOR_END;
 }
 
 enum query_run_step
@@ -143,7 +156,7 @@ query_run_next(struct query_run *run, struct event *event, struct error *err)
             run->was_stopped = true;
             return QUERY_RUN_STOPPED;
         }
-        switch (cursor_next(run->cursor, BUDGET, event, err)) {
+        switch (scan_next(run->scan, BUDGET, event, err)) {
         case CURSOR_EVENT:
             run->matched++;
             return print_event(run, event) ? QUERY_RUN_EVENT : QUERY_RUN_STOPPED;
@@ -205,7 +218,7 @@ print_done_line(struct query_run *run, bool is_complete, struct error *err)
     free(lanes);
 
     struct cursor_progress progress;
-    cursor_progress(run->cursor, &progress);
+    scan_progress(run->scan, &progress);
     const struct tape_damage *damage = NULL;
     size_t damage_count = tape_damage(run->tape, &damage);
     json_append_done(

@@ -1,6 +1,7 @@
 /* query_run.h - a query over a tape from the command line: what `events` and `search` share.
  *
- * Opens, walks, prints events, and ends with what was and was not looked at. Threads: one.
+ * Opens, walks, prints events, and ends with what was and was not looked at. Threads: the caller's, and
+ * those that a scan has.
  */
 #ifndef CONSOLE_QUERY_RUN_H
 #define CONSOLE_QUERY_RUN_H
@@ -12,6 +13,7 @@
 #include "console/output.h"
 #include "console/progress.h"
 #include "index/cursor.h"
+#include "index/scan.h"
 
 struct error;
 struct event;
@@ -26,10 +28,12 @@ struct tape;
 struct query_run_options {
     enum cursor_order order;
     bool newest_first;
-    uint64_t limit;       /* 0: all */
-    size_t payload_limit; /* plain lines; 0: all */
-    bool shows_no_events; /* only counts them */
-    bool is_stable;       /* the done line of one tape is always the same, lanes by name */
+    uint64_t limit;         /* 0: all */
+    size_t payload_limit;   /* plain lines; 0: all */
+    bool shows_no_events;   /* prints none of them */
+    bool needs_no_payloads; /* with shows_no_events: nor are their payloads looked at */
+    bool follows;           /* goes on with what is recorded later */
+    bool is_stable;         /* the done line of one tape is always the same, lanes by name */
 };
 
 struct query_run {
@@ -39,7 +43,7 @@ struct query_run {
     char *text;
     struct query *query;
     struct tape *tape;
-    struct cursor *cursor;
+    struct scan *scan;
     struct output output;
     struct json_times times;
     struct progress progress;
