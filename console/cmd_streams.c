@@ -19,6 +19,10 @@
 #include "index/live.h"
 #include "index/tape.h"
 
+struct settings {
+    bool internal;
+};
+
 /* What the recorder says it is doing now; status is NULL when none records. */
 struct live_view {
     struct live_status *status;
@@ -113,6 +117,20 @@ append_moment(struct buffer *to, int64_t when_ns)
     buffer_printf(to, "  %-19s", text);
 }
 
+/* The lanes to list: without --internal those of the taps' streams only. */
+static size_t
+choose_lanes(const struct lane_summary *all, size_t count, bool internal, struct lane_summary *some)
+{
+    size_t chosen = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!stream_is_internal(all[i].stream))
+            some[chosen++] = all[i];
+    for (size_t i = 0; internal && i < count; i++)
+        if (stream_is_internal(all[i].stream))
+            some[chosen++] = all[i];
+    return chosen;
+}
+
 static int
 width_of_labels(const struct lane_summary *lanes, size_t count)
 {
@@ -170,10 +188,13 @@ print_streams(struct output *output, const struct lane_summary *lanes, size_t co
 static int
 print_tape(struct tape *tape, const struct invocation *invocation, struct error *err)
 {
-    size_t count = 0;
-    const struct lane_summary *lanes = tape_lanes(tape, &count, err);
-    if (lanes == NULL)
+    const struct settings *settings = invocation->settings;
+    size_t all_count = 0;
+    const struct lane_summary *all = tape_lanes(tape, &all_count, err);
+    if (all == NULL)
         return command_fail(err);
+    struct lane_summary *lanes = alloc_array(all_count + 1, sizeof(*lanes));
+    size_t count = choose_lanes(all, all_count, settings->internal, lanes);
     if (count == 0 && !invocation->quiet)
         (void)fprintf(stderr, "tapedeck: nothing is on the tape yet; tapedeck record fills it\n");
 
@@ -185,6 +206,7 @@ print_tape(struct tape *tape, const struct invocation *invocation, struct error 
     print_streams(&output, lanes, count, times, &view, invocation->json);
     free(times);
     free(view.status);
+    free(lanes);
     return output_finish(&output, err) ? 0 : command_fail(err);
 }
 
@@ -203,6 +225,11 @@ run_streams(const struct invocation *invocation)
     return code;
 }
 
+static const struct option_row options[] = {
+    {"internal", OPTION_FLAG, offsetof(struct settings, internal), NULL,
+        "also the streams that the recorder writes itself: @lag, @taps", NULL},
+};
+
 const struct command command_streams = {
     .name = "streams",
     .usage = "",
@@ -213,10 +240,11 @@ const struct command command_streams = {
                "--json has\n"
                "each with its reason.",
     .examples = "tapedeck streams\n"
+                "tapedeck streams --internal\n"
                 "tapedeck streams --json --tape /var/lib/tapedeck",
-    .options = NULL,
-    .option_count = 0,
-    .settings_size = 0,
+    .options = options,
+    .option_count = sizeof(options) / sizeof(options[0]),
+    .settings_size = sizeof(struct settings),
     .min_arguments = 0,
     .max_arguments = 0,
     .run = run_streams,

@@ -50,7 +50,7 @@ look_at_tape(struct metrics_server *server, struct error *err)
     memset(server->streams, 0, sizeof(server->streams));
     for (size_t i = 0; i < tape_stream_count(server->tape); i++) {
         const struct stream *stream = tape_stream(server->tape, i);
-        if (stream->id < LIVE_STREAMS)
+        if (stream->id < LIVE_STREAMS && !stream_is_internal(stream))
             server->streams[stream->id].stream = stream;
     }
     for (size_t i = 0; i < count; i++)

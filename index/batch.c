@@ -18,6 +18,7 @@ struct batch {
     atomic_uint references;
     uint32_t event_count;
     uint32_t hole_count;
+    bool is_internal;
     struct buffer records;
     struct buffer holes;
 };
@@ -51,6 +52,7 @@ keep_as_spare(struct batch *batch)
         return false;
     batch->records.length = batch->holes.length = 0;
     batch->event_count = batch->hole_count = 0;
+    batch->is_internal = false;
     (void)pthread_mutex_lock(&spare.lock);
     bool kept = spare.count < SPARE_MAX;
     if (kept)
@@ -123,6 +125,18 @@ batch_add_hole(struct batch *batch, const struct hole *hole)
 {
     hole_record_append(&batch->holes, hole);
     batch->hole_count++;
+}
+
+void
+batch_set_internal(struct batch *batch)
+{
+    batch->is_internal = true;
+}
+
+bool
+batch_is_internal(const struct batch *batch)
+{
+    return batch->is_internal;
 }
 
 bool

@@ -40,6 +40,10 @@ bool batch_add(struct batch *batch, const struct event *event, struct error *err
 /* Tell the tape about offsets that will never come. */
 void batch_add_hole(struct batch *batch, const struct hole *hole);
 
+/* The events of this batch are the recorder's own words: on the tape, but not counted as received. */
+void batch_set_internal(struct batch *batch);
+bool batch_is_internal(const struct batch *batch);
+
 /* True when the next event should go into a new batch. */
 bool batch_is_full(const struct batch *batch);
 

@@ -211,7 +211,9 @@ next_candidate(struct cursor *cursor, uint64_t *budget, struct event *event, str
 static bool
 matches(struct cursor *cursor, const struct event *event)
 {
-    return cursor->matcher == NULL || query_matches(cursor->matcher, event);
+    if (cursor->matcher == NULL)
+        return !stream_is_internal(event->stream);
+    return query_matches(cursor->matcher, event);
 }
 
 static enum cursor_step

@@ -34,7 +34,8 @@ enum cursor_step {
 };
 
 struct cursor_options {
-    const struct query *query; /* NULL: every event; must outlive the cursor */
+    const struct query *query; /* NULL: every event but those of internal streams; must outlive
+                                * the cursor */
     enum cursor_order order;
     bool newest_first;
     uint64_t first_seq; /* only seqs first_seq .. end_seq - 1 */

@@ -28,6 +28,14 @@ struct stream {
     const struct stream_places *places; /* where its events have what (places.h); NULL: as usual */
 };
 
+/* True for the streams that the recorder writes about itself and what it sees ("@lag", "@taps"). A
+ * query looks at them only when it names one. */
+static inline bool
+stream_is_internal(const struct stream *stream)
+{
+    return stream->name[0] == '@';
+}
+
 enum time_type {
     TIME_NONE,   /* the transport has no time: time_ns is CLOCK_NONE */
     TIME_CREATE, /* the producer stamped it */

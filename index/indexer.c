@@ -76,6 +76,9 @@ count_record(struct indexer *indexer, const struct record *record)
 static void
 count_batch(struct indexer *indexer, const struct batch *batch)
 {
+    indexer->status->end_seq = tape_writer_end_seq(indexer->writer);
+    if (batch_is_internal(batch))
+        return; /* nothing was received */
     move_slots(indexer, clock_now_ns() / NS_PER_S);
     struct bytes records = batch_records(batch);
     struct record record;
@@ -83,7 +86,8 @@ count_batch(struct indexer *indexer, const struct batch *batch)
     while (at < records.length && record_decode(records, &at, &record))
         count_record(indexer, &record);
     indexer->status->events += batch_event_count(batch);
-    indexer->status->end_seq = tape_writer_end_seq(indexer->writer);
+    (void)atomic_fetch_add_explicit(
+        &indexer->acknowledged, batch_event_count(batch), memory_order_release);
 }
 
 static void
@@ -162,11 +166,8 @@ run(void *self)
         if (result == QUEUE_OK) {
             struct batch *batch = item;
             if (!atomic_load_explicit(&indexer->has_failed, memory_order_relaxed) &&
-                append(indexer, batch)) {
+                append(indexer, batch))
                 count_batch(indexer, batch);
-                (void)atomic_fetch_add_explicit(
-                    &indexer->acknowledged, batch_event_count(batch), memory_order_release);
-            }
             batch_release(batch);
         }
         tick(indexer);

@@ -71,7 +71,7 @@ struct live_status {
     int64_t started_ns;
     int64_t published_ns; /* older than 3 s: the recorder hangs or died */
     uint64_t end_seq;
-    uint64_t events; /* since the recorder started */
+    uint64_t events; /* of taps, since the recorder started; internal streams are not counted */
     uint64_t bytes;
     uint64_t dropped;
     uint64_t queue_bytes;

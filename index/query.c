@@ -56,8 +56,10 @@ query_compile(const char *text, int64_t now_ns, size_t *column, struct error *er
     struct query *query = query_new(text, length);
     query->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     assert(query->locale != (locale_t)0); /* "C" is built in */
-    if (query_parse(query, length, now_ns, column, err))
+    if (query_parse(query, length, now_ns, column, err)) {
+        query->names_internal = query_find_internal(query);
         return query;
+    }
     query_free(query);
     return NULL;
 }
@@ -71,6 +73,12 @@ query_free(struct query *query)
         pcre2_code_free(query->nodes[i].regex);
     freelocale(query->locale);
     free(query);
+}
+
+bool
+query_names_internal(const struct query *query)
+{
+    return query->names_internal;
 }
 
 const char *

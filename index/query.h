@@ -1,6 +1,7 @@
 /* query.h - which events: a filter written as text, compiled once, asked often.
  *
- * docs/QUERY.md has the language. A compiled query never changes; the memory that matching needs
+ * docs/QUERY.md has the language. Internal streams (stream_is_internal()) match only a query that
+ * names one, here and in query_may_match_lane(). A compiled query never changes; the memory that matching needs
  * (regex state, a parsed JSON payload) is in a matcher, one per thread.
  */
 #ifndef INDEX_QUERY_H
@@ -38,6 +39,9 @@ void query_caret(struct buffer *buffer, const char *text, size_t column);
 
 struct query_matcher *query_matcher_new(const struct query *query);
 void query_matcher_free(struct query_matcher *matcher);
+
+/* True when a term, not behind `not`, asks for a stream or tap whose name begins with '@'. */
+bool query_names_internal(const struct query *query);
 
 bool query_matches(struct query_matcher *matcher, const struct event *event);
 

@@ -99,6 +99,7 @@ struct query {
     char *text;
     locale_t locale; /* "C": numbers read the same under every locale of the program */
     uint32_t root;   /* QUERY_NONE: every event */
+    bool names_internal;
     uint32_t count;
     uint32_t capacity;
     uint32_t regex_count;
@@ -119,6 +120,9 @@ bool query_is_fit(struct bytes character);
 /* query_parse.c: fill `query` from its text. */
 bool query_parse(
     struct query *query, size_t length, int64_t now_ns, size_t *column, struct error *err);
+
+/* query_plan.c: what query_names_internal() says, from the tests. */
+bool query_find_internal(const struct query *query);
 
 /* query_match.c: tests that need no matcher; false for a regular expression. An ordering against an
  * unquoted number is by bytes here. */

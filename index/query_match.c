@@ -343,6 +343,8 @@ evaluate(struct query_matcher *matcher, uint32_t index)
 bool
 query_matches(struct query_matcher *matcher, const struct event *event)
 {
+    if (stream_is_internal(event->stream) && !matcher->query->names_internal)
+        return false;
     if (matcher->query->root == QUERY_NONE)
         return true;
     matcher->event = event;

@@ -240,8 +240,43 @@ lane_verdict(const struct query *query, uint32_t index, const struct lane *lane)
 bool
 query_may_match_lane(const struct query *query, const struct stream *stream, int32_t partition)
 {
+    if (stream_is_internal(stream) && !query->names_internal)
+        return false;
     struct lane lane = {stream, partition};
     return query->root == QUERY_NONE || lane_verdict(query, query->root, &lane) != VERDICT_NO;
+}
+
+/* "@lag", "@*", "@lag*"; of a stream also "shop/@lag". */
+static bool
+term_names_internal(const struct query_node *node)
+{
+    if (node->test != QUERY_EQUAL && node->test != QUERY_GLOB && node->test != QUERY_CONTAINS)
+        return false;
+    if (node->field != QUERY_FIELD_STREAM && node->field != QUERY_FIELD_TAP)
+        return false;
+    if (node->text.length > 0 && node->text.data[0] == '@')
+        return true;
+    return node->field == QUERY_FIELD_STREAM && node->text.length > 0 &&
+           memmem(node->text.data, node->text.length, "/@", 2) != NULL;
+}
+
+static bool
+finds_internal(const struct query *query, uint32_t index, bool is_negated)
+{
+    const struct query_node *node = &query->nodes[index];
+    if (node->kind == QUERY_TERM)
+        return !is_negated && term_names_internal(node);
+    bool is_inside = node->kind == QUERY_NOT ? !is_negated : is_negated;
+    for (uint32_t i = node->first; i != QUERY_NONE; i = query->nodes[i].next)
+        if (finds_internal(query, i, is_inside))
+            return true;
+    return false;
+}
+
+bool
+query_find_internal(const struct query *query)
+{
+    return query->root != QUERY_NONE && finds_internal(query, query->root, false);
 }
 
 /* Call `visit` with each test that every match must pass. */

@@ -472,6 +472,39 @@ rules_out_lanes(void **state)
 }
 
 static void
+looks_at_internal_streams_only_when_one_is_named(void **state)
+{
+    (void)state;
+    static char name[] = "@lag";
+    static char label[] = "shop/@lag";
+    static const struct stream internal = {.id = 8, .tap = tap_name, .name = name, .label = label};
+    struct event event = order();
+    event.stream = &internal;
+    event.partition = 0;
+
+    assert_no_match(&event, "");
+    assert_no_match(&event, "tap=shop");
+    assert_no_match(&event, "stream=*");
+    assert_no_match(&event, "not stream=orders");
+    assert_no_match(&event, "stream!=@taps");
+    assert_no_match(&event, "not stream=@taps");
+    assert_no_match(&event, "key=o-417 or stream=orders");
+    assert_match(&event, "stream=@lag");
+    assert_match(&event, "stream=shop/@lag key=o-417");
+    assert_match(&event, "stream=@*");
+    assert_match(&event, "stream in (orders, @lag)");
+    assert_match(&event, "@lag[0]@42");
+    assert_no_match(&event, "stream=@taps");
+
+    struct query *query = compile("tap=shop");
+    assert_false(query_may_match_lane(query, &internal, 0));
+    query_free(query);
+    query = compile("stream=@lag or key=a");
+    assert_true(query_may_match_lane(query, &internal, 0));
+    query_free(query);
+}
+
+static void
 names_required_tokens(void **state)
 {
     (void)state;
@@ -551,6 +584,7 @@ main(void)
         cmocka_unit_test(stays_whole_with_hostile_json),
         cmocka_unit_test(bounds_follow_the_logic),
         cmocka_unit_test(rules_out_lanes),
+        cmocka_unit_test(looks_at_internal_streams_only_when_one_is_named),
         cmocka_unit_test(names_required_tokens),
         cmocka_unit_test(names_the_required_literal),
     };

@@ -157,6 +157,54 @@ pauses_when_the_budget_is_used_up(void **state)
     tape_writer_close(writer);
 }
 
+static uint64_t
+count_ordered(struct tape *tape, const char *text, enum cursor_order order)
+{
+    struct error err = {0};
+    struct query *query = text == NULL ? NULL : query_compile(text, 0, NULL, &err);
+    struct cursor_options options = {.query = query, .order = order};
+    struct cursor *cursor = cursor_new(tape, &options);
+    struct event event;
+    uint64_t count = 0;
+    enum cursor_step step;
+    while ((step = cursor_next(cursor, 0, &event, &err)) == CURSOR_EVENT)
+        count++;
+    assert_int_equal(step, CURSOR_END);
+    cursor_free(cursor);
+    query_free(query);
+    return count;
+}
+
+/* By every kind of file and every order of walking. */
+static void
+internal_streams_are_walked_only_when_named(void **state)
+{
+    struct tape_writer *writer = test_writer(*state, 0);
+    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
+    const struct stream *lag = tape_writer_stream(writer, "shop", "@lag");
+    for (int64_t offset = 0; offset < 60; offset += 10) {
+        test_append(writer, orders, 0, offset, 10);
+        test_append(writer, lag, 0, offset, 5);
+    }
+    for (int is_sealed = 0; is_sealed < 2; is_sealed++) {
+        struct tape *tape = test_open(*state);
+        assert_int_equal(tape_end_seq(tape), 90);
+        static const enum cursor_order orders_of_walking[] = {
+            CURSOR_BY_SEQ, CURSOR_BY_TIME, CURSOR_BY_OFFSET};
+        for (size_t i = 0; i < 3; i++) {
+            enum cursor_order by = orders_of_walking[i];
+            assert_int_equal(count_ordered(tape, NULL, by), 60);
+            assert_int_equal(count_ordered(tape, "", by), 60);
+            assert_int_equal(count_ordered(tape, "tap=shop", by), 60);
+            assert_int_equal(count_ordered(tape, "stream=@lag", by), 30);
+            assert_int_equal(count_ordered(tape, "stream in (@lag, orders)", by), 90);
+        }
+        tape_close(tape);
+        tape_writer_close(writer); /* seals */
+        writer = NULL;
+    }
+}
+
 static void
 goes_on_where_the_tape_ends(void **state)
 {
@@ -682,6 +730,7 @@ main(void)
         TEST(walks_newest_first),
         TEST(sorts_by_offset_and_by_time),
         TEST(pauses_when_the_budget_is_used_up),
+        TEST(internal_streams_are_walked_only_when_named),
         TEST(goes_on_where_the_tape_ends),
         TEST(a_hole_is_where_the_tap_goes_on_behind),
         TEST(cuts_a_torn_tail_at_every_length),
