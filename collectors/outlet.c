@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "collectors/tap_note.h"
 #include "index/batch.h"
 #include "index/event.h"
 #include "index/tape_writer.h"
@@ -58,6 +59,7 @@ struct outlet {
     size_t lane_count;
     size_t lane_capacity;
     bool has_loss; /* a lane has lost_from */
+    struct tap_note note;
 
     struct counter events;
     struct counter bytes;
@@ -79,6 +81,7 @@ outlet_new(const struct outlet_options *options)
     struct outlet *outlet = alloc_zeroed(sizeof(*outlet));
     outlet->options = *options;
     outlet->since_ns = clock_now_ns();
+    outlet->note = (struct tap_note){.diary = options->diary, .tap = options->tap};
     outlet->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     assert(outlet->stop_fd >= 0); /* at the start of a program there are descriptors left */
     (void)pthread_mutex_init(&outlet->lock, NULL);
@@ -196,6 +199,7 @@ put_hole(struct outlet *outlet, const struct tap_lane *lane, int64_t from, int64
         .noticed_ns = clock_now_ns(),
     };
     batch_add_hole(outlet->batch, &hole);
+    tap_note_hole(&outlet->note, lane->stream, &hole);
 }
 
 /* Before anything of the lane follows, the tape learns what was lost. */
@@ -390,11 +394,21 @@ outlet_set_state(struct outlet *outlet, enum tap_state state, const char *format
     }
 
     (void)pthread_mutex_lock(&outlet->lock);
-    if (state != outlet->state)
+    bool is_change = state != outlet->state;
+    if (is_change)
         outlet->since_ns = clock_now_ns();
+    int64_t since_ns = outlet->since_ns;
     outlet->state = state;
     memcpy(outlet->text.text, text, sizeof(text));
     (void)pthread_mutex_unlock(&outlet->lock);
+    if (is_change)
+        tap_note_state(&outlet->note, state, text, since_ns);
+}
+
+void
+outlet_tell_rebalance(struct outlet *outlet, const char *what)
+{
+    tap_note_rebalance(&outlet->note, what, clock_now_ns());
 }
 
 void

@@ -23,6 +23,7 @@
 #include "index/live.h"
 
 struct batch;
+struct diary;
 struct error;
 struct event;
 struct outlet;
@@ -38,6 +39,7 @@ struct outlet_options {
     bool can_wait;
     enum recorder_until until;
     int64_t until_ns;
+    struct diary *diary;          /* where the tap's changes are told; NULL: nowhere */
     atomic_uint_fast64_t *budget; /* UNTIL_EVENTS: how many more, shared by all taps; else NULL */
 };
 
@@ -110,6 +112,9 @@ void outlet_skip_to(
 /* Tell the console how the tap is. TAP_LIVE takes no text and clears the last one. */
 void outlet_set_state(struct outlet *outlet, enum tap_state state, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Tell that the tap's partitions were dealt anew, on the internal stream @taps. */
+void outlet_tell_rebalance(struct outlet *outlet, const char *what);
 
 /* Put a text beside a state that stays as it is. */
 void outlet_warn(struct outlet *outlet, const char *format, ...)

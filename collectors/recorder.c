@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "collectors/collector.h"
+#include "collectors/diary.h"
 #include "collectors/source.h"
 #include "collectors/tap_url.h"
 #include "index/indexer.h"
@@ -17,6 +18,9 @@
 /* The first answers may take this long; then the start says what is known. */
 #define START_NS (4500 * NS_PER_MS)
 #define LOOK_NS  (10 * NS_PER_MS)
+
+/* For the last notes, when the queue is full at the end. */
+#define NOTES_MS 1000
 
 struct tap {
     char *name;
@@ -34,6 +38,7 @@ struct recorder {
     struct recorder_options options;
     struct tape_writer *writer;
     struct indexer *indexer;
+    struct diary *diary;
     struct live *live;
     struct tap *taps;
     size_t tap_count;
@@ -219,6 +224,7 @@ start_collectors(struct recorder *recorder, struct error *err)
             .can_wait = tap->ops->can_wait,
             .until = recorder->options.until,
             .until_ns = recorder->options.until_ns,
+            .diary = recorder->diary,
             .budget = recorder->options.until == UNTIL_EVENTS ? &recorder->budget : NULL,
         };
         tap->collector = collector_start(tap->ops, &tap->config, &outlet, err);
@@ -286,10 +292,13 @@ end(struct recorder *recorder, struct error *err)
             is_whole = error_set(err, ERROR_SYSTEM,
                 "tap '%s': events were received that the tape could not take",
                 recorder->taps[i].name);
+    if (recorder->diary != NULL)
+        (void)diary_flush(recorder->diary, NOTES_MS);
     if (recorder->indexer != NULL && !indexer_stop(recorder->indexer, err))
         is_whole = false;
     for (size_t i = 0; i < recorder->tap_count; i++)
         tap_done(&recorder->taps[i]);
+    diary_free(recorder->diary);
     live_close(recorder->live);
     tape_writer_close(recorder->writer);
     free(recorder->taps);
@@ -308,6 +317,8 @@ start(struct recorder *recorder, struct error *err)
     recorder->indexer = indexer_start(recorder->writer, options->directory, &indexer, err);
     if (recorder->indexer == NULL)
         return false;
+    recorder->diary = diary_new(&(struct diary_options){
+        .writer = recorder->writer, .push = push, .push_self = recorder->indexer});
     recorder->live = live_open(options->directory, err);
     return recorder->live != NULL && start_collectors(recorder, err) &&
            wait_for_taps(recorder, err);
@@ -359,6 +370,24 @@ recorder_status(struct recorder *recorder, struct live_status *status)
     if (!live_read(recorder->live, status, &recording))
         memset(status, 0, sizeof(*status));
     describe_taps(recorder, status); /* newer than the page, and in one piece with the question */
+}
+
+bool
+recorder_note(struct recorder *recorder, const struct diary_entry *entry)
+{
+    return diary_write(recorder->diary, entry);
+}
+
+void
+recorder_flush_notes(struct recorder *recorder)
+{
+    (void)diary_flush(recorder->diary, 0);
+}
+
+uint64_t
+recorder_lost_notes(struct recorder *recorder)
+{
+    return diary_lost(recorder->diary);
 }
 
 const char *

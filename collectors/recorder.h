@@ -12,6 +12,7 @@
 
 #include "index/tape_writer.h"
 
+struct diary_entry;
 struct error;
 struct live_group;
 struct live_status;
@@ -74,6 +75,13 @@ bool recorder_has_failed(struct recorder *recorder, struct error *err);
 
 /* The same as on the live page, now. */
 void recorder_status(struct recorder *recorder, struct live_status *status);
+
+/* Write an event onto an internal stream (collectors/diary.h has its bounds). Any thread, and it never
+ * waits: false when it was lost, which is counted. It is handed over by the next
+ * recorder_flush_notes(), when much has come together, or by the end. */
+bool recorder_note(struct recorder *recorder, const struct diary_entry *entry);
+void recorder_flush_notes(struct recorder *recorder);
+uint64_t recorder_lost_notes(struct recorder *recorder);
 
 /* What opening the tape repaired, or NULL. */
 const char *recorder_repairs(const struct recorder *recorder);
