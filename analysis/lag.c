@@ -15,6 +15,7 @@ const struct lag_rules lag_rules_default = {
     .warn_ns = 30 * NS_PER_S,
     .slow_ns = 60 * NS_PER_S,
     .retention_ns = 600 * NS_PER_S,
+    .rate_ns = 60 * NS_PER_S,
 };
 
 /* Fewer points than these say nothing about a direction. */
@@ -112,6 +113,18 @@ seconds_between(int64_t from_ns, int64_t to_ns)
 
 /* --- numbers ------------------------------------------------------------------------------------ */
 
+/* The first of the points that rates are made of: the one that the time of rates begins at or behind. */
+static size_t
+first_for_rates(const struct judge *judge)
+{
+    size_t first = judge->count - 1;
+    if (judge->rules->rate_ns == 0)
+        return 0;
+    while (first > 0 && judge->last->at_ns - judge->points[first].at_ns < judge->rules->rate_ns)
+        first--;
+    return first;
+}
+
 /* Growth per second of what `value` reads, over the points where it is known. Going back counts as
  * standing: a rewind is not a negative rate. Negative: unknown. */
 static double
@@ -121,7 +134,7 @@ rate_of(const struct judge *judge, int64_t (*value)(const struct lag_point *poin
     int64_t before = -1;
     int64_t first_ns = 0;
     int64_t last_ns = 0;
-    for (size_t i = 0; i < judge->count; i++) {
+    for (size_t i = first_for_rates(judge); i < judge->count; i++) {
         int64_t now = value(&judge->points[i]);
         if (now < 0)
             continue;
@@ -166,6 +179,28 @@ measure_retention(struct judge *judge)
         judge->verdict->retention_seconds = distance / closing;
 }
 
+/* Members that change are a rebalance, also when it was over before the next sample. One that lasts
+ * over several points is one. */
+static void
+count_rebalances(struct judge *judge)
+{
+    struct lag_verdict *verdict = judge->verdict;
+    int32_t members = -1;
+    bool is_inside = false;
+    for (size_t i = 0; i < judge->count; i++) {
+        const struct lag_point *point = &judge->points[i];
+        bool is_now = point->phase == LAG_PHASE_REBALANCING;
+        bool has_changed = point->members >= 0 && members >= 0 && point->members != members;
+        if ((is_now || has_changed) && !is_inside) {
+            verdict->rebalances++;
+            verdict->rebalanced_ns = point->at_ns;
+        }
+        is_inside = is_now;
+        if (point->members >= 0)
+            members = point->members;
+    }
+}
+
 static void
 measure(struct judge *judge)
 {
@@ -196,6 +231,7 @@ measure(struct judge *judge)
     }
     verdict->stood_ns = waits(last) ? last->at_ns - since_ns : 0;
     measure_retention(judge);
+    count_rebalances(judge);
 }
 
 /* --- the commit went back, or too far ----------------------------------------------------------- */
@@ -500,6 +536,14 @@ judge_unknown(struct judge *judge)
     return true;
 }
 
+static const char *
+ordinal_ending(int32_t number)
+{
+    if (number % 100 >= 11 && number % 100 <= 13)
+        return "th";
+    return number % 10 == 1 ? "st" : number % 10 == 2 ? "nd" : number % 10 == 3 ? "rd" : "th";
+}
+
 void
 lag_judge(const struct lag_point *points, size_t count, const struct lag_rules *rules,
     struct lag_verdict *verdict)
@@ -513,6 +557,7 @@ lag_judge(const struct lag_point *points, size_t count, const struct lag_rules *
         .retention_seconds = -1.0,
         .again_from = -1,
         .again_to = -1,
+        .rebalanced_ns = CLOCK_NONE,
         .partition = -1};
     if (count == 0) {
         say(verdict, LAG_UNKNOWN, "no sample yet");
@@ -527,7 +572,10 @@ lag_judge(const struct lag_point *points, size_t count, const struct lag_rules *
     if (judge_unknown(&judge) || judge_rewind(&judge) || judge_jump(&judge))
         return;
     if (judge.last->phase == LAG_PHASE_REBALANCING) {
-        say(verdict, LAG_REBALANCING, "its members are being given partitions anew");
+        say(verdict, LAG_REBALANCING,
+            "its members are being given partitions anew, for the %" PRId32 "%s time in %.0f s",
+            verdict->rebalances, ordinal_ending(verdict->rebalances),
+            seconds_between(judge.points[0].at_ns, judge.last->at_ns));
         advise(verdict, "if it lasts, a member that leaves and comes back again and again is why");
     } else if (judge_loss(&judge)) {
         return;
@@ -564,14 +612,23 @@ add_up(struct lag_verdict *sum, const struct lag_verdict *part)
         sum->retention_seconds = part->retention_seconds;
     if (part->stood_ns > sum->stood_ns)
         sum->stood_ns = part->stood_ns;
+    /* Members are the group's, so its partitions tell of the same rebalances. */
+    if (part->rebalances > sum->rebalances)
+        sum->rebalances = part->rebalances;
+    if (part->rebalanced_ns != CLOCK_NONE &&
+        (sum->rebalanced_ns == CLOCK_NONE || part->rebalanced_ns > sum->rebalanced_ns))
+        sum->rebalanced_ns = part->rebalanced_ns;
 }
 
 void
 lag_judge_stream(const struct lag_verdict *verdicts, const int32_t *partitions, size_t count,
     struct lag_verdict *verdict)
 {
-    *verdict = (struct lag_verdict){
-        .state = LAG_IDLE, .retention_seconds = -1.0, .again_from = -1, .again_to = -1};
+    *verdict = (struct lag_verdict){.state = LAG_IDLE,
+        .retention_seconds = -1.0,
+        .again_from = -1,
+        .again_to = -1,
+        .rebalanced_ns = CLOCK_NONE};
     if (count == 0) {
         lag_judge(NULL, 0, &lag_rules_default, verdict);
         return;

@@ -64,6 +64,7 @@ struct lag_rules {
     int64_t warn_ns;      /* lag that did not fall once in this time */
     int64_t slow_ns;      /* lag that grew clearly over this time */
     int64_t retention_ns; /* events that will be deleted unread within this time */
+    int64_t rate_ns;      /* rates are those of the newest points over this time; 0: of all */
 };
 extern const struct lag_rules lag_rules_default;
 
@@ -80,6 +81,8 @@ struct lag_verdict {
     int64_t stood_ns;         /* the commit has not moved for this long, with events waiting */
     int64_t again_from;       /* REWIND: offsets again_from .. again_to - 1 run again; */
     int64_t again_to;         /* JUMP: were passed over; else both -1 */
+    int32_t rebalances;       /* seen in the points: changes of the members, or told by the phase */
+    int64_t rebalanced_ns;    /* the newest of them; CLOCK_NONE: none was seen */
     int32_t partition; /* of a stream: the one that asks for most attention; -1 of a partition */
 };
 

@@ -29,16 +29,21 @@ lag_table_new(void)
     return alloc_zeroed(sizeof(struct lag_table));
 }
 
+static void
+free_series(struct series *series)
+{
+    free(series->group);
+    free(series->stream);
+    free(series->points);
+}
+
 void
 lag_table_free(struct lag_table *table)
 {
     if (table == NULL)
         return;
-    for (size_t i = 0; i < table->count; i++) {
-        free(table->series[i].group);
-        free(table->series[i].stream);
-        free(table->series[i].points);
-    }
+    for (size_t i = 0; i < table->count; i++)
+        free_series(&table->series[i]);
     free(table->series);
     free(table);
 }
@@ -77,6 +82,44 @@ find(const struct lag_table *table, const char *group, const char *stream, int32
     return false;
 }
 
+/* How many points of one partition there is room for; there is one at least. */
+static size_t
+points_limit(const struct lag_table *table)
+{
+    size_t limit = LAG_TABLE_POINTS / table->count;
+    if (limit > LAG_POINTS_MAX)
+        return LAG_POINTS_MAX;
+    return limit < LAG_POINTS_MIN ? LAG_POINTS_MIN : limit;
+}
+
+static bool
+says_the_same(const struct lag_point *a, const struct lag_point *b)
+{
+    return a->committed == b->committed && a->end == b->end && a->log_start == b->log_start &&
+           a->not_events == b->not_events && a->oldest_ns == b->oldest_ns &&
+           a->members == b->members && a->phase == b->phase && a->nothing_waits == b->nothing_waits;
+}
+
+static void
+append(struct series *series, size_t limit, const struct lag_point *point)
+{
+    struct lag_point *points = series->points;
+    size_t count = series->count;
+    if (count >= 2 && says_the_same(&points[count - 1], point) &&
+        says_the_same(&points[count - 2], point)) {
+        points[count - 1] = *point; /* when it began and how it is now say all of it */
+        return;
+    }
+    if (count >= limit) {
+        size_t excess = count - limit + 1;
+        memmove(points, points + excess, (count - excess) * sizeof(*point));
+        series->count -= excess;
+    }
+    series->points =
+        alloc_grow(series->points, series->count, &series->capacity, sizeof(*series->points));
+    series->points[series->count++] = *point;
+}
+
 void
 lag_table_add(struct lag_table *table, const char *group, const char *stream, int32_t partition,
     const struct lag_point *point)
@@ -94,13 +137,22 @@ lag_table_add(struct lag_table *table, const char *group, const char *stream, in
     struct series *series = &table->series[at];
     if (series->count > 0 && point->at_ns <= series->points[series->count - 1].at_ns)
         return;
-    if (series->count == LAG_POINTS_MAX) {
-        memmove(series->points, series->points + 1, (series->count - 1) * sizeof(*point));
-        series->count--;
+    append(series, points_limit(table), point);
+}
+
+void
+lag_table_forget(struct lag_table *table, int64_t before_ns)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        struct series *series = &table->series[i];
+        if (series->count > 0 && series->points[series->count - 1].at_ns < before_ns) {
+            free_series(series);
+            continue;
+        }
+        table->series[kept++] = *series;
     }
-    series->points =
-        alloc_grow(series->points, series->count, &series->capacity, sizeof(*series->points));
-    series->points[series->count++] = *point;
+    table->count = kept;
 }
 
 const struct lag_point *

@@ -13,7 +13,7 @@
 #include "collectors/groups_sample.h"
 #include "collectors/recorder.h"
 #include "console/command.h"
-#include "console/json_event.h"
+#include "console/lag_json.h"
 #include "console/lag_look.h"
 #include "console/output.h"
 #include "console/safe_text.h"
@@ -105,86 +105,6 @@ interval_of(const struct lag_run *run)
     if (!needs_time(run) || stall_ns < FAIL_ON_STEP_NS)
         return INTERVAL_NS;
     return FAIL_ON_STEP_NS;
-}
-
-/* --- JSON --------------------------------------------------------------------------------------- */
-
-static void
-append_name(struct buffer *to, const char *key, const char *text)
-{
-    buffer_printf(to, ",\"%s\":", key);
-    if (text == NULL || text[0] == '\0')
-        buffer_append_text(to, "null");
-    else
-        json_append_string(to, bytes_of(text));
-}
-
-static void
-append_count(struct buffer *to, const char *key, int64_t value)
-{
-    buffer_printf(to, ",\"%s\":", key);
-    if (value < 0)
-        buffer_append_text(to, "null");
-    else
-        json_append_i64(to, value);
-}
-
-static void
-append_number(struct buffer *to, const char *key, double value)
-{
-    if (value < 0)
-        buffer_printf(to, ",\"%s\":null", key);
-    else
-        buffer_printf(to, ",\"%s\":%.3f", key, value);
-}
-
-static void
-append_json_lane(
-    struct buffer *to, const struct group_lane *lane, const struct lag_verdict *verdict)
-{
-    buffer_printf(to, "{\"partition\":%" PRId32, lane->partition);
-    append_name(to, "member", lane->member);
-    append_count(to, "committed", lane->committed);
-    append_count(to, "end", lane->end);
-    append_count(to, "log_start", lane->log_start);
-    append_count(to, "lag", verdict->lag);
-    append_number(to, "seconds", verdict->seconds);
-    append_name(to, "state", lag_state_text(verdict->state));
-    append_name(to, "reason", verdict->reason);
-    append_count(to, "again_from", verdict->again_from);
-    append_count(to, "again_to", verdict->again_to < 0 ? -1 : verdict->again_to - 1);
-    buffer_append_byte(to, '}');
-}
-
-static void
-append_json(struct buffer *to, const struct lag_flow *flow)
-{
-    const struct lag_verdict *verdict = &flow->verdict;
-    buffer_append_text(to, "{\"v\":1");
-    append_name(to, "tap", flow->tap);
-    append_name(to, "group", flow->group->name);
-    append_name(to, "stream", flow->lanes[0].topic);
-    append_name(to, "state", lag_state_text(verdict->state));
-    append_name(to, "reason", verdict->reason);
-    append_name(to, "next", verdict->next);
-    append_count(to, "lag", verdict->lag);
-    append_number(to, "seconds", verdict->seconds);
-    append_number(to, "in_rate", verdict->in_rate);
-    append_number(to, "out_rate", verdict->out_rate);
-    append_number(to, "drain_seconds", verdict->drain_seconds);
-    append_number(to, "retention_seconds", verdict->retention_seconds);
-    buffer_append_text(to, ",\"members\":");
-    if (flow->group->member_count < 0)
-        buffer_append_text(to, "null");
-    else
-        buffer_printf(to, "%" PRId32, flow->group->member_count);
-    buffer_append_text(to, ",\"partitions\":[");
-    for (size_t i = 0; i < flow->count; i++) {
-        if (i > 0)
-            buffer_append_byte(to, ',');
-        append_json_lane(to, &flow->lanes[i], &flow->lane_verdicts[i]);
-    }
-    buffer_append_text(to, "]}\n");
 }
 
 /* --- for people --------------------------------------------------------------------------------- */
@@ -302,11 +222,13 @@ take_flow(void *self, const struct lag_flow *flow)
     run->failing += fails ? 1 : 0;
     run->age_unknown = run->age_unknown || (settings->max_ns > 0 && flow->verdict.seconds < 0);
 
-    if (run->invocation->json)
-        append_json(&run->output.buffer, flow);
-    else
+    if (run->invocation->json) {
+        lag_json_append(&run->output.buffer, flow);
+        buffer_append_byte(&run->output.buffer, '\n');
+    } else {
         append_plain(&run->output.buffer, flow, settings->partitions || settings->group != NULL,
             run->flows == 0);
+    }
     run->flows++;
     (void)output_line(&run->output);
 }

@@ -240,8 +240,10 @@ lag_look_flows(
     for (size_t g = 0; g < look->sample.group_count; g++) {
         const struct group_state *group = &look->sample.groups[g];
         for (size_t at = 0; at < group->lane_count;) {
-            struct lag_flow flow = {
-                .tap = look->options.tap->name, .group = group, .lanes = &group->lanes[at]};
+            struct lag_flow flow = {.tap = look->options.tap->name,
+                .group = group,
+                .lanes = &group->lanes[at],
+                .sampled_ns = look->sample.sampled_ns};
             while (at + flow.count < group->lane_count &&
                    strcmp(group->lanes[at].topic, flow.lanes[flow.count].topic) == 0)
                 flow.count++;

@@ -47,6 +47,7 @@ struct lag_flow {
     size_t count;
     const struct lag_verdict *lane_verdicts;
     struct lag_verdict verdict;
+    int64_t sampled_ns;
 };
 
 /* Walk the flows of the newest sample; `flow` lives during the call. */

@@ -245,7 +245,34 @@ says_when_members_are_changing_places(void **unused)
     static const struct row rows[] = {
         {0, 50, 90, 0, 2, STABLE}, {20, 50, 99, 0, 1, LAG_PHASE_REBALANCING}};
     struct lag_verdict verdict = judge(rows, LENGTH(rows));
-    assert_state(&verdict, LAG_REBALANCING, "given partitions anew");
+    assert_state(&verdict, LAG_REBALANCING, "given partitions anew, for the 1st time in 20 s");
+    assert_int_equal(verdict.rebalances, 1);
+}
+
+static void
+counts_rebalances_also_those_between_two_samples(void **unused)
+{
+    (void)unused;
+    static const struct row rows[] = {{0, 10, 10, 0, 2, STABLE},
+        {5, 10, 10, 0, 2, LAG_PHASE_REBALANCING}, {10, 10, 10, 0, 1, LAG_PHASE_REBALANCING},
+        {15, 10, 10, 0, 1, STABLE}, {20, 10, 10, 0, 3, STABLE}, {25, 10, 10, 0, 3, STABLE}};
+    struct lag_verdict verdict = judge(rows, LENGTH(rows));
+    assert_int_equal(verdict.rebalances, 2);
+    assert_true(verdict.rebalanced_ns == START_NS + 20 * NS_PER_S);
+    verdict = judge(rows, 1);
+    assert_int_equal(verdict.rebalances, 0);
+    assert_true(verdict.rebalanced_ns == CLOCK_NONE);
+}
+
+static void
+takes_rates_from_the_newest_minute(void **unused)
+{
+    (void)unused;
+    static const struct row rows[] = {{0, 0, 0, 0, 1, STABLE}, {600, 6000, 6000, 0, 1, STABLE},
+        {630, 6030, 6060, 0, 1, STABLE}, {660, 6060, 6120, 0, 1, STABLE}};
+    struct lag_verdict verdict = judge(rows, LENGTH(rows));
+    assert_float_equal(verdict.in_rate, 2.0, 0.001);
+    assert_float_equal(verdict.out_rate, 1.0, 0.001);
 }
 
 static void
@@ -428,6 +455,8 @@ main(void)
         cmocka_unit_test(tells_a_jump_over_what_was_deleted),
         cmocka_unit_test(tells_a_commit_past_the_end),
         cmocka_unit_test(says_when_members_are_changing_places),
+        cmocka_unit_test(counts_rebalances_also_those_between_two_samples),
+        cmocka_unit_test(takes_rates_from_the_newest_minute),
         cmocka_unit_test(is_slow_when_lag_grows_clearly),
         cmocka_unit_test(is_not_slow_after_a_burst),
         cmocka_unit_test(warns_when_lag_never_fell),
