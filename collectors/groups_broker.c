@@ -1,5 +1,6 @@
 #include "collectors/groups_broker.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "collectors/groups_reader.h"
 #include "collectors/groups_sample.h"
 #include "collectors/kafka_client.h"
+#include "collectors/kafka_patterns.h"
 #include "collectors/source.h"
 #include "collectors/tap_url.h"
 #include "index/event.h"
@@ -21,6 +23,13 @@
 #define WAIT_MS         4000
 #define FIRST_ANSWER_MS 3000 /* a broker that says nothing in this time is not there */
 #define LIST_MS         2000
+
+/* Where a sample can be cancelled: no wait inside the library is longer, and ours look this often. */
+#define CANCEL_MS      900
+#define CANCEL_LOOK_MS 100
+
+/* Members are asked of all groups in one question; beyond this many groups its answer is too large. */
+#define MEMBERS_MAX 5000
 
 /* Far beyond any outage: a request that times out inside librdkafka 2.0.2 while its coordinator is
  * away leaves a callback behind that ends the process when the coordinator comes back. */
@@ -40,10 +49,15 @@ struct groups_broker {
     struct tap_url url;
     char **topics; /* of the URL; none: all */
     size_t topic_count;
+    struct kafka_patterns patterns;       /* its expressions */
     struct recorder_property *properties; /* ours in front, then the caller's */
     size_t property_count;
     char **texts; /* what the properties point to: a name and a value each */
     char *group;
+    char *pattern;
+    size_t groups_at_a_time;
+    char *turn; /* the last group that was asked; the next sample goes on behind it */
+    const atomic_bool *is_cancelled;
     int wait_ms;
     bool want_times;
     bool (*known_time)(void *self, const char *topic, int32_t partition, int64_t from,
@@ -123,12 +137,19 @@ groups_broker_open(const struct groups_broker_options *options, struct error *er
     }
     copy_topics(broker);
     copy_properties(broker, options);
+    broker->pattern = options->pattern == NULL ? NULL : alloc_text(options->pattern);
+    broker->groups_at_a_time = options->groups_at_a_time;
+    broker->is_cancelled = options->is_cancelled;
     broker->group = options->group == NULL ? NULL : alloc_text(options->group);
     broker->wait_ms = options->wait_ms > 0 ? options->wait_ms : WAIT_MS;
     broker->want_times = options->want_times;
     broker->known_time = options->known_time;
     broker->known_self = options->known_self;
 
+    if (!kafka_patterns_make(&broker->patterns, broker->url.path, err)) {
+        groups_broker_close(broker);
+        return NULL;
+    }
     if (!open_client(broker, err)) {
         groups_broker_close(broker);
         return NULL;
@@ -229,6 +250,7 @@ groups_broker_close(struct groups_broker *broker)
     forget_metadata(broker);
     forget_times(broker);
     kafka_client_close(&broker->client);
+    kafka_patterns_done(&broker->patterns);
     for (size_t i = 0; i < broker->topic_count; i++)
         free(broker->topics[i]);
     free(broker->topics);
@@ -237,11 +259,26 @@ groups_broker_close(struct groups_broker *broker)
     free(broker->texts);
     free(broker->properties);
     free(broker->group);
+    free(broker->pattern);
+    free(broker->turn);
     tap_url_done(&broker->url);
     free(broker);
 }
 
 /* --- which groups there are --------------------------------------------------------------------- */
+
+static bool
+is_cancelled(const struct groups_broker *broker)
+{
+    return broker->is_cancelled != NULL && atomic_load(broker->is_cancelled);
+}
+
+/* How long one call into the library may wait. */
+static int
+call_ms(const struct groups_broker *broker, int limit_ms)
+{
+    return broker->is_cancelled != NULL && limit_ms > CANCEL_MS ? CANCEL_MS : limit_ms;
+}
 
 static int64_t
 left_ms(int64_t deadline_ns, int64_t limit_ms)
@@ -289,7 +326,8 @@ take_listing(struct groups_broker *broker, struct groups_sample *sample, rd_kafk
     size_t capacity = 0;
     for (size_t i = 0; i < count; i++) {
         const char *name = rd_kafka_ConsumerGroupListing_group_id(listings[i]);
-        if (broker->group != NULL && strcmp(broker->group, name) != 0)
+        if ((broker->group != NULL && strcmp(broker->group, name) != 0) ||
+            (broker->pattern != NULL && fnmatch(broker->pattern, name, 0) != 0))
             continue;
         sample->groups =
             alloc_grow(sample->groups, sample->group_count, &capacity, sizeof(*sample->groups));
@@ -299,6 +337,19 @@ take_listing(struct groups_broker *broker, struct groups_sample *sample, rd_kafk
             .member_count = -1};
     }
     groups_sample_sort(sample);
+}
+
+/* Wait for an event, but not when the sample is cancelled. NULL: none came. */
+static rd_kafka_event_t *
+wait_for_event(const struct groups_broker *broker, rd_kafka_queue_t *queue, int64_t deadline_ns)
+{
+    while (!is_cancelled(broker)) {
+        int64_t slice_ms = broker->is_cancelled != NULL ? CANCEL_LOOK_MS : 1000;
+        rd_kafka_event_t *event = rd_kafka_queue_poll(queue, (int)left_ms(deadline_ns, slice_ms));
+        if (event != NULL || clock_monotonic_ns() >= deadline_ns)
+            return event;
+    }
+    return NULL;
 }
 
 static void
@@ -313,7 +364,8 @@ list_groups(struct groups_broker *broker, struct groups_sample *sample, int64_t 
     rd_kafka_ListConsumerGroups(broker->client.rk, options, queue);
     rd_kafka_AdminOptions_destroy(options);
 
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, (int)left_ms(deadline_ns, LIST_MS + 500));
+    rd_kafka_event_t *event = wait_for_event(
+        broker, queue, clock_monotonic_ns() + left_ms(deadline_ns, LIST_MS + 500) * NS_PER_MS);
     if (event == NULL)
         groups_sample_problem(sample, "list of groups: no answer");
     else if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -325,6 +377,35 @@ list_groups(struct groups_broker *broker, struct groups_sample *sample, int64_t 
     rd_kafka_queue_destroy(queue);
 }
 
+/* Leave the groups whose turn it is; the listing is sorted by name. */
+static void
+take_turn(struct groups_broker *broker, struct groups_sample *sample)
+{
+    size_t limit = broker->groups_at_a_time;
+    size_t count = sample->group_count;
+    if (limit == 0 || count <= limit)
+        return;
+    size_t first = 0;
+    while (broker->turn != NULL && first < count &&
+           strcmp(sample->groups[first].name, broker->turn) <= 0)
+        first++;
+    struct group_state *chosen = alloc_array(limit, sizeof(*chosen));
+    for (size_t i = 0; i < count; i++) {
+        struct group_state *group = &sample->groups[(first + i) % count];
+        if (i < limit)
+            chosen[i] = *group;
+        else
+            free(group->name);
+    }
+    free(broker->turn);
+    broker->turn = alloc_text(chosen[limit - 1].name);
+    free(sample->groups);
+    sample->groups = chosen;
+    sample->group_count = limit;
+    sample->passed = count - limit;
+    groups_sample_sort(sample);
+}
+
 /* --- commits ------------------------------------------------------------------------------------ */
 
 static bool
@@ -333,7 +414,7 @@ wants_topic(const struct groups_broker *broker, const char *topic)
     for (size_t i = 0; i < broker->topic_count; i++)
         if (strcmp(broker->topics[i], topic) == 0)
             return true;
-    return broker->topic_count == 0;
+    return broker->topic_count == 0 || kafka_patterns_match(&broker->patterns, topic);
 }
 
 static void
@@ -403,11 +484,11 @@ read_commits(struct groups_broker *broker, struct groups_sample *sample, int64_t
             sample->groups[i].problem, sizeof(sample->groups[i].problem), "commits: no answer");
     size_t asked = 0;
     size_t answered = 0;
-    while (answered < sample->group_count && clock_monotonic_ns() < deadline_ns) {
+    while (answered < sample->group_count && clock_monotonic_ns() < deadline_ns &&
+           !is_cancelled(broker)) {
         while (asked < sample->group_count && asked - answered < REQUESTS_AHEAD)
             ask_commits(broker, &sample->groups[asked++]);
-        rd_kafka_event_t *event =
-            rd_kafka_queue_poll(broker->answers, (int)left_ms(deadline_ns, 1000));
+        rd_kafka_event_t *event = wait_for_event(broker, broker->answers, deadline_ns);
         if (event == NULL)
             continue;
         if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT) {
@@ -477,8 +558,15 @@ static void
 read_members(struct groups_broker *broker, struct groups_sample *sample, int64_t deadline_ns)
 {
     const struct rd_kafka_group_list *list = NULL;
-    rd_kafka_resp_err_t code = rd_kafka_list_groups(
-        broker->client.rk, broker->group, &list, (int)left_ms(deadline_ns, LIST_MS));
+    if (sample->group_count + sample->passed > MEMBERS_MAX) {
+        groups_sample_problem(sample, "members of groups: %zu groups are more than can be asked",
+            sample->group_count + sample->passed);
+        return;
+    }
+    if (is_cancelled(broker))
+        return;
+    rd_kafka_resp_err_t code = rd_kafka_list_groups(broker->client.rk, broker->group, &list,
+        call_ms(broker, (int)left_ms(deadline_ns, LIST_MS)));
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         groups_sample_problem(sample, "members of groups: %s", rd_kafka_err2str(code));
     if (list == NULL)
@@ -499,14 +587,10 @@ has_waiting(const struct group_lane *lane)
     return lane->committed >= 0 && lane->end > lane->committed;
 }
 
-/* Fill the lane from the caller's knowledge or from the last sample. */
+/* Fill the lane from the last sample or from the caller's knowledge. */
 static bool
 is_known(struct groups_broker *broker, struct group_lane *lane)
 {
-    if (broker->known_time != NULL &&
-        broker->known_time(broker->known_self, lane->topic, lane->partition, lane->committed,
-            &lane->oldest_ns, &lane->oldest_offset))
-        return true;
     struct groups_want key = {
         .topic = lane->topic, .partition = lane->partition, .from = lane->committed};
     const struct groups_want *known = broker->time_count == 0
@@ -514,7 +598,9 @@ is_known(struct groups_broker *broker, struct group_lane *lane)
                                           : bsearch(&key, broker->times, broker->time_count,
                                                 sizeof(*broker->times), groups_want_compare);
     if (known == NULL)
-        return false;
+        return broker->known_time != NULL &&
+               broker->known_time(broker->known_self, lane->topic, lane->partition, lane->committed,
+                   &lane->oldest_ns, &lane->oldest_offset);
     lane->oldest_ns = known->time_ns;
     lane->oldest_offset = known->offset;
     return true;
@@ -586,7 +672,8 @@ read_times(struct groups_broker *broker, struct groups_sample *sample, int64_t d
         }
     }
     qsort(wants, count, sizeof(*wants), groups_want_compare);
-    groups_reader_run(broker->client.rk, wants, count, deadline_ns, NULL, NULL);
+    groups_reader_run(
+        broker->client.rk, wants, count, deadline_ns, broker->is_cancelled, NULL, NULL);
     use_answers(wants, count);
     free(wants);
     remember(broker, sample);
@@ -609,14 +696,26 @@ renew_client(struct groups_broker *broker, struct error *err)
     return true;
 }
 
+static const rd_kafka_metadata_t *
+ask_metadata(struct groups_broker *broker, struct error *err)
+{
+    int64_t deadline_ns = clock_monotonic_ns() + FIRST_ANSWER_MS * NS_PER_MS;
+    const rd_kafka_metadata_t *metadata;
+    do {
+        metadata = kafka_client_metadata(&broker->client, NULL, true,
+            call_ms(broker, (int)left_ms(deadline_ns, FIRST_ANSWER_MS)), err);
+    } while (metadata == NULL && err->code == ERROR_REMOTE && !is_cancelled(broker) &&
+             clock_monotonic_ns() < deadline_ns);
+    return metadata;
+}
+
 static bool
 refresh_metadata(struct groups_broker *broker, struct error *err)
 {
     int64_t now_ns = clock_monotonic_ns();
     if (broker->metadata != NULL && now_ns - broker->metadata_ns < METADATA_NS)
         return true;
-    const rd_kafka_metadata_t *metadata =
-        kafka_client_metadata(&broker->client, NULL, true, FIRST_ANSWER_MS, err);
+    const rd_kafka_metadata_t *metadata = ask_metadata(broker, err);
     if (metadata == NULL)
         return false;
     forget_metadata(broker);
@@ -637,6 +736,7 @@ groups_broker_sample(struct groups_broker *broker, struct groups_sample *sample,
     int64_t deadline_ns = clock_monotonic_ns() + broker->wait_ms * NS_PER_MS;
     *sample = (struct groups_sample){0};
     list_groups(broker, sample, deadline_ns);
+    take_turn(broker, sample);
     /* Without a group there is nothing to ask a coordinator, and the first such question would make
      * the broker create its topic for commits. */
     if (sample->group_count > 0) {
@@ -649,9 +749,10 @@ groups_broker_sample(struct groups_broker *broker, struct groups_sample *sample,
     }
     broker->is_suspect = sample->problem_count > 0;
     sample->sampled_ns = clock_now_ns();
-    if (!groups_ends_ask(broker->client.rk, broker->metadata, sample, deadline_ns))
+    if (!is_cancelled(broker) &&
+        !groups_ends_ask(broker->client.rk, broker->metadata, sample, deadline_ns))
         broker->metadata_ns = INT64_MIN / 2; /* a leader moved, or a topic is new */
-    if (broker->want_times)
+    if (broker->want_times && !is_cancelled(broker))
         read_times(broker, sample, deadline_ns);
     return true;
 }
@@ -664,7 +765,7 @@ groups_broker_read(struct groups_broker *broker, const char *topic, int32_t part
     struct groups_want want = {
         .topic = topic, .partition = partition, .from = from, .until = until};
     groups_reader_run(broker->client.rk, &want, 1,
-        clock_monotonic_ns() + broker->wait_ms * NS_PER_MS, take, self);
+        clock_monotonic_ns() + broker->wait_ms * NS_PER_MS, broker->is_cancelled, take, self);
     if (want.state != GROUPS_WANT_OPEN)
         return true;
     return error_set(err, ERROR_REMOTE, "cannot read %s[%d] from offset %lld at %s: no answer",

@@ -11,6 +11,7 @@
 #ifndef COLLECTORS_GROUPS_BROKER_H
 #define COLLECTORS_GROUPS_BROKER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,18 +23,28 @@ struct groups_sample;
 struct recorder_property;
 
 struct groups_broker_options {
-    const char *url; /* kafka://host:9092[/topic,topic]: only these topics */
+    const char *url; /* kafka://host:9092[/topic,^expression]: only these topics */
     const struct recorder_property *properties;
     size_t property_count;
     const char *group; /* only this one; NULL: all */
-    int wait_ms;       /* for a whole sample; 0: 4000. What has no answer by then is unknown */
-    bool want_times;   /* read the event at each commit that has events behind it, for its time */
+    const char
+        *pattern; /* only groups whose name it matches, as a shell does: "shop-*"; NULL: all */
+
+    /* At most so many groups are asked for their commits in one sample, in turn, so that all of them
+     * are looked at in several; 0: all in each. sample->passed says how many were left out. */
+    size_t groups_at_a_time;
+    int wait_ms;     /* for a whole sample; 0: 4000. What has no answer by then is unknown */
+    bool want_times; /* read the event at each commit that has events behind it, for its time */
 
     /* Where the time of an event may be known without reading it from the broker: true with *time_ns
      * and *offset of the first event at or behind `from`. May be NULL. */
     bool (*known_time)(void *self, const char *topic, int32_t partition, int64_t from,
         int64_t *time_ns, int64_t *offset);
     void *known_self;
+
+    /* Becomes true, from any thread, when the answer is not wanted any more: a sample then ends within
+     * a second, with what it has. It must outlive the broker; NULL: never. */
+    const atomic_bool *is_cancelled;
 };
 
 /* Check the URL and the properties; nothing is connected yet. NULL with ERROR_ARGUMENT or

@@ -12,7 +12,7 @@
 #define LANES_PER_REQUEST 2000
 
 /* A broker that is gone may not use up the time of the others. */
-#define REQUEST_MS 1500
+#define REQUEST_MS 900
 
 /* A partition that some group reads; groups point to it by being equal. */
 struct place {

@@ -553,7 +553,8 @@ groups_kafka_rows(void *self, struct live_group *rows, uint32_t limit)
             .end = watch->reading.end,
             .lag = watch->reading.lag,
             .sampled_ns = watch->reading.sampled_ns,
-            .last_advance_ns = watch->reading.last_advance_ns};
+            .last_advance_ns = watch->reading.last_advance_ns,
+            .waits_ns = -1};
         snprintf(row->name, sizeof(row->name), "%s", watch->group_name);
     }
     pthread_mutex_unlock(&sampler->lock);

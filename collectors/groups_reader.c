@@ -12,6 +12,9 @@
 /* Partitions that are read at the same time. */
 #define LANES_AT_ONCE 1000
 
+/* How often a run looks whether it is cancelled. */
+#define CANCEL_LOOK_MS 100
+
 /* Offsets that are read and dropped rather than to stop and start. */
 #define READ_ON 2000
 
@@ -222,7 +225,8 @@ take(struct reader *reader, const rd_kafka_message_t *message)
 
 void
 groups_reader_run(rd_kafka_t *client, struct groups_want *wants, size_t count, int64_t deadline_ns,
-    void (*take_event)(void *self, const struct event *event), void *self)
+    const atomic_bool *is_cancelled, void (*take_event)(void *self, const struct event *event),
+    void *self)
 {
     if (count == 0)
         return;
@@ -232,8 +236,10 @@ groups_reader_run(rd_kafka_t *client, struct groups_want *wants, size_t count, i
     start_more(&reader);
     while (reader.active > 0) {
         int64_t left_ms = (deadline_ns - clock_monotonic_ns()) / NS_PER_MS;
-        if (left_ms <= 0)
+        if (left_ms <= 0 || (is_cancelled != NULL && atomic_load(is_cancelled)))
             break;
+        if (is_cancelled != NULL && left_ms > CANCEL_LOOK_MS)
+            left_ms = CANCEL_LOOK_MS;
         rd_kafka_message_t *message = rd_kafka_consume_queue(reader.queue, (int)left_ms);
         if (message == NULL)
             continue;

@@ -5,6 +5,7 @@
 #ifndef COLLECTORS_GROUPS_READER_H
 #define COLLECTORS_GROUPS_READER_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,9 +34,11 @@ struct groups_want {
 /* Order wants by topic, partition and place, which is what groups_reader_run() expects. */
 int groups_want_compare(const void *a, const void *b);
 
-/* Answer as many wants as can be until the monotonic deadline. Wants of one partition are read one
+/* Answer as many wants as can be until the monotonic deadline, or until *is_cancelled
+ * (NULL: never). Wants of one partition are read one
  * behind the other. `take` (NULL: none) gets each event that is read; its views live during the call. */
 void groups_reader_run(rd_kafka_t *client, struct groups_want *wants, size_t count,
-    int64_t deadline_ns, void (*take)(void *self, const struct event *event), void *self);
+    int64_t deadline_ns, const atomic_bool *is_cancelled,
+    void (*take)(void *self, const struct event *event), void *self);
 
 #endif

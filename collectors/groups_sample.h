@@ -47,6 +47,7 @@ struct groups_sample {
     int64_t sampled_ns;
     struct group_state *groups; /* sorted by name */
     size_t group_count;
+    size_t passed;   /* groups that were not asked this time */
     char **problems; /* of brokers and topics, one sentence each */
     size_t problem_count;
 };

@@ -16,6 +16,7 @@
 #include "console/command.h"
 #include "console/config.h"
 #include "console/json_event.h"
+#include "console/lag_sampling.h"
 #include "console/log.h"
 #include "console/metrics_server.h"
 #include "console/notify.h"
@@ -32,6 +33,7 @@ struct record_settings {
     const char *durability;
     const char *proxy;
     const char *metrics;
+    bool no_lag;
 };
 
 /* Why recording ended; in the summary. */
@@ -52,6 +54,7 @@ struct recording {
     const struct invocation *invocation;
     struct recorder *recorder;
     struct metrics_server *metrics; /* NULL: nobody asked for them */
+    struct lag_sampling *sampling;  /* NULL: groups are not watched */
     char *directory;
     struct live_status *status;
     struct tap_said said[LIVE_TAPS];
@@ -391,6 +394,8 @@ run_recorder(struct recording *recording, struct error *err)
     bool is_well = end != RECORD_FAILED;
     notify_manager("STOPPING=1");
     arm_second_signal();
+    if (recording->sampling != NULL)
+        lag_sampling_stop(recording->sampling);
     struct error why_not;
     bool is_whole = recorder_stop(recording->recorder, &why_not);
     if (is_well && !is_whole)
@@ -408,10 +413,31 @@ run_recorder(struct recording *recording, struct error *err)
     return is_well ? 0 : command_fail(err);
 }
 
+/* Recording does not depend on it: what is wrong is told, no more. */
+static void
+watch_groups(struct recording *recording, const struct recorder_options *options,
+    const struct config_lag *lag)
+{
+    struct error err;
+    if (recording->sampling == NULL ||
+        lag_sampling_start(recording->sampling,
+            &(struct lag_sampling_options){.recorder = recording->recorder,
+                .taps = options->taps,
+                .tap_count = options->tap_count,
+                .directory = options->directory,
+                .pattern = lag->groups,
+                .interval_ns = lag->interval_ns},
+            &err))
+        return;
+    log_say_text("warn", "lag", err.text);
+}
+
 static int
 start_and_run(const struct invocation *invocation, struct recorder_options *options,
-    char *directory, const char *listen_at, struct error *err)
+    char *directory, const struct config *config, struct error *err)
 {
+    const struct record_settings *settings = invocation->settings;
+    const char *listen_at = settings->metrics != NULL ? settings->metrics : config->metrics_listen;
     struct recording *recording = alloc_zeroed(sizeof(*recording));
     recording->invocation = invocation;
     recording->directory = directory;
@@ -419,14 +445,22 @@ start_and_run(const struct invocation *invocation, struct recorder_options *opti
     recording->started_ns = clock_monotonic_ns();
     recording->progress_ns = recording->started_ns;
     options->directory = directory;
+    if (!settings->no_lag && !config->lag.off) {
+        recording->sampling = lag_sampling_new();
+        options->groups = lag_sampling_rows;
+        options->groups_self = recording->sampling;
+    }
 
     signals_catch();
     if (listen_at != NULL)
         recording->metrics = metrics_server_start(listen_at, directory, err);
     if (listen_at == NULL || recording->metrics != NULL)
         recording->recorder = recorder_start(options, err);
+    if (recording->recorder != NULL)
+        watch_groups(recording, options, &config->lag);
     int code = recording->recorder == NULL ? command_fail(err) : run_recorder(recording, err);
     metrics_server_stop(recording->metrics);
+    lag_sampling_free(recording->sampling);
     free(recording->status);
     free(recording);
     return code;
@@ -452,8 +486,7 @@ run(const struct invocation *invocation)
         (directory = invocation_tape(invocation, &err)) != NULL) {
         options.taps = chosen.list;
         options.tap_count = chosen.count;
-        code = start_and_run(invocation, &options, directory,
-            settings->metrics != NULL ? settings->metrics : config.metrics_listen, &err);
+        code = start_and_run(invocation, &options, directory, &config, &err);
     } else {
         code = command_fail(&err);
     }
@@ -475,6 +508,8 @@ static const struct option_row options[] = {
         "stand between ZeroMQ publishers and subscribers: HOST:PORT,HOST:PORT", NULL},
     {"metrics", OPTION_TEXT, offsetof(struct record_settings, metrics), "ADDRESS",
         "serve metrics for Prometheus at /metrics, such as 127.0.0.1:9464", NULL},
+    {"no-lag", OPTION_FLAG, offsetof(struct record_settings, no_lag), NULL,
+        "do not watch the consumer groups of what is recorded", NULL},
     {"durability", OPTION_TEXT, offsetof(struct record_settings, durability), "WHAT",
         "when to fdatasync: never ourselves, every 200 ms, for each batch", "kernel|interval|each"},
 };

@@ -18,6 +18,10 @@
 #include "console/secret.h"
 
 /* Less would look like a tap that hangs. */
+
+#define LAG_INTERVAL_MIN_NS NS_PER_S
+#define LAG_INTERVAL_MAX_NS (3600 * NS_PER_S)
+
 #define BUDGET_LEAST UINT64_C(1024)
 
 static bool
@@ -311,6 +315,25 @@ read_stream(struct config *config, const struct config_section *section, struct 
 }
 
 static bool
+read_lag(struct config *config, const struct config_section *section, struct error *err)
+{
+    for (size_t i = 0; i < section->value_count; i++) {
+        const struct config_value *value = &section->values[i];
+        struct error unclear;
+        if (strcmp(value->key, "groups") == 0) {
+            config->lag.off = strcmp(value->text, "off") == 0;
+            config->lag.groups = config->lag.off ? NULL : value->text;
+        } else if (!clock_parse_duration(
+                       value->text, strlen(value->text), &config->lag.interval_ns, &unclear) ||
+                   config->lag.interval_ns < LAG_INTERVAL_MIN_NS ||
+                   config->lag.interval_ns > LAG_INTERVAL_MAX_NS) {
+            return fail_value(config, value, err, "a time from 1s to 1h");
+        }
+    }
+    return true;
+}
+
+static bool
 check_section(struct config *config, struct config_section *section, struct error *err)
 {
     switch (section->kind) {
@@ -325,6 +348,8 @@ check_section(struct config *config, struct config_section *section, struct erro
         for (size_t i = 0; i < section->value_count; i++)
             config->metrics_listen = section->values[i].text;
         return true;
+    case CONFIG_LAG:
+        return read_lag(config, section, err);
     case CONFIG_MASK:
         break; /* refused while reading */
     }

@@ -37,9 +37,17 @@ struct config_tape {
     struct places places;              /* of the streams: [stream.NAME] */
 };
 
+/* How consumer groups are watched while taps of Kafka are recorded. */
+struct config_lag {
+    bool off;
+    int64_t interval_ns; /* 0: the file does not say */
+    const char *groups;  /* a pattern of names; NULL: all */
+};
+
 struct config {
     char *path; /* the file that was read; NULL: there is none, everything has its default */
     struct config_tape tape;
+    struct config_lag lag;
     const char *metrics_listen;      /* where metrics are served, or NULL: nowhere */
     struct config_section *sections; /* owned; what stands in the file, in its order */
     size_t section_count;

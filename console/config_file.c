@@ -39,6 +39,8 @@ static const struct {
     {CONFIG_TAPE, "keep_age"},
     {CONFIG_TAPE, "compression"},
     {CONFIG_METRICS, "listen"},
+    {CONFIG_LAG, "interval"},
+    {CONFIG_LAG, "groups"},
     {CONFIG_TAP, "type"},
     {CONFIG_TAP, "url"},
     {CONFIG_TAP, "brokers"},
@@ -61,7 +63,8 @@ static const struct {
     {CONFIG_STREAM, "time"},
 };
 
-static const char *const kind_names[] = {"tape", "tap", "stream", "target", "mask", "metrics"};
+static const char *const kind_names[] = {
+    "tape", "tap", "stream", "target", "mask", "metrics", "lag"};
 
 const char *
 config_kind_text(enum config_kind kind)
@@ -112,20 +115,28 @@ kind_of(const char *word, enum config_kind *kind)
     return false;
 }
 
+/* There is one section of the kind, without a name. */
+static bool
+is_single(size_t kind)
+{
+    return kind == CONFIG_TAPE || kind == CONFIG_METRICS || kind == CONFIG_LAG;
+}
+
 /* Offered are the kinds that exist in the form that was written: with a name, or without. */
 static bool
 fail_unknown_section(struct parse *parse, const char *word, bool has_name)
 {
     struct nearest nearest = {.word = word, .best = NULL};
     for (size_t i = 0; i < sizeof(kind_names) / sizeof(kind_names[0]); i++) {
-        bool is_single = i == CONFIG_TAPE || i == CONFIG_METRICS;
-        if (i != CONFIG_MASK && !(is_single && has_name))
+        if (i != CONFIG_MASK && !(is_single(i) && has_name))
             nearest_offer(&nearest, kind_names[i]);
     }
+    enum config_kind kind = CONFIG_TAPE;
+    (void)kind_of(nearest.best, &kind);
     parse->has_failed = true;
     return config_fail_at(parse->config, parse->line, 2, parse->err,
         "unknown section '%s'; the nearest is [%s%s]", word, nearest.best,
-        strcmp(nearest.best, "tape") == 0 || strcmp(nearest.best, "metrics") == 0 ? "" : ".NAME");
+        is_single(kind) ? "" : ".NAME");
 }
 
 /* Names of taps and targets go into labels, URLs and file names. */
@@ -148,6 +159,10 @@ check_section_name(struct parse *parse, enum config_kind kind, const char *name)
     case CONFIG_METRICS:
         if (name[0] != '\0')
             return fail_here(parse, place, "the section is [metrics], without a name", NULL);
+        return true;
+    case CONFIG_LAG:
+        if (name[0] != '\0')
+            return fail_here(parse, place, "the section is [lag], without a name", NULL);
         return true;
     case CONFIG_TAP:
     case CONFIG_TARGET:

@@ -19,6 +19,7 @@ enum config_kind {
     CONFIG_TARGET,
     CONFIG_MASK,
     CONFIG_METRICS,
+    CONFIG_LAG,
 };
 
 struct config_value {

@@ -13,6 +13,9 @@
 #include "index/cursor.h"
 #include "index/tape.h"
 
+/* A partition that no group has a commit on any more is forgotten after this. */
+#define FORGET_NS (3600 * NS_PER_S)
+
 struct lag_look {
     struct lag_look_options options;
     struct groups_broker *broker;
@@ -116,10 +119,15 @@ lag_look_open(const struct lag_look_options *options, struct error *err)
         if (look->tape != NULL)
             look->cursor = cursor_new(look->tape, &(struct cursor_options){0});
     }
+    if (options->sample != NULL)
+        return look;
     look->broker = groups_broker_open(&(struct groups_broker_options){.url = options->tap->url,
                                           .properties = options->tap->properties,
                                           .property_count = options->tap->property_count,
                                           .group = options->group,
+                                          .pattern = options->pattern,
+                                          .groups_at_a_time = options->groups_at_a_time,
+                                          .is_cancelled = options->is_cancelled,
                                           .want_times = true,
                                           .known_time = look->tape == NULL ? NULL : known_time,
                                           .known_self = look},
@@ -190,13 +198,31 @@ bool
 lag_look_again(struct lag_look *look, struct error *err)
 {
     struct groups_sample sample;
-    if (!refresh_tape(look, err) || !groups_broker_sample(look->broker, &sample, err))
+    if (!refresh_tape(look, err))
+        return false;
+    bool is_well = look->options.sample != NULL
+                       ? look->options.sample(look->options.sample_self, &sample, err)
+                       : groups_broker_sample(look->broker, &sample, err);
+    if (!is_well)
         return false;
     groups_sample_done(&look->sample);
     look->sample = sample;
     look->has_sample = true;
     add_points(look);
+    lag_table_forget(look->table, sample.sampled_ns - FORGET_NS);
     return true;
+}
+
+const struct stream *
+lag_look_stream(const struct lag_look *look, const char *topic)
+{
+    const char *tap = look->options.tap->name;
+    for (size_t i = 0; look->tape != NULL && i < tape_stream_count(look->tape); i++) {
+        const struct stream *stream = tape_stream(look->tape, i);
+        if (strcmp(stream->name, topic) == 0 && (tap == NULL || strcmp(stream->tap, tap) == 0))
+            return stream;
+    }
+    return NULL;
 }
 
 const struct groups_sample *

@@ -5,6 +5,7 @@
 #ifndef CONSOLE_LAG_LOOK_H
 #define CONSOLE_LAG_LOOK_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,12 +20,22 @@ struct groups_sample;
 struct invocation;
 struct lag_look;
 struct recorder_tap;
+struct stream;
 
 struct lag_look_options {
     const struct recorder_tap *tap; /* its url and properties; name NULL: a URL without a tap */
     const char *group;              /* NULL: all */
     const char *directory;          /* a tape that may hold the topics; NULL: none */
     struct lag_rules rules;
+
+    /* As in struct groups_broker_options. */
+    const char *pattern;
+    size_t groups_at_a_time;
+    const atomic_bool *is_cancelled;
+
+    /* Where samples come from instead of a broker that is asked for them; NULL: from the broker. */
+    bool (*sample)(void *self, struct groups_sample *sample, struct error *err);
+    void *sample_self;
 };
 
 /* NULL with the reason; nothing is connected yet. What `options` points to must outlive it. */
@@ -37,6 +48,10 @@ bool lag_look_again(struct lag_look *look, struct error *err);
 /* The newest sample; NULL before the first. */
 const struct groups_sample *lag_look_sample(const struct lag_look *look);
 
+/* The stream of the tape that is the topic, or NULL: nothing of it was recorded. */
+const struct stream *lag_look_stream(const struct lag_look *look, const char *topic);
+
+/* NULL where samples come from elsewhere. */
 struct groups_broker *lag_look_broker(struct lag_look *look);
 
 /* A group on one stream, with the verdict on each partition (count of them) and on all together. */

@@ -63,6 +63,7 @@ struct live_group {
     int64_t lag;             /* -1: unknown */
     int64_t sampled_ns;      /* 0: never */
     int64_t last_advance_ns; /* when the committed sum last grew */
+    int64_t waits_ns;        /* age of the oldest event that is not committed; -1: unknown */
 };
 
 /* About 1.2 MB: keep it on the heap. */

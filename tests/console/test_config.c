@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "console/config.h"
 #include "tests/support/unit.h"
@@ -395,8 +396,14 @@ gives_a_zeromq_tap_its_properties_and_counter(void **state)
         "zeromq.plain_username = deck\n"
         "zeromq.plain_password = cmd:echo s3cret\n"
         "[metrics]\n"
-        "listen = 127.0.0.1:9464\n",
+        "listen = 127.0.0.1:9464\n"
+        "[lag]\n"
+        "interval = 30s\n"
+        "groups = shop-*\n",
         &config, &err));
+    assert_int_equal(config.lag.interval_ns / NS_PER_S, 30);
+    assert_string_equal(config.lag.groups, "shop-*");
+    assert_false(config.lag.off);
     assert_string_equal(config.metrics_listen, "127.0.0.1:9464");
     assert_ok(config_taps(&config, &taps, &err));
     assert_int_equal(taps.taps[0].property_count, 3);
@@ -411,6 +418,9 @@ gives_a_zeromq_tap_its_properties_and_counter(void **state)
         "3:1: 'sequence' has no meaning for kafka");
     expect_error(*state, "[tap.a]\nurl = kafka://h/t\nzeromq.plain_username = x\n",
         "3:1: 'zeromq.plain_username' has no meaning for kafka");
+    expect_error(*state, "[lag.x]\n", "1:2: the section is [lag], without a name");
+    expect_error(*state, "[lag]\ninterval = 10ms\n",
+        "2:12: interval takes a time from 1s to 1h, not '10ms'");
     expect_error(*state, "[metrics.x]\n", "1:2: the section is [metrics], without a name");
     expect_error(*state, "[metrcs]\n", "1:2: unknown section 'metrcs'; the nearest is [metrics]");
 }

@@ -1,0 +1,219 @@
+#include "console/lag_sampler.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/thread.h"
+#include "collectors/diary.h"
+#include "collectors/groups_sample.h"
+#include "collectors/recorder.h"
+#include "console/lag_book.h"
+#include "console/lag_json.h"
+#include "console/lag_look.h"
+#include "index/event.h"
+#include "index/live.h"
+
+/* `look`, `book`, `text` and `told` belong to the thread. `lock` guards the rows, and the waking. */
+struct lag_sampler {
+    struct lag_sampler_options options;
+    struct lag_look *look;
+    struct lag_book *book;
+    struct buffer text;
+    char told[256];
+    atomic_bool is_cancelled;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct live_group *rows;
+    uint32_t row_count;
+};
+
+/* --- one sample --------------------------------------------------------------------------------- */
+
+static void
+see_flow(void *self, const struct lag_flow *flow)
+{
+    struct lag_sampler *sampler = self;
+    const struct stream *stream = lag_look_stream(sampler->look, flow->lanes[0].topic);
+    lag_book_see(sampler->book, flow, stream == NULL ? UINT32_MAX : stream->id);
+}
+
+static void
+write_flow(void *self, const struct lag_flow *flow)
+{
+    struct lag_sampler *sampler = self;
+    if (!lag_book_is_chosen(sampler->book, flow))
+        return;
+    struct buffer *text = &sampler->text;
+    text->length = 0;
+    lag_json_append(text, flow);
+    char *key = alloc_format("%s %s", flow->group->name, flow->lanes[0].topic);
+    struct diary_entry entry = {.tap = sampler->options.tap->name,
+        .stream = LAG_SAMPLER_STREAM,
+        .key = bytes_of(key),
+        .payload = bytes_make(text->data, text->length),
+        .when_ns = flow->sampled_ns};
+    if (sampler->options.note(sampler->options.note_self, &entry))
+        lag_book_written(sampler->book, flow, text->length);
+    free(key);
+}
+
+static void
+publish_rows(struct lag_sampler *sampler)
+{
+    struct live_group *rows = alloc_array(LIVE_GROUPS, sizeof(*rows));
+    uint32_t count = lag_book_rows(sampler->book, clock_now_ns(), rows, LIVE_GROUPS);
+    (void)pthread_mutex_lock(&sampler->lock);
+    struct live_group *old = sampler->rows;
+    sampler->rows = rows;
+    sampler->row_count = count;
+    (void)pthread_mutex_unlock(&sampler->lock);
+    free(old);
+}
+
+/* Tell what keeps groups from being seen when it comes up, and when it is over. */
+static void
+tell(struct lag_sampler *sampler, const char *text)
+{
+    if (strncmp(sampler->told, text, sizeof(sampler->told) - 1) == 0)
+        return;
+    (void)snprintf(sampler->told, sizeof(sampler->told), "%s", text);
+    if (sampler->options.tell != NULL)
+        sampler->options.tell(sampler->options.tell_self, sampler->options.tap->name,
+            text[0] != '\0' ? text : "all consumer groups are seen again");
+}
+
+static void
+take_sample(struct lag_sampler *sampler)
+{
+    struct error err;
+    if (!lag_look_again(sampler->look, &err)) {
+        if (!atomic_load(&sampler->is_cancelled))
+            tell(sampler, err.text);
+        return;
+    }
+    if (atomic_load(&sampler->is_cancelled))
+        return; /* it is not whole */
+    const struct groups_sample *sample = lag_look_sample(sampler->look);
+    lag_look_flows(sampler->look, see_flow, sampler);
+    lag_book_choose(sampler->book, sample->sampled_ns,
+        (size_t)(LAG_SAMPLER_BYTES_PER_S * sampler->options.interval_ns / NS_PER_S));
+    lag_look_flows(sampler->look, write_flow, sampler);
+    sampler->options.flush(sampler->options.note_self);
+    publish_rows(sampler);
+    tell(sampler, sample->problem_count > 0 ? sample->problems[0] : "");
+}
+
+/* --- the thread --------------------------------------------------------------------------------- */
+
+/* Wait until the monotonic time, or until it is cancelled. */
+static void
+wait_until(struct lag_sampler *sampler, int64_t due_ns)
+{
+    struct timespec due = {.tv_sec = due_ns / NS_PER_S, .tv_nsec = due_ns % NS_PER_S};
+    (void)pthread_mutex_lock(&sampler->lock);
+    while (!atomic_load(&sampler->is_cancelled) && clock_monotonic_ns() < due_ns)
+        (void)pthread_cond_timedwait(&sampler->wake, &sampler->lock, &due);
+    (void)pthread_mutex_unlock(&sampler->lock);
+}
+
+static void *
+run(void *self)
+{
+    struct lag_sampler *sampler = self;
+    int64_t due_ns = clock_monotonic_ns() + sampler->options.interval_ns;
+    for (;;) {
+        wait_until(sampler, due_ns);
+        if (atomic_load(&sampler->is_cancelled))
+            return NULL;
+        take_sample(sampler);
+        /* A broker that is slow is not asked at once again. */
+        int64_t now_ns = clock_monotonic_ns();
+        due_ns += sampler->options.interval_ns;
+        if (due_ns < now_ns)
+            due_ns = now_ns + sampler->options.interval_ns;
+    }
+}
+
+struct lag_sampler *
+lag_sampler_start(const struct lag_sampler_options *options, struct error *err)
+{
+    struct lag_sampler *sampler = alloc_zeroed(sizeof(*sampler));
+    sampler->options = *options;
+    sampler->book = lag_book_new();
+    atomic_init(&sampler->is_cancelled, false);
+    (void)pthread_mutex_init(&sampler->lock, NULL);
+    pthread_condattr_t monotonic;
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&sampler->wake, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+
+    sampler->look = lag_look_open(&(struct lag_look_options){.tap = sampler->options.tap,
+                                      .directory = options->directory,
+                                      .rules = lag_rules_default,
+                                      .pattern = options->pattern,
+                                      .groups_at_a_time = LAG_SAMPLER_GROUPS,
+                                      .is_cancelled = &sampler->is_cancelled,
+                                      .sample = options->sample,
+                                      .sample_self = options->sample_self},
+        err);
+    char name[16];
+    (void)snprintf(name, sizeof(name), "lag-%s", options->tap->name);
+    if (sampler->look != NULL && thread_start(&sampler->thread, name, run, sampler))
+        return sampler;
+    if (sampler->look != NULL)
+        (void)error_set(err, ERROR_SYSTEM, "cannot start the thread that watches groups");
+    lag_sampler_free(sampler);
+    return NULL;
+}
+
+uint32_t
+lag_sampler_rows(struct lag_sampler *sampler, struct live_group *rows, uint32_t limit)
+{
+    (void)pthread_mutex_lock(&sampler->lock);
+    uint32_t count = sampler->row_count < limit ? sampler->row_count : limit;
+    if (count > 0)
+        memcpy(rows, sampler->rows, count * sizeof(*rows));
+    (void)pthread_mutex_unlock(&sampler->lock);
+    return count;
+}
+
+void
+lag_sampler_cancel(struct lag_sampler *sampler)
+{
+    (void)pthread_mutex_lock(&sampler->lock);
+    atomic_store(&sampler->is_cancelled, true);
+    (void)pthread_cond_signal(&sampler->wake);
+    (void)pthread_mutex_unlock(&sampler->lock);
+}
+
+void
+lag_sampler_stop(struct lag_sampler *sampler)
+{
+    lag_sampler_cancel(sampler);
+    (void)pthread_join(sampler->thread, NULL);
+}
+
+void
+lag_sampler_free(struct lag_sampler *sampler)
+{
+    if (sampler == NULL)
+        return;
+    lag_look_close(sampler->look);
+    lag_book_free(sampler->book);
+    buffer_done(&sampler->text);
+    free(sampler->rows);
+    (void)pthread_cond_destroy(&sampler->wake);
+    (void)pthread_mutex_destroy(&sampler->lock);
+    free(sampler);
+}
