@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "analysis/lag.h"
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -15,10 +16,12 @@
 #include "base/file.h"
 #include "console/command.h"
 #include "console/console_run.h"
+#include "console/lag_sampling.h"
 #include "console/output.h"
 #include "console/safe_text.h"
 #include "demo/demo_report.h"
 #include "demo/demo_run.h"
+#include "demo/lag_watch.h"
 #include "demo/shop.h"
 
 #define SEED_DEFAULT    42
@@ -117,12 +120,15 @@ print_report(const struct demo_report *report, const struct invocation *invocati
 }
 
 static int
-run_headless(const struct invocation *invocation, struct demo *demo, const char *directory)
+run_headless(const struct invocation *invocation, struct demo *demo, struct lag_sampling *sampling,
+    const char *directory)
 {
     const struct demo_settings *settings = invocation->settings;
     int64_t duration_ns = settings->seconds_ns > 0 ? settings->seconds_ns : SECONDS_DEFAULT;
     struct error err;
-    if (!watch_for(demo, duration_ns, &err)) {
+    bool is_recorded = watch_for(demo, duration_ns, &err);
+    lag_sampling_stop(sampling);
+    if (!is_recorded) {
         demo_stop(demo);
         return command_fail(&err);
     }
@@ -137,7 +143,8 @@ run_headless(const struct invocation *invocation, struct demo *demo, const char 
 }
 
 static int
-run_console(const struct invocation *invocation, struct demo *demo, const char *directory)
+run_console(const struct invocation *invocation, struct demo *demo, struct lag_sampling *sampling,
+    const char *directory)
 {
     const struct demo_settings *settings = invocation->settings;
     int code = console_run(&(struct console_options){.directory = directory,
@@ -145,6 +152,7 @@ run_console(const struct invocation *invocation, struct demo *demo, const char *
         .banner = "a simulated shop inside this program: nothing touches your network; its first "
                   "fault comes after 8 s",
         .color = invocation->color});
+    lag_sampling_stop(sampling);
     demo_stop(demo);
     if (settings->keep) {
         struct buffer line = {0};
@@ -156,22 +164,51 @@ run_console(const struct invocation *invocation, struct demo *demo, const char *
     return code;
 }
 
+/* A stall of the shop is short; otherwise groups are judged as a recorder judges them. */
+static bool
+watch_groups(
+    struct lag_sampling *sampling, struct demo *demo, const char *directory, struct error *err)
+{
+    struct lag_rules rules = lag_rules_default;
+    rules.stall_ns = LAG_STALL_NS;
+    return lag_sampling_start(sampling,
+        &(struct lag_sampling_options){.recorder = demo_recorder(demo),
+            .taps = demo_groups_tap(demo),
+            .tap_count = 1,
+            .directory = directory,
+            .interval_ns = NS_PER_S,
+            .rules = &rules,
+            .sample = demo_sample_groups,
+            .sample_self = demo},
+        err);
+}
+
 static int
 run_in(const struct invocation *invocation, const char *directory, bool is_headless)
 {
     const struct demo_settings *settings = invocation->settings;
     struct error err;
+    struct lag_sampling *sampling = lag_sampling_new();
     struct demo *demo =
         demo_start(&(struct demo_options){.directory = directory,
                        .seed = settings->seed != 0 ? settings->seed : SEED_DEFAULT,
                        .rate = settings->rate != 0 ? (uint32_t)settings->rate : RATE_DEFAULT,
                        .budget_bytes = BUDGET_BYTES,
-                       .faults = is_headless ? headless_plan : console_plan},
+                       .faults = is_headless ? headless_plan : console_plan,
+                       .groups = lag_sampling_rows,
+                       .groups_self = sampling},
             &err);
-    if (demo == NULL)
-        return command_fail(&err);
-    return is_headless ? run_headless(invocation, demo, directory)
-                       : run_console(invocation, demo, directory);
+    int code = 1;
+    if (demo == NULL || !watch_groups(sampling, demo, directory, &err)) {
+        demo_stop(demo);
+        code = command_fail(&err);
+    } else if (is_headless) {
+        code = run_headless(invocation, demo, sampling, directory);
+    } else {
+        code = run_console(invocation, demo, sampling, directory);
+    }
+    lag_sampling_free(sampling);
+    return code;
 }
 
 static int

@@ -194,6 +194,20 @@ add_points(struct lag_look *look)
     }
 }
 
+/* What a sample that comes from elsewhere does not know, the tape may. */
+static void
+add_times(struct lag_look *look, struct groups_sample *sample)
+{
+    for (size_t g = 0; look->tape != NULL && g < sample->group_count; g++) {
+        for (size_t i = 0; i < sample->groups[g].lane_count; i++) {
+            struct group_lane *lane = &sample->groups[g].lanes[i];
+            if (lane->committed >= 0 && lane->end > lane->committed)
+                (void)known_time(look, lane->topic, lane->partition, lane->committed,
+                    &lane->oldest_ns, &lane->oldest_offset);
+        }
+    }
+}
+
 bool
 lag_look_again(struct lag_look *look, struct error *err)
 {
@@ -205,6 +219,8 @@ lag_look_again(struct lag_look *look, struct error *err)
                        : groups_broker_sample(look->broker, &sample, err);
     if (!is_well)
         return false;
+    if (look->options.sample != NULL)
+        add_times(look, &sample);
     groups_sample_done(&look->sample);
     look->sample = sample;
     look->has_sample = true;

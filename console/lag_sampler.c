@@ -158,15 +158,16 @@ lag_sampler_start(const struct lag_sampler_options *options, struct error *err)
     (void)pthread_cond_init(&sampler->wake, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
 
-    sampler->look = lag_look_open(&(struct lag_look_options){.tap = sampler->options.tap,
-                                      .directory = options->directory,
-                                      .rules = lag_rules_default,
-                                      .pattern = options->pattern,
-                                      .groups_at_a_time = LAG_SAMPLER_GROUPS,
-                                      .is_cancelled = &sampler->is_cancelled,
-                                      .sample = options->sample,
-                                      .sample_self = options->sample_self},
-        err);
+    sampler->look =
+        lag_look_open(&(struct lag_look_options){.tap = sampler->options.tap,
+                          .directory = options->directory,
+                          .rules = options->rules != NULL ? *options->rules : lag_rules_default,
+                          .pattern = options->pattern,
+                          .groups_at_a_time = LAG_SAMPLER_GROUPS,
+                          .is_cancelled = &sampler->is_cancelled,
+                          .sample = options->sample,
+                          .sample_self = options->sample_self},
+            err);
     char name[16];
     (void)snprintf(name, sizeof(name), "lag-%s", options->tap->name);
     if (sampler->look != NULL && thread_start(&sampler->thread, name, run, sampler))

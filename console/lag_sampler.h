@@ -21,6 +21,7 @@
 struct diary_entry;
 struct error;
 struct groups_sample;
+struct lag_rules;
 struct lag_sampler;
 struct live_group;
 struct recorder_tap;
@@ -34,6 +35,7 @@ struct lag_sampler_options {
     const char *directory;          /* of the tape */
     const char *pattern;            /* of groups' names, as a shell's; NULL: all */
     int64_t interval_ns;
+    const struct lag_rules *rules; /* NULL: lag_rules_default */
 
     /* Where events of @lag go: recorder_note() and recorder_flush_notes(). */
     bool (*note)(void *self, const struct diary_entry *entry);

@@ -71,6 +71,9 @@ start_one(struct lag_sampling *sampling, const struct lag_sampling_options *opti
                               .pattern = options->pattern,
                               .interval_ns = options->interval_ns > 0 ? options->interval_ns
                                                                       : LAG_SAMPLING_INTERVAL_NS,
+                              .rules = options->rules,
+                              .sample = options->sample,
+                              .sample_self = options->sample_self,
                               .note = note,
                               .flush = flush,
                               .note_self = options->recorder,

@@ -15,6 +15,8 @@
 #include <stdint.h>
 
 struct error;
+struct groups_sample;
+struct lag_rules;
 struct lag_sampling;
 struct live_group;
 struct recorder;
@@ -29,6 +31,11 @@ struct lag_sampling_options {
     const char *directory;
     const char *pattern; /* of groups; NULL: all */
     int64_t interval_ns; /* 0: LAG_SAMPLING_INTERVAL_NS */
+
+    /* As in struct lag_sampler_options; all NULL as a rule. */
+    const struct lag_rules *rules;
+    bool (*sample)(void *self, struct groups_sample *sample, struct error *err);
+    void *sample_self;
 };
 
 struct lag_sampling *lag_sampling_new(void);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "collectors/groups_kafka.h"
+#include "collectors/groups_sample.h"
 #include "collectors/recorder.h"
 #include "demo/demo_report.h"
 #include "demo/shop.h"
@@ -33,6 +34,8 @@ struct demo {
     struct shop *shop;
     struct groups_kafka *sampler;
     struct recorder *recorder;
+    char *shop_url;
+    struct recorder_tap shop_tap;
     struct live_status *status; /* room for recorder_status(): a megabyte */
     struct lag_watch lags[SHOP_GROUP_COUNT];
     struct group_reading readings[SHOP_GROUP_COUNT];
@@ -57,27 +60,29 @@ start_sampler(struct demo *demo, struct error *err)
 }
 
 static bool
-start_recorder(struct demo *demo, struct error *err)
+start_recorder(struct demo *demo, const struct demo_options *options, struct error *err)
 {
-    char *shop_url = alloc_format("kafka://%s/%s,%s,%s", shop_bootstrap(demo->shop),
+    demo->shop_url = alloc_format("kafka://%s/%s,%s,%s", shop_bootstrap(demo->shop),
         shop_stream_name(SHOP_ORDERS), shop_stream_name(SHOP_PAYMENTS),
         shop_stream_name(SHOP_SHIPMENTS));
     char *market_url = alloc_format("zmq://%s/%s",
         shop_prices_endpoint(demo->shop) + strlen("tcp://"), shop_stream_name(SHOP_PRICES));
+    demo->shop_tap =
+        (struct recorder_tap){.name = SHOP_TAP, .url = demo->shop_url, .from = "beginning"};
     const struct recorder_tap taps[] = {
-        {.name = SHOP_TAP, .url = shop_url, .from = "beginning"},
+        demo->shop_tap,
         {.name = MARKET_TAP, .url = market_url},
     };
     /* Losing the demo's tape to a power cut is no loss: the kernel writes when it likes. */
-    demo->recorder = recorder_start(&(struct recorder_options){.directory = demo->directory,
-                                        .taps = taps,
-                                        .tap_count = 2,
-                                        .until = UNTIL_STOPPED,
-                                        .tape = {.durability = DURABILITY_KERNEL},
-                                        .groups = groups_kafka_rows,
-                                        .groups_self = demo->sampler},
+    demo->recorder = recorder_start(
+        &(struct recorder_options){.directory = demo->directory,
+            .taps = taps,
+            .tap_count = 2,
+            .until = UNTIL_STOPPED,
+            .tape = {.durability = DURABILITY_KERNEL},
+            .groups = options->groups != NULL ? options->groups : groups_kafka_rows,
+            .groups_self = options->groups != NULL ? options->groups_self : demo->sampler},
         err);
-    free(shop_url);
     free(market_url);
     return demo->recorder != NULL;
 }
@@ -94,7 +99,7 @@ demo_start(const struct demo_options *options, struct error *err)
                                 .budget_bytes = options->budget_bytes,
                                 .faults = options->faults},
         err);
-    if (demo->shop == NULL || !start_sampler(demo, err) || !start_recorder(demo, err)) {
+    if (demo->shop == NULL || !start_sampler(demo, err) || !start_recorder(demo, options, err)) {
         demo_stop(demo);
         return NULL;
     }
@@ -118,6 +123,7 @@ static void
 demo_free(struct demo *demo)
 {
     free(demo->status);
+    free(demo->shop_url);
     free(demo->directory);
     free(demo);
 }
@@ -148,6 +154,63 @@ demo_watch(struct demo *demo, struct error *err)
 {
     watch_lag(demo);
     return !recorder_has_failed(demo->recorder, err);
+}
+
+struct recorder *
+demo_recorder(struct demo *demo)
+{
+    return demo->recorder;
+}
+
+const struct recorder_tap *
+demo_groups_tap(const struct demo *demo)
+{
+    return &demo->shop_tap;
+}
+
+/* What the embedded broker cannot say stays unknown: members, and what the group is doing. */
+static void
+take_reading(struct demo *demo, size_t watch, struct group_state *group)
+{
+    struct group_partition partitions[PARTITIONS_MAX];
+    size_t count = groups_kafka_partitions(demo->sampler, watch, partitions, PARTITIONS_MAX);
+    size_t capacity = group->lane_count;
+    for (size_t i = 0; i < count; i++) {
+        struct group_lane *lane = group_state_add(
+            group, shop_stream_name(shop_groups[watch].stream), partitions[i].partition, &capacity);
+        lane->committed = partitions[i].committed;
+        lane->log_start = partitions[i].log_start;
+        lane->end = partitions[i].end;
+    }
+}
+
+bool
+demo_sample_groups(void *self, struct groups_sample *sample, struct error *err)
+{
+    struct demo *demo = self;
+    *sample = (struct groups_sample){0};
+    sample->groups = alloc_zeroed(SHOP_GROUP_COUNT * sizeof(*sample->groups));
+    for (size_t i = 0; i < SHOP_GROUP_COUNT; i++) {
+        struct group_reading reading;
+        groups_kafka_read(demo->sampler, i, &reading);
+        if (reading.sampled_ns == 0) {
+            groups_sample_done(sample);
+            return error_set(err, ERROR_REMOTE, "the groups of the shop were not looked at yet");
+        }
+        if (sample->sampled_ns < reading.sampled_ns)
+            sample->sampled_ns = reading.sampled_ns;
+        struct group_state *group = groups_sample_find(sample, shop_groups[i].name);
+        if (group == NULL) {
+            group = &sample->groups[sample->group_count++];
+            *group =
+                (struct group_state){.name = alloc_text(shop_groups[i].name), .member_count = -1};
+        }
+        take_reading(demo, i, group);
+        groups_sample_sort(sample);
+    }
+    for (size_t i = 0; i < sample->group_count; i++)
+        group_state_sort(&sample->groups[i]);
+    return true;
 }
 
 uint64_t

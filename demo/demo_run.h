@@ -15,6 +15,10 @@
 struct demo;
 struct demo_report;
 struct error;
+struct groups_sample;
+struct live_group;
+struct recorder;
+struct recorder_tap;
 
 struct demo_options {
     const char *directory; /* for the tape; exists */
@@ -22,6 +26,10 @@ struct demo_options {
     uint32_t rate;         /* events per second, about */
     uint64_t budget_bytes; /* on the tape, about; 0: no limit */
     struct fault_plan faults;
+
+    /* recorder_options.groups; NULL: rows without a verdict. */
+    uint32_t (*groups)(void *self, struct live_group *rows, uint32_t limit);
+    void *groups_self;
 };
 
 /* Open the shop and record it.
@@ -32,6 +40,13 @@ struct demo *demo_start(const struct demo_options *options, struct error *err);
 /* Take in how far the groups are. Call it a few times a second; stalls are judged from this. False
  * when recording cannot go on. */
 bool demo_watch(struct demo *demo, struct error *err);
+
+/* For whoever judges the groups and writes what it finds onto the tape: the recorder, the tap that the
+ * groups read, and how far they are, as a broker would say it. Those that were handed out must not be
+ * used after demo_finish() or demo_stop(); demo_sample_groups() may be called from any thread. */
+struct recorder *demo_recorder(struct demo *demo);
+const struct recorder_tap *demo_groups_tap(const struct demo *demo);
+bool demo_sample_groups(void *demo, struct groups_sample *sample, struct error *err);
 
 /* How often a fault has happened so far. */
 uint64_t demo_fault_count(struct demo *demo, enum fault fault);
