@@ -16,6 +16,9 @@
 /* A partition that no group has a commit on any more is forgotten after this. */
 #define FORGET_NS (3600 * NS_PER_S)
 
+/* An event is on the tape this long after it was written to the broker, or it takes longer than usual. */
+#define TAPE_BEHIND_NS (200 * NS_PER_MS)
+
 struct lag_look {
     struct lag_look_options options;
     struct groups_broker *broker;
@@ -208,19 +211,33 @@ add_times(struct lag_look *look, struct groups_sample *sample)
     }
 }
 
+/* A sample from elsewhere; the tape is looked at when it can have what was there then. */
+static bool
+take_given(struct lag_look *look, struct groups_sample *sample, struct error *err)
+{
+    if (!look->options.sample(look->options.sample_self, sample, err))
+        return false;
+    int64_t age_ns = clock_now_ns() - sample->sampled_ns;
+    if (look->tape != NULL && age_ns >= 0 && age_ns < TAPE_BEHIND_NS)
+        clock_sleep_until_ns(clock_monotonic_ns() + TAPE_BEHIND_NS - age_ns);
+    if (!refresh_tape(look, err)) {
+        groups_sample_done(sample);
+        return false;
+    }
+    add_times(look, sample);
+    return true;
+}
+
 bool
 lag_look_again(struct lag_look *look, struct error *err)
 {
     struct groups_sample sample;
-    if (!refresh_tape(look, err))
-        return false;
-    bool is_well = look->options.sample != NULL
-                       ? look->options.sample(look->options.sample_self, &sample, err)
-                       : groups_broker_sample(look->broker, &sample, err);
+    bool is_well =
+        look->options.sample != NULL
+            ? take_given(look, &sample, err)
+            : refresh_tape(look, err) && groups_broker_sample(look->broker, &sample, err);
     if (!is_well)
         return false;
-    if (look->options.sample != NULL)
-        add_times(look, &sample);
     groups_sample_done(&look->sample);
     look->sample = sample;
     look->has_sample = true;
