@@ -15,6 +15,7 @@
 #include "console/command.h"
 #include "console/lag_json.h"
 #include "console/lag_look.h"
+#include "console/lag_recorded.h"
 #include "console/output.h"
 #include "console/safe_text.h"
 
@@ -369,6 +370,50 @@ print_run(struct lag_run *run, struct error *err)
     return run->failing > 0 ? EXIT_FAIL_ON : 0;
 }
 
+/* --- what a recorder knows ---------------------------------------------------------------------- */
+
+/* Samples older than this are told of: the recorder does not see its groups. */
+#define OLD_NS (30 * NS_PER_S)
+
+/* Nobody asked for a broker, nor for a way to look that the recorder has not. */
+static bool
+may_ask_recorder(const struct lag_run *run)
+{
+    const struct settings *settings = run->settings;
+    return run->invocation->argc == 0 && settings->samples == 0 && settings->interval_ns == 0 &&
+           settings->stall_ns == 0;
+}
+
+static struct lag_recorded *
+ask_recorder(const struct lag_run *run)
+{
+    struct error ignored; /* said when the taps are looked for */
+    char *directory = may_ask_recorder(run) ? invocation_tape(run->invocation, &ignored) : NULL;
+    struct lag_recorded *recorded =
+        directory == NULL ? NULL : lag_recorded_read(directory, run->settings->group);
+    free(directory);
+    return recorded;
+}
+
+static int
+print_recorded(struct lag_run *run, const struct lag_recorded *recorded, struct error *err)
+{
+    output_start(&run->output, STDOUT_FILENO);
+    for (size_t i = 0; i < lag_recorded_count(recorded); i++)
+        take_flow(run, &lag_recorded_at(recorded, i)->flow);
+    if (!output_finish(&run->output, err))
+        return command_fail(err);
+    int64_t age_ns = clock_now_ns() - lag_recorded_sampled_ns(recorded);
+    char text[128];
+    (void)snprintf(text, sizeof(text), "from the recorder, which looked %.0f s ago%s",
+        (double)age_ns / (double)NS_PER_S,
+        age_ns > OLD_NS ? ": it does not see the groups now; --samples 2 asks the broker" : "");
+    note(run, text);
+    if (run->age_unknown)
+        note(run, "--max-seconds: the age of what waits is not known everywhere");
+    return run->failing > 0 ? EXIT_FAIL_ON : 0;
+}
+
 static int
 run_lag(const struct invocation *invocation)
 {
@@ -378,9 +423,16 @@ run_lag(const struct invocation *invocation)
         error_set(&err, ERROR_ARGUMENT, "--samples: at most %d", SAMPLES_MAX);
         return command_fail(&err);
     }
-    int code = read_fail_on(&run, &err) && open_looks(&run, &err) && take_samples(&run, &err)
-                   ? print_run(&run, &err)
-                   : command_fail(&err);
+    if (!read_fail_on(&run, &err))
+        return command_fail(&err);
+    struct lag_recorded *recorded = ask_recorder(&run);
+    if (recorded != NULL) {
+        int shown = print_recorded(&run, recorded, &err);
+        lag_recorded_free(recorded);
+        return shown;
+    }
+    int code = open_looks(&run, &err) && take_samples(&run, &err) ? print_run(&run, &err)
+                                                                  : command_fail(&err);
     for (size_t i = 0; i < run.look_count; i++)
         lag_look_close(run.looks[i]);
     free(run.looks);
@@ -411,7 +463,10 @@ const struct command command_lag = {
     .summary = "show how far consumer groups are behind, in events and seconds, and why",
     .details = "URL is kafka://HOST:9092, or kafka://HOST:9092/TOPIC,TOPIC; without it the "
                "configured taps\n"
-               "of Kafka. It only asks: no group is joined and nothing is committed. Seconds are "
+               "of Kafka, and what a recorder of the tape knows is shown at once, unless one of "
+               "--samples,\n"
+               "--interval and --stall-after is given. It only asks: no group is joined and "
+               "nothing is committed. Seconds are "
                "the age of\n"
                "the oldest event that is not committed; ? is not known. The log's end counts open "
                "transactions.\n"
