@@ -143,7 +143,8 @@ enum tap_state
 collector_state(struct collector *collector, struct error *why)
 {
     enum tap_state state = outlet_state(collector->outlet, why);
-    why->code = (enum error_code)atomic_load(&collector->code);
+    if (why->code == ERROR_NONE)
+        why->code = (enum error_code)atomic_load(&collector->code);
     return state;
 }
 

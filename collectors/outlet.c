@@ -382,6 +382,22 @@ outlet_skip_to(struct outlet *outlet, struct tap_lane *lane, int64_t next, enum 
         lane->next = next;
 }
 
+static void
+set_state(struct outlet *outlet, enum tap_state state, enum error_code code, const char *text)
+{
+    (void)pthread_mutex_lock(&outlet->lock);
+    bool is_change = state != outlet->state;
+    if (is_change)
+        outlet->since_ns = clock_now_ns();
+    int64_t since_ns = outlet->since_ns;
+    outlet->state = state;
+    outlet->text.code = code;
+    memcpy(outlet->text.text, text, sizeof(outlet->text.text));
+    (void)pthread_mutex_unlock(&outlet->lock);
+    if (is_change)
+        tap_note_state(&outlet->note, state, text, since_ns);
+}
+
 void
 outlet_set_state(struct outlet *outlet, enum tap_state state, const char *format, ...)
 {
@@ -392,17 +408,18 @@ outlet_set_state(struct outlet *outlet, enum tap_state state, const char *format
         (void)vsnprintf(text, sizeof(text), format, arguments);
         va_end(arguments);
     }
+    set_state(outlet, state, ERROR_NONE, text);
+}
 
-    (void)pthread_mutex_lock(&outlet->lock);
-    bool is_change = state != outlet->state;
-    if (is_change)
-        outlet->since_ns = clock_now_ns();
-    int64_t since_ns = outlet->since_ns;
-    outlet->state = state;
-    memcpy(outlet->text.text, text, sizeof(text));
-    (void)pthread_mutex_unlock(&outlet->lock);
-    if (is_change)
-        tap_note_state(&outlet->note, state, text, since_ns);
+void
+outlet_set_trouble(struct outlet *outlet, enum error_code code, const char *format, ...)
+{
+    char text[sizeof(outlet->text.text)];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    set_state(outlet, TAP_RETRYING, code, text);
 }
 
 void

@@ -18,13 +18,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "collectors/recorder.h"
 #include "index/hole.h"
 #include "index/live.h"
 
 struct batch;
 struct diary;
-struct error;
 struct event;
 struct outlet;
 struct stream;
@@ -115,6 +115,10 @@ void outlet_set_state(struct outlet *outlet, enum tap_state state, const char *f
 
 /* Tell that the tap's partitions were dealt anew, on the internal stream @taps. */
 void outlet_tell_rebalance(struct outlet *outlet, const char *what);
+
+/* TAP_RETRYING, and of what kind the trouble is: ERROR_REMOTE, or ERROR_REFUSED when somebody must act. */
+void outlet_set_trouble(struct outlet *outlet, enum error_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Put a text beside a state that stays as it is. */
 void outlet_warn(struct outlet *outlet, const char *format, ...)

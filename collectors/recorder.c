@@ -242,6 +242,16 @@ has_answered(enum tap_state state)
     return state != TAP_CONNECTING;
 }
 
+/* True when recording may begin without an answer: who publishes may come later. */
+static bool
+may_begin_alone(const struct recorder *recorder)
+{
+    struct error why;
+    enum tap_state state = collector_state(recorder->taps[0].collector, &why);
+    return recorder->tap_count == 1 && recorder->taps[0].ops->may_be_first &&
+           state == TAP_RETRYING && why.code == ERROR_REMOTE;
+}
+
 /* See whether the taps came up. False when one failed for good, or the only one does not answer. */
 static bool
 wait_for_taps(struct recorder *recorder, struct error *err)
@@ -260,7 +270,8 @@ wait_for_taps(struct recorder *recorder, struct error *err)
             answered += has_answered(state);
             up += state == TAP_LIVE || state == TAP_ENDED;
         }
-        if (up == recorder->tap_count || (answered == recorder->tap_count && answered > 1))
+        if (up == recorder->tap_count || may_begin_alone(recorder) ||
+            (answered == recorder->tap_count && answered > 1))
             return true;
         int64_t now = clock_monotonic_ns();
         if (now >= deadline)
@@ -276,7 +287,7 @@ wait_for_taps(struct recorder *recorder, struct error *err)
     if (why.text[0] == '\0')
         return error_set(err, ERROR_REMOTE, "cannot reach %s at %s: no answer within 5 seconds",
             only->ops->scheme, only->url.address);
-    return error_set(err, ERROR_REMOTE, "%s", why.text);
+    return error_set(err, why.code == ERROR_NONE ? ERROR_REMOTE : why.code, "%s", why.text);
 }
 
 /* Stop in flow order; false when something received was lost. */

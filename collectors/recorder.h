@@ -59,8 +59,9 @@ struct recorder_options {
 /* Check the URLs, open the tape, connect the taps and start. Waits up to 5 s until each tap is
  * connected or has said why not; a tap that fails for a reason that trying again cannot mend (a URL
  * that is wrong, a topic that does not exist) ends the start, one that may come back, and one of
- * several that is refused (a wrong password), is retried while the others record, unless `*tap_count` is 1 and nothing answers at all within 5 s:
- * then ERROR_REMOTE.
+ * several that is refused (a wrong password), is retried while the others record. When the only tap is
+ * not connected after 5 s that is ERROR_REMOTE, or ERROR_REFUSED; but a publisher of ZeroMQ may come
+ * later than its recorder.
  *
  * NULL with ERROR_ARGUMENT, ERROR_REMOTE, ERROR_REFUSED (a second recorder, wrong password),
  * ERROR_DISK_FULL, ERROR_DAMAGED or ERROR_SYSTEM. */

@@ -54,6 +54,7 @@ struct source_ops {
     const char *example;   /* a URL */
     uint16_t default_port; /* 0: the URL must name one */
     bool can_wait;         /* false: when the tape is behind, events are dropped and counted */
+    bool may_be_first;     /* the other side need not be there yet when a recorder starts */
 
     /* What can be known without connecting: topics, properties. ERROR_ARGUMENT or ERROR_CONFIG. */
     bool (*check)(const struct source_config *config, struct error *err);

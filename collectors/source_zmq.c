@@ -4,16 +4,9 @@
  *     zmq://host:5556,host2:5556         everything, as the stream "all"
  *     zmq+ipc:///run/shop.sock#prefix
  *
- * zmq_endpoint.h has the other forms. A message of one frame is a payload without a key. Of more frames
- * the first is the key (PUB/SUB's topic), the last the payload, and those between become headers
- * "zmq.frame", in order.
- *
- * ZeroMQ has no offsets and keeps nothing: the recorder counts, going on where the tape ends, and what
- * was published while nobody was connected is a hole of unknown size. A counter in the messages
- * (zmq_sequence.h) tells more: then what is missing moves the offsets on by as much, and the hole is
- * exact. */
+ * zmq_endpoint.h has the other forms, zmq_links.h follows the connections, zmq_parts.h says how frames
+ * become an event, and zmq_lanes.h which stream it belongs to and what is missing before it. */
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,54 +21,30 @@
 #include "collectors/source.h"
 #include "collectors/tap_url.h"
 #include "collectors/zmq_endpoint.h"
-#include "collectors/zmq_monitor.h"
+#include "collectors/zmq_lanes.h"
+#include "collectors/zmq_links.h"
+#include "collectors/zmq_parts.h"
 #include "index/event.h"
 
 #define MESSAGES    2000 /* for one poll */
 #define STAMP_EVERY 64   /* messages that share one reading of the clock */
-#define FRAMES_MAX  1024
 /* A queue that is full may be waited for while libzmq has room: this long at a million messages a
  * second is half of ZMQ_RECEIVE_LIMIT. */
-#define WAIT_NS       (100 * NS_PER_MS)
-#define WARN_EVERY_NS NS_PER_S
-/* A counter that goes back this often is none, or there are several publishers. */
-#define BACK_MAX 16
+#define WAIT_NS (100 * NS_PER_MS)
 
-/* A prefix and the lane of what begins with it. */
-struct zmq_lane {
-    char *prefix;
-    size_t length;
-    struct tap_lane *lane;
-    struct zmq_sequence sequence;
-    unsigned went_back;
-    bool is_cut; /* a connection was lost since the last message */
-};
-
-/* `frames` are the parts of the message that is being received; [0 .. frame_count) are initialised.
- * `behind` is the proxy's socket for subscribers, else NULL. */
+/* `parts` is the message that is being received, `behind` the proxy's socket for subscribers, else
+ * NULL. */
 struct zmq_source {
     struct outlet *outlet;
     const struct source_config *config;
     struct zmq_request request;
-    struct zmq_lane *lanes;
-    size_t lane_count;
+    struct zmq_lanes lanes;
     void *context;
     void *socket;
     void *behind;
-    struct zmq_monitor *monitor;
-    size_t endpoint_count;
-    size_t connected;
-    bool was_connected;
-    bool was_refused;
-    int64_t subscribed_ns; /* when the first connection came up */
-    int64_t warned_ns;
-    uint64_t dropped;     /* events that the tape had no room for */
-    uint64_t missing;     /* messages that the counter says there were */
-    uint64_t not_counted; /* messages without a counter */
-    zmq_msg_t frames[FRAMES_MAX];
-    size_t frame_count;
-    bool is_too_long; /* the message has more frames than that */
-    struct buffer headers;
+    struct zmq_links *links;
+    struct zmq_parts parts;
+    uint64_t dropped; /* events that the tape had no room for */
 };
 
 static bool
@@ -86,41 +55,6 @@ zmq_check(const struct source_config *config, struct error *err)
 }
 
 /* ---- opening ---- */
-
-static bool
-fail_at(const struct zmq_source *source, const char *endpoint, struct error *err)
-{
-    int number = zmq_errno();
-    return error_set(err, number == EADDRINUSE ? ERROR_REMOTE : ERROR_ARGUMENT,
-        "cannot %s '%s': %s", source->request.is_bound ? "listen at" : "connect to", endpoint,
-        zmq_strerror(number));
-}
-
-static bool
-attach(struct zmq_source *source, void *socket, size_t index, struct error *err)
-{
-    char *endpoint = zmq_request_endpoint(&source->request, source->config, index);
-    if (endpoint == NULL)
-        return false;
-    int failed =
-        source->request.is_bound ? zmq_bind(socket, endpoint) : zmq_connect(socket, endpoint);
-    bool good = failed == 0 || fail_at(source, endpoint, err);
-    free(endpoint);
-    return good;
-}
-
-static bool
-attach_all(struct zmq_source *source, struct error *err)
-{
-    err->code = ERROR_NONE;
-    if (source->behind != NULL) {
-        source->endpoint_count = 1;
-        return attach(source, source->socket, 0, err) && attach(source, source->behind, 1, err);
-    }
-    while (attach(source, source->socket, source->endpoint_count, err))
-        source->endpoint_count++;
-    return err->code == ERROR_NONE;
-}
 
 /* An XSUB socket takes a subscription as a message. */
 static bool
@@ -154,37 +88,20 @@ open_sockets(struct zmq_source *source)
         if (source->behind == NULL || !zmq_request_set_options(&source->request, source->behind))
             return false;
     }
-    for (size_t i = 0; i < source->lane_count; i++)
-        if (!subscribe(source, &source->lanes[i]))
+    for (size_t i = 0; i < source->lanes.count; i++)
+        if (!subscribe(source, &source->lanes.lanes[i]))
             return false;
-    source->monitor = zmq_monitor_open(source->context, source->socket);
-    return source->monitor != NULL;
-}
-
-/* The prefixes in the URL; a PULL socket has no prefix but a stream's name. */
-static void
-find_lanes(struct zmq_source *source)
-{
-    const char *path = source->config->url->path;
-    bool is_filter = source->request.role != ZMQ_ROLE_PULL;
-    source->lanes = alloc_zeroed(ZMQ_PREFIXES_MAX * sizeof(source->lanes[0]));
-    for (char *name; (name = tap_url_item(path, source->lane_count)) != NULL;) {
-        struct zmq_lane *lane = &source->lanes[source->lane_count++];
-        lane->lane = outlet_lane(source->outlet, name[0] == '\0' ? "all" : name, 0);
-        lane->prefix = is_filter ? name : alloc_text("");
-        lane->length = strlen(lane->prefix);
-        if (!is_filter)
-            free(name);
-    }
+    source->links =
+        zmq_links_new(&source->request, source->config, source->context, source->socket);
+    return source->links != NULL;
 }
 
 static void
 zmq_source_close(void *self)
 {
     struct zmq_source *source = self;
-    for (size_t i = 0; i < source->frame_count; i++)
-        (void)zmq_msg_close(&source->frames[i]);
-    zmq_monitor_close(source->monitor, source->socket);
+    zmq_parts_done(&source->parts);
+    zmq_links_free(source->links);
     if (source->behind != NULL)
         (void)zmq_close(source->behind);
     if (source->socket != NULL)
@@ -193,14 +110,7 @@ zmq_source_close(void *self)
         (void)zmq_ctx_shutdown(source->context);
         (void)zmq_ctx_term(source->context); /* nothing lingers: returns at once */
     }
-    for (size_t i = 0; i < source->lane_count; i++) {
-        struct zmq_lane *lane = &source->lanes[i];
-        if (lane->is_cut) /* no message came any more that could have told how many */
-            outlet_hole(source->outlet, lane->lane, lane->lane->next, -1, HOLE_UNKNOWN);
-        free(lane->prefix);
-    }
-    free(source->lanes);
-    buffer_done(&source->headers);
+    zmq_lanes_end(&source->lanes);
     free(source);
 }
 
@@ -215,23 +125,19 @@ zmq_source_open(
         free(source);
         return SOURCE_FAILED;
     }
-    find_lanes(source);
+    zmq_lanes_begin(&source->lanes, &source->request, config->url->path, outlet);
     if (!open_sockets(source)) {
         error_set(err, ERROR_SYSTEM, "cannot make a ZeroMQ socket: %s", zmq_strerror(zmq_errno()));
         zmq_source_close(source);
         return SOURCE_LOST;
     }
-    if (!attach_all(source, err)) {
-        bool may_mend = err->code == ERROR_REMOTE;
+    if (!zmq_links_attach(source->links, source->behind, err)) {
+        bool may_mend = err->code == ERROR_SYSTEM;
         zmq_source_close(source);
         return may_mend ? SOURCE_LOST : SOURCE_FAILED;
     }
 
-    for (size_t i = 0; i < source->lane_count; i++) {
-        struct tap_lane *lane = source->lanes[i].lane;
-        if (lane->next >= 0)
-            outlet_hole(outlet, lane, lane->next, -1, HOLE_NOT_RECORDED);
-    }
+    zmq_lanes_resume(&source->lanes);
     if (source->request.is_bound) {
         outlet_set_state(outlet, TAP_LIVE, NULL);
         outlet_warn(outlet, "listening; nobody has connected yet");
@@ -243,197 +149,78 @@ zmq_source_open(
 /* ---- connections ---- */
 
 static void
-on_connected(struct zmq_source *source)
+say_down(struct zmq_source *source, const char *endpoint, const struct zmq_reason *reason)
 {
-    source->connected++;
-    source->was_refused = false;
-    if (!source->was_connected)
-        source->subscribed_ns = clock_now_ns();
-    source->was_connected = true;
-    if (source->request.is_bound || source->connected >= source->endpoint_count)
-        outlet_set_state(source->outlet, TAP_LIVE, NULL);
+    /* Where we listen it is only that one who stays out. */
+    if (source->request.is_bound)
+        outlet_warn(source->outlet, "a peer could not connect to %s: %s; %s", endpoint,
+            reason->what, reason->fix);
+    else
+        outlet_set_trouble(source->outlet, reason->code, "cannot reach zmq at %s: %s; %s", endpoint,
+            reason->what, reason->fix);
 }
 
-/* With a counter the next message tells what is missing; without one nobody ever does. */
+/* One is back, and another is not. */
 static void
-cut_lanes(struct zmq_source *source)
+say_what_is_down(struct zmq_source *source)
 {
-    for (size_t i = 0; i < source->lane_count; i++) {
-        struct zmq_lane *lane = &source->lanes[i];
-        if (lane->sequence.has_last)
-            lane->is_cut = true;
-        else if (lane->lane->next >= 0)
-            outlet_hole(source->outlet, lane->lane, lane->lane->next, -1, HOLE_UNKNOWN);
+    struct zmq_address address;
+    for (size_t i = 0; zmq_links_address(source->links, i, &address); i++) {
+        if (address.fault == ZMQ_FAULT_NONE)
+            continue;
+        struct zmq_reason reason = zmq_reason_of(&source->request, address.fault);
+        say_down(source, address.endpoint, &reason);
+        return;
     }
 }
 
 static void
-on_disconnected(struct zmq_source *source, const char *endpoint)
+on_up(struct zmq_source *source)
 {
-    if (source->connected > 0)
-        source->connected--;
-    cut_lanes(source);
+    if (source->lanes.subscribed_ns == 0)
+        source->lanes.subscribed_ns = clock_now_ns();
+    if (source->request.is_bound || zmq_links_all_up(source->links))
+        outlet_set_state(source->outlet, TAP_LIVE, NULL);
+    else
+        say_what_is_down(source);
+}
+
+static void
+on_lost(struct zmq_source *source, const char *endpoint)
+{
+    zmq_lanes_cut(&source->lanes);
     outlet_count_retry(source->outlet);
     if (source->request.is_bound)
         outlet_warn(source->outlet, "a publisher that was connected to %s left; %zu still there",
-            endpoint, source->connected);
+            endpoint, zmq_links_up_count(source->links));
     else
-        outlet_set_state(
-            source->outlet, TAP_RETRYING, "lost the publisher at %s; connecting again", endpoint);
-}
-
-/* Someone is there and does not let us in. Where we listen it is only that one who stays out. */
-static void
-on_refused(struct zmq_source *source, const char *endpoint, const char *why)
-{
-    source->was_refused = true;
-    if (source->request.is_bound)
-        outlet_warn(source->outlet, "a peer could not connect to %s: %s", endpoint, why);
-    else
-        outlet_set_state(source->outlet, TAP_RETRYING, "cannot reach zmq at %s: %s", endpoint, why);
+        outlet_set_trouble(
+            source->outlet, ERROR_REMOTE, "lost the publisher at %s; connecting again", endpoint);
 }
 
 static void
-read_monitor(struct zmq_source *source)
+follow_links(struct zmq_source *source)
 {
-    struct zmq_news news;
-    while (zmq_monitor_read(source->monitor, &news)) {
-        switch (news.kind) {
-        case ZMQ_NEWS_CONNECTED:
-            on_connected(source);
+    const char *endpoint;
+    struct zmq_reason reason;
+    for (;;) {
+        switch (zmq_links_next(source->links, &endpoint, &reason)) {
+        case ZMQ_CHANGE_NONE:
+            return;
+        case ZMQ_CHANGE_UP:
+            on_up(source);
             break;
-        case ZMQ_NEWS_LOST:
-            /* A peer that was refused is disconnected too, though it never was connected. */
-            if (source->connected > 0)
-                on_disconnected(source, news.endpoint);
+        case ZMQ_CHANGE_LOST:
+            on_lost(source, endpoint);
             break;
-        case ZMQ_NEWS_NOBODY:
-            if (!source->was_connected && !source->was_refused)
-                outlet_set_state(source->outlet, TAP_RETRYING,
-                    "cannot reach zmq at %s: no publisher answers", news.endpoint);
-            break;
-        case ZMQ_NEWS_REFUSED:
-            on_refused(source, news.endpoint, news.why);
+        case ZMQ_CHANGE_DOWN:
+            say_down(source, endpoint, &reason);
             break;
         }
     }
 }
 
-/* ---- what is missing ---- */
-
-/* True not more often than once a second: these texts are for the screen. */
-static bool
-may_warn(struct zmq_source *source)
-{
-    int64_t now = clock_monotonic_ns();
-    if (source->warned_ns != 0 && now - source->warned_ns < WARN_EVERY_NS)
-        return false;
-    source->warned_ns = now;
-    return true;
-}
-
-static void
-on_gap(struct zmq_source *source, struct zmq_lane *lane, uint64_t missing)
-{
-    source->missing += missing;
-    outlet_miss(
-        source->outlet, lane->lane, missing, lane->is_cut ? HOLE_NOT_RECORDED : HOLE_DROPPED);
-    if (lane->is_cut)
-        outlet_warn(source->outlet, "%llu messages were published while nobody was connected",
-            (unsigned long long)missing);
-    else if (may_warn(source))
-        outlet_warn(source->outlet,
-            "%llu messages missing by their counter: dropped at a high-water mark on their way "
-            "(raise ZMQ_SNDHWM of the publisher)",
-            (unsigned long long)source->missing);
-}
-
-/* A publisher that began again, or not one counter at all. */
-static void
-on_back(struct zmq_source *source, struct zmq_lane *lane)
-{
-    if (lane->lane->next >= 0)
-        outlet_hole(source->outlet, lane->lane, lane->lane->next, -1, HOLE_UNKNOWN);
-    if (++lane->went_back < BACK_MAX)
-        return;
-    lane->sequence.has_last = false;
-    outlet_warn(source->outlet,
-        "the counter of '%s' went back %d times: it is not one counter, and gaps in it are no "
-        "longer looked for",
-        lane->lane->stream->name, BACK_MAX);
-}
-
-/* On a tape without a past it shows what was published before the subscription was up. */
-static void
-on_first(struct zmq_source *source, const struct zmq_lane *lane, uint64_t number)
-{
-    char time[CLOCK_TEXT_MAX];
-    if (number <= 1 || source->subscribed_ns == 0)
-        return;
-    clock_format(source->subscribed_ns, time);
-    outlet_warn(source->outlet,
-        "'%s' begins with message %llu: earlier ones were published before we subscribed at %s",
-        lane->lane->stream->name, (unsigned long long)number, time);
-}
-
-static struct bytes
-frame_bytes(zmq_msg_t *frame)
-{
-    const void *data = zmq_msg_data(frame);
-    return bytes_make(data == NULL ? "" : data, zmq_msg_size(frame));
-}
-
-/* Look at the message's counter; what is missing before it becomes a hole. */
-static void
-follow_sequence(struct zmq_source *source, struct zmq_lane *lane)
-{
-    const struct zmq_place *place = &source->request.sequence;
-    size_t frame;
-    uint64_t number;
-    uint64_t missing;
-    unsigned bits;
-    if (!zmq_place_frame(place, source->frame_count, &frame) ||
-        !zmq_place_read(place, frame_bytes(&source->frames[frame]), &number, &bits)) {
-        source->not_counted++;
-        if (may_warn(source))
-            outlet_warn(source->outlet, "%llu messages have no counter where `sequence` says",
-                (unsigned long long)source->not_counted);
-        return;
-    }
-    switch (zmq_sequence_next(&lane->sequence, number, bits, &missing)) {
-    case ZMQ_JUMP_FIRST:
-        on_first(source, lane, number);
-        break;
-    case ZMQ_JUMP_NEXT:
-        break;
-    case ZMQ_JUMP_GAP:
-        on_gap(source, lane, missing);
-        break;
-    case ZMQ_JUMP_BACK:
-        on_back(source, lane);
-        break;
-    }
-    lane->is_cut = false;
-}
-
 /* ---- messages ---- */
-
-/* The lane with the longest prefix that the first frame begins with; NULL when there is none. */
-static struct zmq_lane *
-find_lane(struct zmq_source *source)
-{
-    if (source->lane_count == 1 && source->behind == NULL)
-        return &source->lanes[0];
-    struct bytes topic = frame_bytes(&source->frames[0]);
-    struct zmq_lane *found = NULL;
-    for (size_t i = 0; i < source->lane_count; i++) {
-        struct zmq_lane *lane = &source->lanes[i];
-        if (lane->length <= topic.length && memcmp(topic.data, lane->prefix, lane->length) == 0 &&
-            (found == NULL || lane->length > found->length))
-            found = lane;
-    }
-    return found;
-}
 
 static enum outlet_step
 take_message(struct zmq_source *source, struct zmq_lane *lane)
@@ -444,44 +231,27 @@ take_message(struct zmq_source *source, struct zmq_lane *lane)
         .offset_is_synthetic = true,
         .time_ns = CLOCK_NONE,
         .time_type = TIME_NONE,
-        .payload = frame_bytes(&source->frames[source->frame_count - 1]),
     };
-    if (source->frame_count > 1)
-        event.key = frame_bytes(&source->frames[0]);
-    if (source->frame_count > 2) {
-        source->headers.length = 0;
-        headers_begin(&source->headers, source->frame_count - 2);
-        for (size_t i = 1; i + 1 < source->frame_count; i++)
-            headers_add(&source->headers, bytes_of("zmq.frame"), frame_bytes(&source->frames[i]));
-        event.headers = bytes_make(source->headers.data, source->headers.length);
-    }
+    zmq_parts_event(&source->parts, &event);
     enum outlet_step step = outlet_event(source->outlet, lane->lane, &event);
     if (lane->lane->lost_from >= 0) {
         source->dropped++;
-        if (may_warn(source))
+        if (zmq_lanes_may_warn(&source->lanes))
             outlet_warn(source->outlet, "the tape is behind: %llu messages dropped",
                 (unsigned long long)source->dropped);
     }
     return step;
 }
 
-static void
-drop_frames(struct zmq_source *source)
-{
-    for (size_t i = 0; i < source->frame_count; i++)
-        (void)zmq_msg_close(&source->frames[i]);
-    source->frame_count = 0;
-}
-
-/* Pass a frame on to the subscribers: the bytes are shared, not copied. An XPUB socket drops for a
+/* Pass a frame on to the other side: the bytes are shared, not copied. An XPUB socket drops for a
  * subscriber that is behind and never makes us wait. */
 static void
-pass_on(struct zmq_source *source, zmq_msg_t *frame, bool is_last)
+pass_on(void *socket, zmq_msg_t *frame)
 {
     zmq_msg_t copy;
+    int flags = ZMQ_DONTWAIT | (zmq_msg_more(frame) != 0 ? ZMQ_SNDMORE : 0);
     (void)zmq_msg_init(&copy);
-    if (zmq_msg_copy(&copy, frame) != 0 ||
-        zmq_msg_send(&copy, source->behind, ZMQ_DONTWAIT | (is_last ? 0 : ZMQ_SNDMORE)) < 0)
+    if (zmq_msg_copy(&copy, frame) != 0 || zmq_msg_send(&copy, socket, flags) < 0)
         (void)zmq_msg_close(&copy);
 }
 
@@ -489,20 +259,12 @@ pass_on(struct zmq_source *source, zmq_msg_t *frame, bool is_last)
 static bool
 receive_frame(struct zmq_source *source, bool *is_last)
 {
-    if (source->frame_count == FRAMES_MAX) {
-        source->is_too_long = true;
-        drop_frames(source);
-    }
-    zmq_msg_t *frame = &source->frames[source->frame_count];
-    (void)zmq_msg_init(frame);
-    if (zmq_msg_recv(frame, source->socket, ZMQ_DONTWAIT) < 0) {
-        (void)zmq_msg_close(frame);
+    zmq_msg_t *frame = zmq_parts_receive(&source->parts, source->socket);
+    if (frame == NULL)
         return false;
-    }
-    source->frame_count++;
     *is_last = zmq_msg_more(frame) == 0;
     if (source->behind != NULL)
-        pass_on(source, frame, *is_last);
+        pass_on(source->behind, frame);
     return true;
 }
 
@@ -511,18 +273,15 @@ static enum outlet_step
 finish_message(struct zmq_source *source)
 {
     enum outlet_step step = OUTLET_GO_ON;
-    struct zmq_lane *lane = source->is_too_long ? &source->lanes[0] : find_lane(source);
-    if (source->is_too_long) {
-        assert(lane != NULL); /* there is one lane per prefix, and one at least */
+    struct zmq_lane *lane = zmq_lanes_find(&source->lanes, &source->parts);
+    if (lane != NULL && source->parts.is_too_long) {
         outlet_lose(source->outlet, lane->lane);
-        outlet_warn(source->outlet, "a message of more than %d frames was dropped", FRAMES_MAX);
+        outlet_warn(source->outlet, "a message of more than %d frames was dropped", ZMQ_FRAMES_MAX);
     } else if (lane != NULL) {
-        if (source->request.sequence.kind != ZMQ_PLACE_NONE && lane->went_back < BACK_MAX)
-            follow_sequence(source, lane);
+        zmq_lanes_follow(&source->lanes, lane, &source->parts);
         step = take_message(source, lane);
     }
-    source->is_too_long = false;
-    drop_frames(source);
+    zmq_parts_drop(&source->parts);
     return step;
 }
 
@@ -547,17 +306,15 @@ drain(struct zmq_source *source)
     return OUTLET_GO_ON;
 }
 
-/* What subscribers ask for, and no longer ask for, goes to the publishers. */
+/* What subscribers ask for, and no longer ask for, goes to the publishers, and so does all else that
+ * they say. */
 static void
-pass_subscriptions(struct zmq_source *source)
+pass_back(struct zmq_source *source)
 {
     zmq_msg_t message;
     (void)zmq_msg_init(&message);
-    while (zmq_msg_recv(&message, source->behind, ZMQ_DONTWAIT) >= 0) {
-        if (zmq_msg_send(&message, source->socket, ZMQ_DONTWAIT) < 0)
-            (void)zmq_msg_close(&message);
-        (void)zmq_msg_init(&message);
-    }
+    while (zmq_msg_recv(&message, source->behind, ZMQ_DONTWAIT) >= 0)
+        pass_on(source->socket, &message);
     (void)zmq_msg_close(&message);
 }
 
@@ -567,7 +324,7 @@ zmq_source_poll(void *self, int timeout_ms, struct error *err)
     struct zmq_source *source = self;
     zmq_pollitem_t items[] = {
         {.socket = source->socket, .events = ZMQ_POLLIN},
-        {.socket = zmq_monitor_socket(source->monitor), .events = ZMQ_POLLIN},
+        {.socket = zmq_links_socket(source->links), .events = ZMQ_POLLIN},
         {.fd = outlet_stop_fd(source->outlet), .events = ZMQ_POLLIN},
         {.socket = source->behind, .events = ZMQ_POLLIN},
     };
@@ -575,10 +332,9 @@ zmq_source_poll(void *self, int timeout_ms, struct error *err)
         error_set(err, ERROR_SYSTEM, "cannot wait for ZeroMQ: %s", zmq_strerror(zmq_errno()));
         return SOURCE_LOST;
     }
-    if ((items[1].revents & ZMQ_POLLIN) != 0)
-        read_monitor(source);
+    follow_links(source);
     if (source->behind != NULL && (items[3].revents & ZMQ_POLLIN) != 0)
-        pass_subscriptions(source);
+        pass_back(source);
     enum outlet_step step = OUTLET_GO_ON;
     if ((items[0].revents & ZMQ_POLLIN) != 0)
         step = drain(source);
@@ -592,6 +348,7 @@ const struct source_ops source_zmq = {
     .example = "zmq://localhost:5556/prefix",
     .default_port = 0,
     .can_wait = false,
+    .may_be_first = true,
     .check = zmq_check,
     .open = zmq_source_open,
     .poll = zmq_source_poll,

@@ -6,6 +6,7 @@
 #include "collectors/recorder.h"
 #include "collectors/source.h"
 #include "collectors/tap_url.h"
+#include "collectors/zmq_check.h"
 
 static enum error_code
 say_url(tap_check_report *report, void *self, const struct error *err)
@@ -28,14 +29,7 @@ check_connection(const struct source_config *config, tap_check_report *report, v
 {
     if (strcmp(config->url->transport, "kafka") == 0)
         return kafka_check_run(config, report, self);
-    struct tap_check check = {
-        .name = "connect",
-        .verdict = TAP_VERDICT_SKIPPED,
-        .text = "ZeroMQ does not say whether a publisher is there before it sends something",
-        .fix = "record it, and look whether events come",
-    };
-    report(self, &check);
-    return ERROR_NONE;
+    return zmq_check_run(config, report, self);
 }
 
 enum error_code

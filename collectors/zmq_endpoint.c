@@ -13,6 +13,8 @@
 #define SEND_LIMIT       20000 /* messages that a proxy keeps for a subscriber that is behind */
 #define RECONNECT_MS     100
 #define RECONNECT_MAX_MS 2000
+#define CONNECT_MS       10000
+#define GREETING_MS      10000
 #define FRAME_BYTES_MAX  (INT64_C(256) * 1024 * 1024) /* beyond it libzmq hangs up */
 #define KERNEL_BYTES \
     (4 * 1024 * 1024) /* of the TCP socket: what comes while we have no processor */
@@ -143,6 +145,11 @@ check_security(const struct zmq_request *request, struct error *err)
     if (has_plain && (request->plain_username == NULL || request->plain_password == NULL))
         return error_set(
             err, ERROR_CONFIG, "plain_username and plain_password go together; one is missing");
+    if (has_plain && request->is_bound)
+        return error_set(err, ERROR_CONFIG,
+            "plain_username and plain_password are for a tap that connects; where publishers come "
+            "to "
+            "us, CURVE can be used");
     if (has_plain && has_curve)
         return error_set(err, ERROR_CONFIG, "a tap has either PLAIN or CURVE, not both");
     if (request->curve_public_key != NULL && request->curve_secret_key == NULL)
@@ -239,6 +246,8 @@ zmq_request_set_options(const struct zmq_request *request, void *socket)
            set_number(socket, ZMQ_TCP_KEEPALIVE_CNT, 3) &&
            set_number(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
            set_number(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS) &&
+           set_number(socket, ZMQ_CONNECT_TIMEOUT, CONNECT_MS) &&
+           set_number(socket, ZMQ_HANDSHAKE_IVL, GREETING_MS) &&
            zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &most, sizeof(most)) == 0 &&
            set_security(request, socket);
 }

@@ -1,5 +1,6 @@
 #include "collectors/zmq_monitor.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,10 @@
 #define REFUSED                                                              \
     (ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | \
         ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
-#define EVENTS \
-    (ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED | REFUSED)
+#define OPENED (ZMQ_EVENT_CONNECTED | ZMQ_EVENT_ACCEPTED)
+#define EVENTS                                                                   \
+    (OPENED | REFUSED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | \
+        ZMQ_EVENT_CLOSED | ZMQ_EVENT_CONNECT_RETRIED)
 
 struct zmq_monitor {
     void *socket;
@@ -52,28 +55,30 @@ zmq_monitor_socket(const struct zmq_monitor *monitor)
     return monitor->socket;
 }
 
-static const char *
-why_refused(uint16_t event, uint32_t value)
+static enum zmq_refusal
+refusal_of(uint16_t event, uint32_t value)
 {
     if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
-        return "the name, password or key is refused";
-    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL &&
-        value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH)
-        return "the other side wants another way of authentication (none, PLAIN or CURVE)";
-    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL &&
-        value == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC)
-        return "the CURVE keys do not fit together";
-    return "what answers is not a ZeroMQ publisher, or has another key";
+        return ZMQ_REFUSAL_LOGIN;
+    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) /* with an errno */
+        return value == EAGAIN || value == ETIMEDOUT ? ZMQ_REFUSAL_SILENCE : ZMQ_REFUSAL_HANG_UP;
+    if (value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH)
+        return ZMQ_REFUSAL_MECHANISM;
+    return value == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC ? ZMQ_REFUSAL_KEYS : ZMQ_REFUSAL_PROTOCOL;
 }
 
 static enum zmq_news_kind
 kind_of(uint16_t event)
 {
+    if ((event & OPENED) != 0)
+        return ZMQ_NEWS_OPENED;
+    if ((event & REFUSED) != 0)
+        return ZMQ_NEWS_REFUSED;
     if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
-        return ZMQ_NEWS_CONNECTED;
+        return ZMQ_NEWS_GREETED;
     if (event == ZMQ_EVENT_DISCONNECTED)
-        return ZMQ_NEWS_LOST;
-    return event == ZMQ_EVENT_CONNECT_RETRIED ? ZMQ_NEWS_NOBODY : ZMQ_NEWS_REFUSED;
+        return ZMQ_NEWS_GONE;
+    return event == ZMQ_EVENT_CONNECT_RETRIED ? ZMQ_NEWS_RETRY : ZMQ_NEWS_CLOSED;
 }
 
 /* Each is two frames: event and value in the byte order of this machine, then the endpoint. */
@@ -94,6 +99,7 @@ zmq_monitor_read(struct zmq_monitor *monitor, struct zmq_news *news)
         return false;
     news->endpoint[(size_t)length < room ? (size_t)length : room] = '\0';
     news->kind = kind_of(event);
-    news->why = why_refused(event, value);
+    news->refusal = refusal_of(event, value);
+    news->fd = (int)value;
     return true;
 }

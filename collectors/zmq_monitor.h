@@ -11,16 +11,28 @@
 struct zmq_monitor;
 
 enum zmq_news_kind {
-    ZMQ_NEWS_CONNECTED, /* and let in */
-    ZMQ_NEWS_LOST,
-    ZMQ_NEWS_NOBODY,  /* nobody answers; libzmq tries again */
-    ZMQ_NEWS_REFUSED, /* someone answers, but speaks otherwise or does not let us in */
+    ZMQ_NEWS_OPENED,  /* somebody answers, or has come to where we listen; the greeting begins */
+    ZMQ_NEWS_GREETED, /* and has been let in, or lets us in */
+    ZMQ_NEWS_REFUSED, /* the greeting failed; see `refusal` */
+    ZMQ_NEWS_GONE,    /* the connection ended, greeted or not */
+    ZMQ_NEWS_CLOSED,  /* an attempt to connect found nobody */
+    ZMQ_NEWS_RETRY,   /* libzmq will try again by itself; it does not after every failure */
+};
+
+enum zmq_refusal {
+    ZMQ_REFUSAL_HANG_UP,   /* the other side ended the connection */
+    ZMQ_REFUSAL_SILENCE,   /* it said nothing for so long that we ended it */
+    ZMQ_REFUSAL_LOGIN,     /* name, password, key or address is refused */
+    ZMQ_REFUSAL_MECHANISM, /* one side wants another way of authentication than the other */
+    ZMQ_REFUSAL_KEYS,      /* the CURVE keys do not fit together */
+    ZMQ_REFUSAL_PROTOCOL,  /* what it says is no greeting */
 };
 
 struct zmq_news {
     enum zmq_news_kind kind;
     char endpoint[256];
-    const char *why; /* of ZMQ_NEWS_REFUSED; a constant */
+    int fd; /* of ZMQ_NEWS_OPENED and ZMQ_NEWS_GONE: the same for one connection */
+    enum zmq_refusal refusal;
 };
 
 /* Watch `socket`. NULL: see zmq_errno(). */

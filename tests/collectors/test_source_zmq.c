@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "collectors/recorder.h"
+#include "collectors/zmq_parts.h"
 #include "tests/support/collectors_tape.h"
 #include "tests/support/unit.h"
 
@@ -192,6 +193,38 @@ records_many_frames_as_key_headers_and_payload(void **state)
     taped_done(&taped);
 }
 
+/* A message that is too long moves the offset on, in the lane of its topic. */
+static void
+records_ten_thousand_frames_and_names_a_message_of_more_than_the_most(void **state)
+{
+    struct setting *setting = *state;
+    struct recorder *recorder = start(setting);
+    for (int i = 0; i < 10000; i++)
+        assert_int_equal(zmq_send(setting->publisher, &i, 3, i < 9999 ? ZMQ_SNDMORE : 0), 3);
+    for (int i = 0; i <= ZMQ_FRAMES_MAX; i++)
+        assert_int_equal(
+            zmq_send(setting->publisher, &i, 3, i < ZMQ_FRAMES_MAX ? ZMQ_SNDMORE : 0), 3);
+    publish(setting, "end");
+    wait_for_events(recorder, 2);
+    assert_int_equal(tap_now(recorder, 0).dropped, 1);
+    stop(recorder);
+
+    struct taped taped;
+    taped_read(&taped, setting->tape);
+    const struct event *event = taped_at(&taped, "feed/all", 0, 0);
+    size_t at = 0;
+    int count = 0;
+    for (struct event_header header; event_next_header(event, &at, &header);)
+        assert_memory_equal(header.value.data, &(int){++count}, 3);
+    assert_int_equal(count, 9998);
+    assert_true(bytes_equal_text(taped_at(&taped, "feed/all", 0, 2)->payload, "end"));
+    taped_done(&taped);
+    struct hole hole;
+    assert_int_equal(taped_holes(setting->tape, "feed/all", 0, &hole, 1), 1);
+    assert_int_equal(hole.from, 1);
+    assert_int_equal(hole.to, 1);
+}
+
 static void
 names_the_stream_after_the_prefix(void **state)
 {
@@ -308,16 +341,22 @@ ends_at_a_time(void **state)
     stop(recorder);
 }
 
+/* A publisher may be started after its recorder. */
 static void
-says_that_nobody_is_there(void **state)
+waits_for_a_publisher_that_is_not_there_yet(void **state)
 {
     struct setting *setting = *state;
-    struct error err;
-    struct recorder_tap tap = {.url = "zmq://127.0.0.1:1/x"};
-    struct recorder_options options = {.directory = setting->tape, .taps = &tap, .tap_count = 1};
-    assert_null(recorder_start(&options, &err));
-    assert_int_equal(error_exit_code(&err), 4);
-    assert_string_equal(err.text, "cannot reach zmq at tcp://127.0.0.1:1: no publisher answers");
+    (void)zmq_close(setting->publisher);
+    struct recorder *recorder = start_until(setting, UNTIL_STOPPED, 0);
+    struct live_tap row = tap_now(recorder, 0);
+    assert_int_equal(row.state, TAP_RETRYING);
+    assert_non_null(strstr(row.error, "no publisher answers; start it, or correct the address"));
+    bind_publisher(setting);
+    wait_for_subscription(setting);
+    publish_numbers(setting, 0, 3);
+    wait_for_events(recorder, 3);
+    assert_int_equal(tap_now(recorder, 0).state, TAP_LIVE);
+    stop(recorder);
 }
 
 static void
@@ -771,6 +810,59 @@ gives_up_a_counter_that_is_none(void **state)
     assert_int_equal(taped_holes(setting->tape, "feed/all", 0, &hole, 1), 16);
 }
 
+/* Not so for a publisher that was started anew: its gaps are still found. */
+static void
+keeps_to_a_counter_that_begins_again_with_each_connection(void **state)
+{
+    struct setting *setting = *state;
+    use_property(setting, 0, "sequence", "frame:1");
+    struct recorder *recorder = start(setting);
+    for (int i = 0; i < 17; i++) {
+        publish_counted(setting, "t", 1);
+        publish_counted(setting, "t", 2);
+        wait_for_events(recorder, 2 * (uint64_t)i + 2);
+        (void)zmq_close(setting->publisher);
+        bind_publisher(setting);
+        wait_for_subscription(setting);
+    }
+    publish_counted(setting, "t", 1);
+    publish_counted(setting, "t", 4);
+    wait_for_text(recorder, "2 messages missing by their counter");
+    stop(recorder);
+}
+
+/* What is no publisher comes and goes beside one: nothing of the publisher is lost by that. */
+static void
+a_stranger_at_a_bound_tap_makes_no_hole(void **state)
+{
+    struct setting *setting = *state;
+    int port = free_port();
+    use_url(setting, alloc_format("zmq+bind://127.0.0.1:%d", port));
+    struct recorder *recorder = start_until(setting, UNTIL_STOPPED, 0);
+    char *endpoint = alloc_format("tcp://127.0.0.1:%d", port);
+    connect_publisher(setting, ZMQ_XPUB, endpoint);
+    wait_for_subscription(setting);
+    publish_numbers(setting, 0, 1);
+    wait_for_events(recorder, 1);
+
+    struct sockaddr_in address = {.sin_family = AF_INET,
+        .sin_port = htons((uint16_t)port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int stranger = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(stranger, (const struct sockaddr *)&address, sizeof(address)), 0);
+    (void)close(stranger);
+    wait_for_text(recorder, "a peer could not connect");
+    void *other = open_connected(setting, ZMQ_PUSH, endpoint);
+    publish_numbers(setting, 1, 1);
+    wait_for_events(recorder, 2);
+    (void)zmq_close(other);
+    assert_int_equal(tap_now(recorder, 0).retries, 0);
+    stop(recorder);
+    free(endpoint);
+    struct hole hole;
+    assert_int_equal(taped_holes(setting->tape, "feed/all", 0, &hole, 1), 0);
+}
+
 static void
 says_that_messages_have_no_counter(void **state)
 {
@@ -831,7 +923,7 @@ bind_guarded(struct setting *setting, int option, const char *key)
     use_url(setting, alloc_format("zmq://%s", endpoint + strlen("tcp://")));
 }
 
-static void
+static enum error_code
 fails_to_start(struct setting *setting, const char *part)
 {
     struct error err;
@@ -843,6 +935,7 @@ fails_to_start(struct setting *setting, const char *part)
     assert_null(recorder_start(&options, &err));
     if (strstr(err.text, part) == NULL)
         fail_msg("'%s' is not in '%s'", part, err.text);
+    return err.code;
 }
 
 static void
@@ -855,7 +948,9 @@ logs_in_with_name_and_password(void **state)
     bind_guarded(setting, ZMQ_PLAIN_SERVER, NULL);
     use_property(setting, 0, "plain_username", "deck");
     use_property(setting, 1, "plain_password", "wrong");
-    fails_to_start(setting, "the name, password or key is refused");
+    assert_int_equal(
+        fails_to_start(setting, "the name or password is refused; correct zeromq.plain_username"),
+        ERROR_REFUSED);
     use_property(setting, 1, "plain_password", "s3cret");
     struct recorder *recorder = start(setting);
     publish_numbers(setting, 0, 3);
@@ -888,7 +983,7 @@ encrypts_with_curve_and_refuses_a_wrong_key(void **state)
     assert_int_equal(zmq_curve_keypair(other_public, other_secret), 0);
     bind_guarded(setting, ZMQ_CURVE_SERVER, secret_key);
     use_property(setting, 0, "curve_server_key", other_public);
-    fails_to_start(setting, "is not a ZeroMQ publisher, or has another key");
+    fails_to_start(setting, "zeromq.curve_server_key is probably not the public key");
     use_property(setting, 0, "curve_server_key", public_key);
     use_property(setting, 1, "curve_public_key", other_public);
     use_property(setting, 2, "curve_secret_key", other_secret);
@@ -910,8 +1005,12 @@ names_the_property_that_is_wrong(void **state)
     fails_to_start(setting, "sequence takes frame:N");
     use_property(setting, 0, "sequence", "header:n");
     fails_to_start(setting, "sequence takes frame:N");
-    setting->properties[0].name = "sequence";
-    setting->properties[0].value = "frame:0";
+    use_property(setting, 0, "plain_username", "deck");
+    use_property(setting, 1, "plain_password", "s3cret");
+    use_url(setting, alloc_text("zmq+bind://127.0.0.1:1/x"));
+    fails_to_start(setting, "are for a tap that connects");
+    use_property(setting, 1, NULL, NULL);
+    use_property(setting, 0, "sequence", "frame:0");
     use_url(setting, alloc_text("zmq+push://h:1/x"));
     fails_to_start(setting, "zmq+pull+bind://");
     use_url(setting, alloc_text("zmq+proxy://h:1/x"));
@@ -930,13 +1029,14 @@ main(void)
     const struct CMUnitTest tests[] = {
         ZMQ_TEST(records_single_frames_as_payloads),
         ZMQ_TEST(records_many_frames_as_key_headers_and_payload),
+        ZMQ_TEST(records_ten_thousand_frames_and_names_a_message_of_more_than_the_most),
         ZMQ_TEST(names_the_stream_after_the_prefix),
         ZMQ_TEST(counts_on_where_the_tape_ends_and_names_the_time_between),
         ZMQ_TEST(connects_again_when_the_publisher_comes_back),
         ZMQ_TEST(records_over_tcp),
         ZMQ_TEST(takes_exactly_so_many_events),
         ZMQ_TEST(ends_at_a_time),
-        ZMQ_TEST(says_that_nobody_is_there),
+        ZMQ_TEST(waits_for_a_publisher_that_is_not_there_yet),
         ZMQ_TEST(refuses_a_url_without_a_port_and_properties),
         ZMQ_TEST(publishers_connect_to_a_bound_tap),
         ZMQ_TEST(says_when_the_address_is_taken),
@@ -951,6 +1051,8 @@ main(void)
         ZMQ_TEST(a_counter_makes_the_loss_of_a_connection_exact),
         ZMQ_TEST(a_counter_that_begins_again_is_a_loss_of_unknown_size),
         ZMQ_TEST(gives_up_a_counter_that_is_none),
+        ZMQ_TEST(keeps_to_a_counter_that_begins_again_with_each_connection),
+        ZMQ_TEST(a_stranger_at_a_bound_tap_makes_no_hole),
         ZMQ_TEST(says_that_messages_have_no_counter),
         ZMQ_TEST(logs_in_with_name_and_password),
         ZMQ_TEST(encrypts_with_curve_and_refuses_a_wrong_key),
