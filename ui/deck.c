@@ -11,6 +11,7 @@
 #include "index/cursor.h"
 #include "index/query.h"
 #include "index/tape.h"
+#include "ui/lag_board.h"
 
 #define SEEK_BUDGET          20000u
 #define DEFAULT_WINDOW       (60 * NS_PER_S)
@@ -101,6 +102,7 @@ deck_open(const char *directory, const char *title, int64_t now_ns, struct error
     const char *slash = strrchr(directory, '/');
     deck->title = alloc_text(title != NULL ? title : slash != NULL ? slash + 1 : directory);
     deck->status = alloc_zeroed(sizeof(*deck->status));
+    deck->board = lag_board_new();
     deck->reader = cursor_new(tape, &(struct cursor_options){.order = CURSOR_BY_SEQ});
     deck->first_ns = CLOCK_NONE;
     deck->last_ns = CLOCK_NONE;
@@ -117,6 +119,7 @@ deck_close(struct deck *deck)
     if (deck == NULL)
         return;
     deck_stop_seek(deck);
+    lag_board_free(deck->board);
     cursor_free(deck->reader);
     query_free(deck->query);
     live_close(deck->live);
@@ -223,7 +226,7 @@ void
 deck_seek_time(struct deck *deck, int64_t when_ns)
 {
     char time[CLOCK_TEXT_MAX];
-    char text[CLOCK_TEXT_MAX + 16];
+    char text[CLOCK_TEXT_MAX + 64];
     struct error err = {0};
 
     if (deck->end_seq > deck->first_seq && when_ns < deck->first_ns) {
@@ -232,7 +235,8 @@ deck_seek_time(struct deck *deck, int64_t when_ns)
         return;
     }
     clock_format(when_ns, time);
-    (void)snprintf(text, sizeof(text), "received<=%s", time);
+    /* The recorder's own events are moments too: groups go on while streams are quiet. */
+    (void)snprintf(text, sizeof(text), "received<=%s (stream=* or stream=@*)", time);
     if (!begin_seek(deck, text, time, &err))
         deck_say(deck, true, "%s", err.text);
 }
@@ -310,8 +314,10 @@ double
 deck_rate(const struct deck *deck)
 {
     double rate = 0.0;
+    size_t streams = tape_stream_count(deck->tape);
     for (uint32_t i = 0; deck->has_status && i < deck->status->stream_count; i++)
-        rate += deck_stream_rate(deck, i);
+        if (i >= streams || tape_stream(deck->tape, i)->name[0] != '@')
+            rate += deck_stream_rate(deck, i);
     return rate;
 }
 

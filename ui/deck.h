@@ -15,6 +15,7 @@
 
 struct cursor;
 struct error;
+struct lag_board;
 struct query;
 struct tape;
 
@@ -53,6 +54,8 @@ struct deck {
     struct cursor *seek;   /* looking for a place to put the head */
     struct query *seek_query;
     char seek_text[128];
+
+    struct lag_board *board; /* consumer groups at the head; brought there by lag_board_tick() */
 
     double ratio; /* arriving events for one that is drawn, set by a screen that samples; else 1 */
 
@@ -95,7 +98,7 @@ const char *deck_filter(const struct deck *deck);
 void deck_say(struct deck *deck, bool is_error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Events per second of a stream or of all: the mean of the last whole seconds of the live page. */
+/* Events per second of a stream, or of all but the recorder's own: the mean of the last whole seconds of the live page. */
 #define DECK_RATE_SECONDS 3u
 double deck_stream_rate(const struct deck *deck, uint32_t stream_id);
 double deck_rate(const struct deck *deck);

@@ -150,6 +150,13 @@ open_older(struct event_list *list)
     list->older = cursor_new(list->tape, &options);
 }
 
+/* What the recorder writes about itself is shown to those who ask for it by name. */
+static bool
+is_left_out(const struct event_list *list, const struct event *event)
+{
+    return list->query == NULL && event->stream->name[0] == '@';
+}
+
 /* One step of the cursor; true when the row that came was added at `index`. */
 static bool
 take_row(struct event_list *list, struct cursor *cursor, size_t index, bool *is_done)
@@ -159,6 +166,8 @@ take_row(struct event_list *list, struct cursor *cursor, size_t index, bool *is_
 
     switch (cursor_next(cursor, STEP_EVENTS, &event, &err)) {
     case CURSOR_EVENT:
+        if (is_left_out(list, &event))
+            return false;
         insert_row(list, index, event_row_new(&event));
         return true;
     case CURSOR_PAUSED:
@@ -292,8 +301,11 @@ sample_newest(struct event_list *list, uint64_t end_seq, size_t slots)
 
     struct cursor *cursor = cursor_new(list->tape, &options);
     size_t count = 0;
-    while (count < window && cursor_next(cursor, 0, &event, &err) == CURSOR_EVENT)
+    for (uint64_t i = 0; i < window && cursor_next(cursor, 0, &event, &err) == CURSOR_EVENT; i++) {
+        if (is_left_out(list, &event))
+            continue;
         choices[count++] = (struct choice){.seq = event.seq, .stream_id = event.stream->id};
+    }
     choose(list, choices, count, slots);
     uint64_t before = list->next_seq - list->hidden;
     for (size_t i = 0; i < count; i++) {

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analysis/lag.h"
 #include "index/event.h"
 #include "index/live.h"
 #include "ui/changes.h"
@@ -24,12 +25,20 @@ struct flow {
     double bytes_rate; /* bytes per second */
     uint32_t slots[FLOW_SLOTS];
     int64_t last_ns; /* newest event; 0: none known */
-    int64_t lag;     /* of the slowest group; -1: unknown, -2: no group */
+    /* The group that asks for most attention of those that read it. */
+    bool has_group; /* false: none is known, which with groups_are_known means that there is none */
+    bool groups_are_known;
     char group[64];
+    enum lag_state group_state;
+    int64_t lag;    /* -1: unknown */
+    double seconds; /* age of the oldest event that it has not committed; below 0: unknown */
 };
 
+/* Something that a person should look at: of the stream or of a group that reads it. */
+bool flow_is_problem(const struct flow *flow);
+
 /* Describe every stream of the tape but the recorder's own. Rows come from the live page when `minute`
- * is NULL. The array is grown as needed; returns how many rows there are. */
+ * is NULL; groups come from the deck's board, else from the live page. The array is grown as needed; returns how many rows there are. */
 size_t flow_collect(
     const struct deck *deck, const struct minute *minute, struct flow **flows, size_t *capacity);
 

@@ -12,14 +12,16 @@
 
 #define COLUMN_WIDTH 58
 
-static const enum key_context order[] = {
-    CONTEXT_MOVE, CONTEXT_TAPE, CONTEXT_FIND, CONTEXT_EVENTS, CONTEXT_FLOWS, CONTEXT_EVERYWHERE};
+/* What this screen has that others have not comes first. */
+static const enum key_context order[] = {CONTEXT_EVENTS, CONTEXT_FLOWS, CONTEXT_LAG, CONTEXT_PANE,
+    CONTEXT_FROM, CONTEXT_TABLE, CONTEXT_TAPE, CONTEXT_FIND, CONTEXT_MOVE, CONTEXT_EVERYWHERE};
 
 static const char *const signs[] = {
     "► LIVE   follows the newest event",
     "‖ HELD   one moment is shown, recording goes on",
     "◄ PAST   a time on the tape, or nothing is recording",
-    "● OK   ▲ SILENT, LOSS   × DOWN   ◌ IDLE, ENDED",
+    "streams  ● OK  ▲ SILENT, LOSS  × DOWN  ◌ IDLE, ENDED",
+    "groups   ▲ WARN, SLOW  ■ STALL, STOP, JUMP, REWIND",
     "?        not known (never shown as 0)",
     "~1:920   one of 920 events is drawn, all are stored",
     "!        hidden or control bytes: shown, not sent",
@@ -131,6 +133,27 @@ draw_context(struct pen *pen, const struct help *help, enum key_context context)
     }
 }
 
+/* The digits are not in the table of keys: there is one for each screen. */
+static void
+draw_screens(struct pen *pen, const struct help *help)
+{
+    size_t count;
+    const struct screen_ops *const *screens = screen_list(&count);
+    int at;
+    int column;
+
+    if (help->find[0] != '\0')
+        return;
+    draw_title(pen, "SCREENS");
+    for (size_t i = 0; i < count && i < 9; i++) {
+        if (!place_line(pen, &at, &column))
+            continue;
+        text_print(pen->canvas, at, column, 2, ROLE_NAME, "%zu", i + 1);
+        text_print(
+            pen->canvas, at, column + 12, COLUMN_WIDTH - 12, ROLE_TEXT, "%s", screens[i]->title);
+    }
+}
+
 static void
 draw_signs(struct pen *pen, const struct help *help)
 {
@@ -154,6 +177,7 @@ draw_all(struct pen *pen, const struct help *help)
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
         if (((unsigned)order[i] & contexts) != 0)
             draw_context(pen, help, order[i]);
+    draw_screens(pen, help);
     draw_signs(pen, help);
 }
 

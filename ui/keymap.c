@@ -124,6 +124,14 @@ keymap_context_title(enum key_context context)
         return "EVENT";
     case CONTEXT_FLOWS:
         return "STREAM";
+    case CONTEXT_TABLE:
+        return "LIST";
+    case CONTEXT_PANE:
+        return "PANE";
+    case CONTEXT_LAG:
+        return "GROUP";
+    case CONTEXT_FROM:
+        return "FROM HERE";
     }
     return "";
 }

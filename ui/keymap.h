@@ -25,6 +25,10 @@ enum key_context {
     CONTEXT_FIND = 8,
     CONTEXT_EVENTS = 16,
     CONTEXT_FLOWS = 32,
+    CONTEXT_TABLE = 64,
+    CONTEXT_PANE = 128,
+    CONTEXT_LAG = 256,
+    CONTEXT_FROM = 512,
 };
 
 struct keymap_row {

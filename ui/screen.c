@@ -1,5 +1,6 @@
 #include "ui/screen.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define SCREEN(name) extern const struct screen_ops screen_##name;
@@ -26,4 +27,20 @@ screen_find(const char *name)
         if (strcmp(screens[i]->name, name) == 0)
             return screens[i];
     return NULL;
+}
+
+size_t
+request_filter_stream(struct request *request, const char *label)
+{
+    const size_t room = sizeof(request->text) - 40; /* for what a caller puts behind it */
+    size_t length = (size_t)snprintf(request->text, sizeof(request->text), "stream=\"");
+
+    for (; *label != '\0' && length < room; label++) {
+        if (*label == '"' || *label == '\\')
+            request->text[length++] = '\\';
+        request->text[length++] = *label;
+    }
+    request->text[length++] = '"';
+    request->text[length] = '\0';
+    return length;
 }

@@ -30,6 +30,9 @@ struct request {
     char text[512];
 };
 
+/* Make the filter `stream="LABEL"`, with what a quoted text needs escaped. Returns its length. */
+size_t request_filter_stream(struct request *request, const char *label);
+
 /* Where a screen draws: the rows between the head and the foot of the frame, the whole width. */
 struct screen_area {
     int row;

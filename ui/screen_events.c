@@ -372,6 +372,19 @@ undo_layer(struct events *events, struct deck *deck)
     return true;
 }
 
+/* The groups that read the stream of the event under the cursor. */
+static struct request
+go_to_lag(const struct events *events)
+{
+    struct request request = {.kind = REQUEST_NONE};
+    if (events->cursor >= events->list.count)
+        return request;
+    request.kind = REQUEST_SCREEN;
+    request.screen = "lag";
+    request_filter_stream(&request, events->list.rows[events->cursor]->stream->label);
+    return request;
+}
+
 static struct request
 events_act(void *self, struct deck *deck, enum action action)
 {
@@ -408,6 +421,9 @@ events_act(void *self, struct deck *deck, enum action action)
         if (deck->transport != TRANSPORT_LIVE)
             return (struct request){.kind = REQUEST_UNHANDLED};
         hold(events, deck);
+        break;
+    case ACTION_TO_LAG:
+        request = go_to_lag(events);
         break;
     case ACTION_STEP:
         step_forward(events, deck);
@@ -475,7 +491,8 @@ events_search(void *self, struct deck *deck, const char *text)
 const struct screen_ops screen_events = {
     .name = "events",
     .title = "Events",
-    .contexts = CONTEXT_MOVE | CONTEXT_TAPE | CONTEXT_FIND | CONTEXT_EVENTS,
+    .contexts =
+        CONTEXT_MOVE | CONTEXT_TAPE | CONTEXT_FIND | CONTEXT_EVENTS | CONTEXT_PANE | CONTEXT_FROM,
     .interval_ms = 100,
     .open = events_open,
     .close = events_close,

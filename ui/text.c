@@ -202,6 +202,70 @@ text_print_right(
     return columns;
 }
 
+/* Where the last characters begin that take at most `width` columns. */
+static size_t
+tail_of(struct bytes bytes, int width)
+{
+    size_t most = (size_t)width * 4;
+    size_t at = bytes.length > most ? bytes.length - most : 0;
+    while (at < bytes.length &&
+           ((bytes.data[at] & 0xc0) == 0x80 ||
+               text_columns(bytes_make(bytes.data + at, bytes.length - at), width + 1) > width))
+        at++;
+    return at;
+}
+
+int
+text_print_name(
+    struct canvas *canvas, int row, int column, int width, enum role role, const char *name)
+{
+    struct bytes bytes = bytes_of(name);
+    struct place place = {.row = row, .column = column, .width = width, .role = role};
+    if (width < 8 || text_columns(bytes, width + 1) <= width)
+        return text_put(canvas, place, bytes).columns;
+
+    place.width = (width - 1) / 2;
+    size_t head = text_fit(bytes, place.width);
+    place.column += text_put(canvas, place, bytes_make(bytes.data, head)).columns;
+    place.column += canvas_set(canvas, row, place.column, role, 0x2026);
+    place.width = column + width - place.column;
+    size_t at = tail_of(bytes, place.width);
+    text_put(canvas, place, bytes_make(bytes.data + at, bytes.length - at));
+    return width;
+}
+
+/* How many bytes of `text` go into a row: up to the last blank that fits, else as many as fit. */
+static size_t
+words_that_fit(struct bytes text, int width)
+{
+    size_t fit = text_fit(text, width);
+    if (fit >= text.length)
+        return text.length;
+    for (size_t at = fit + 1; at > 1; at--)
+        if (text.data[at - 1] == ' ')
+            return at - 1;
+    return fit;
+}
+
+int
+text_print_wrapped(struct canvas *canvas, int row, int rows, int column, int width, enum role role,
+    const char *text)
+{
+    struct bytes left = bytes_of(text);
+    int used = 0;
+
+    while (left.length > 0 && used < rows) {
+        struct place place = {.row = row + used, .column = column, .width = width, .role = role};
+        size_t length = used + 1 < rows ? words_that_fit(left, width) : left.length;
+        text_put(canvas, place, bytes_make(left.data, length));
+        while (length < left.length && left.data[length] == ' ')
+            length++;
+        left = bytes_make(left.data + length, left.length - length);
+        used++;
+    }
+    return used;
+}
+
 int
 text_columns(struct bytes bytes, int most)
 {

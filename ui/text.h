@@ -42,6 +42,15 @@ int text_print(struct canvas *canvas, int row, int column, int width, enum role 
 int text_print_right(struct canvas *canvas, int row, int column, int width, enum role role,
     const char *format, ...) __attribute__((format(printf, 6, 7)));
 
+/* A name: one that does not fit is cut in the middle, since names of one family differ at their ends.
+ * Returns the columns used. */
+int text_print_name(
+    struct canvas *canvas, int row, int column, int width, enum role role, const char *name);
+
+/* Words over at most `rows` rows of `width` columns each, broken at blanks; returns the rows used. */
+int text_print_wrapped(struct canvas *canvas, int row, int rows, int column, int width,
+    enum role role, const char *text);
+
 /* How many of the bytes fit into `width` columns as they are drawn in a detail; at least 1 of them. */
 size_t text_fit(struct bytes bytes, int width);
 

@@ -119,7 +119,111 @@ publish(struct ui_tape *tape)
 }
 
 void
-ui_tape_open(struct ui_tape *tape, bool recording)
+ui_tape_add_lag(struct ui_tape *tape, int64_t received_ns, const char *group, const char *stream,
+    const char *json)
+{
+    char key[256];
+    (void)snprintf(key, sizeof(key), "%s %s", group, stream);
+    ui_tape_add(tape, "@lag", received_ns, tape->lag_samples++, bytes_of(key), bytes_of(json));
+}
+
+/* What a sample says besides its partitions. Numbers are as they stand in JSON: "null", "12.5". */
+struct said {
+    const char *group;
+    const char *stream;
+    const char *state;
+    const char *reason;
+    const char *next;
+    const char *seconds;
+    const char *in_rate;
+    const char *out_rate;
+    const char *drain;
+    int members; /* -1: unknown */
+};
+
+/* Three partitions that are `lag` events behind at `committed`; -1: unknown. */
+static void
+add_sample(
+    struct ui_tape *tape, int64_t when_ns, const struct said *said, int64_t committed, int64_t lag)
+{
+    struct buffer json = {0};
+    buffer_printf(&json,
+        "{\"v\":1,\"tap\":\"shop\",\"group\":\"%s\",\"stream\":\"%s\",\"state\":\"%s\","
+        "\"reason\":\"%s\",\"next\":",
+        said->group, said->stream, said->state, said->reason);
+    buffer_printf(
+        &json, said->next != NULL ? "\"%s\"" : "null%s", said->next != NULL ? said->next : "");
+    if (lag < 0)
+        buffer_append_text(&json, ",\"lag\":null");
+    else
+        buffer_printf(&json, ",\"lag\":\"%lld\"", (long long)lag * 3);
+    buffer_printf(&json,
+        ",\"seconds\":%s,\"in_rate\":%s,\"out_rate\":%s,\"drain_seconds\":%s,"
+        "\"retention_seconds\":null,\"members\":",
+        said->seconds, said->in_rate, said->out_rate, said->drain);
+    buffer_printf(&json, said->members < 0 ? "null" : "%d", said->members);
+    buffer_append_text(&json, ",\"partitions\":[");
+    for (int i = 0; i < 3; i++) {
+        buffer_printf(&json, "%s{\"partition\":%d,\"member\":", i > 0 ? "," : "", i);
+        buffer_printf(&json, said->members > 0 ? "\"%s-%d\"" : "null", said->group, i / 2 + 1);
+        if (lag >= 0)
+            buffer_printf(&json, ",\"committed\":\"%lld\",\"lag\":\"%lld\"",
+                (long long)committed + i, (long long)lag);
+        buffer_printf(&json, ",\"seconds\":%s,\"state\":\"%s\",\"reason\":\"%s\"}", said->seconds,
+            said->state, said->reason);
+    }
+    buffer_append_text(&json, "]}");
+    ui_tape_add_lag(tape, when_ns, said->group, said->stream, buffer_text(&json));
+    buffer_done(&json);
+}
+
+static void
+add_shipping(struct ui_tape *tape, int64_t when_ns, int stuck_s)
+{
+    char seconds[32];
+    char reason[128];
+    struct said said = {"shipping", "payments", "OK", "", NULL, "0.4", "955.0", "954.2", "0.4", 2};
+    if (stuck_s > 0) {
+        (void)snprintf(seconds, sizeof(seconds), "%d.0", stuck_s);
+        (void)snprintf(reason, sizeof(reason),
+            "commits come but stand still on 3 of 3 partitions for %d s while events wait",
+            stuck_s);
+        said.state = stuck_s >= 15 ? "STALL" : "OK";
+        said.reason = stuck_s >= 15 ? reason : "";
+        said.next = "look at the event that it stands at: tapedeck stuck --group shipping";
+        said.seconds = seconds;
+        said.out_rate = "0";
+        said.drain = "null";
+    }
+    /* 4410553, 4410554 and 4410555 are on the tape. */
+    add_sample(tape, when_ns, &said, 4410553, stuck_s > 0 ? stuck_s * 318 : 130);
+}
+
+static void
+add_groups(struct ui_tape *tape)
+{
+    static const struct said ledger = {
+        "ledger", "payments", "OK", "", NULL, "0.7", "955.0", "940.0", "12.0", 3};
+    static const struct said billing = {
+        "billing", "orders", "OK", "", NULL, "0.4", "980.0", "981.0", "0.4", 1};
+    static const struct said fraud = {"fraud", "orders", "UNKNOWN",
+        "the broker does not say what it committed", NULL, "null", "null", "null", "null", -1};
+    static const struct said audit = {"audit-old", "refunds", "STOP",
+        "events wait and the group has no member", "start a consumer of it, or delete the group",
+        "8640.0", "0.2", "0", "null", 0};
+
+    for (int second = 0; second <= 900; second += 5) {
+        int64_t when_ns = UI_TAPE_NOW_NS + (second - 902) * NS_PER_S;
+        add_shipping(tape, when_ns, second - 718);
+        add_sample(tape, when_ns, &ledger, 4410554, 223);
+        add_sample(tape, when_ns, &billing, 4410553, 0);
+        add_sample(tape, when_ns, &fraud, -1, -1);
+        add_sample(tape, when_ns, &audit, 17, 40 + second / 5);
+    }
+}
+
+static void
+open_tape(struct ui_tape *tape, bool recording, bool with_groups)
 {
     struct error err = {0};
 
@@ -129,6 +233,12 @@ ui_tape_open(struct ui_tape *tape, bool recording)
     tape->writer = tape_writer_open(tape->directory, &options, &err);
     if (tape->writer == NULL)
         fail_msg("%s", err.text);
+    /* Streams have the ids that the live page speaks of, whatever comes first. */
+    tape_writer_stream(tape->writer, "shop", "orders");
+    tape_writer_stream(tape->writer, "shop", "payments");
+    tape_writer_stream(tape->writer, "shop", "fraud.scores");
+    if (with_groups)
+        add_groups(tape);
     write_events(tape);
     if (recording) {
         publish(tape);
@@ -136,6 +246,18 @@ ui_tape_open(struct ui_tape *tape, bool recording)
     }
     tape_writer_close(tape->writer);
     tape->writer = NULL;
+}
+
+void
+ui_tape_open(struct ui_tape *tape, bool recording)
+{
+    open_tape(tape, recording, false);
+}
+
+void
+ui_tape_open_with_groups(struct ui_tape *tape)
+{
+    open_tape(tape, true, true);
 }
 
 void

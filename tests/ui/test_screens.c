@@ -55,14 +55,12 @@ compare(const char *name, const struct terminal *terminal, const char *text)
 
 /* Type `keys` on a screen of both sizes and compare each with its golden file. */
 static void
-check(bool recording, const char *screen, const char *keys, const char *name)
+check_tape(struct ui_tape *tape, const char *screen, const char *keys, const char *name)
 {
     static const int sizes[][2] = {{24, 80}, {40, 120}};
-    struct ui_tape tape;
-    ui_tape_open(&tape, recording);
 
     for (size_t i = 0; i < 2; i++) {
-        struct console console = {.directory = tape.directory, .screen = screen};
+        struct console console = {.directory = tape->directory, .screen = screen};
         struct terminal *terminal =
             terminal_start(sizes[i][0], sizes[i][1], "xterm-256color", run_console, &console);
         terminal_settle(terminal);
@@ -76,6 +74,24 @@ check(bool recording, const char *screen, const char *keys, const char *name)
         free(text);
         terminal_close(terminal);
     }
+}
+
+static void
+check(bool recording, const char *screen, const char *keys, const char *name)
+{
+    struct ui_tape tape;
+    ui_tape_open(&tape, recording);
+    check_tape(&tape, screen, keys, name);
+    ui_tape_close(&tape);
+}
+
+/* The same on a tape that is recorded, with consumer groups. */
+static void
+check_groups(const char *screen, const char *keys, const char *name)
+{
+    struct ui_tape tape;
+    ui_tape_open_with_groups(&tape);
+    check_tape(&tape, screen, keys, name);
     ui_tape_close(&tape);
 }
 
@@ -147,6 +163,55 @@ one_event_in_hex(void **state)
 {
     (void)state;
     check(true, "events", " kkkk\rvv\\", "events_hex");
+}
+
+static void
+flows_with_consumer_groups(void **state)
+{
+    (void)state;
+    check_groups("flows", "", "flows_groups");
+}
+
+static void
+lag_of_all_groups(void **state)
+{
+    (void)state;
+    check_groups("lag", "", "lag");
+}
+
+static void
+lag_with_partitions(void **state)
+{
+    (void)state;
+    check_groups("lag", "jljj", "lag_open");
+}
+
+static void
+lag_of_one_group_on_the_whole_screen(void **state)
+{
+    (void)state;
+    check_groups("lag", "j\\", "lag_full");
+}
+
+static void
+lag_filtered(void **state)
+{
+    (void)state;
+    check_groups("lag", "fstream=payments\r", "lag_filtered");
+}
+
+static void
+lag_of_a_tape_without_samples(void **state)
+{
+    (void)state;
+    check(false, "lag", "", "lag_none");
+}
+
+static void
+help_of_lag(void **state)
+{
+    (void)state;
+    check_groups("lag", "?", "help_lag");
 }
 
 static void
@@ -235,6 +300,13 @@ main(void)
         cmocka_unit_test(one_event_as_a_tree),
         cmocka_unit_test(one_event_raw_with_hostile_bytes),
         cmocka_unit_test(one_event_in_hex),
+        cmocka_unit_test(flows_with_consumer_groups),
+        cmocka_unit_test(lag_of_all_groups),
+        cmocka_unit_test(lag_with_partitions),
+        cmocka_unit_test(lag_of_one_group_on_the_whole_screen),
+        cmocka_unit_test(lag_filtered),
+        cmocka_unit_test(lag_of_a_tape_without_samples),
+        cmocka_unit_test(help_of_lag),
         cmocka_unit_test(help_of_events),
         cmocka_unit_test(the_palette),
         cmocka_unit_test(a_terminal_that_is_too_small_says_so),

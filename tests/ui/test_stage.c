@@ -5,82 +5,11 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "tests/support/ui_stage.h"
 #include "tests/support/ui_tape.h"
 #include "tests/support/unit.h"
-#include "ui/canvas.h"
 #include "ui/key.h"
 #include "ui/stage.h"
-
-struct fixture {
-    struct ui_tape tape;
-    struct stage *stage;
-    struct canvas *canvas;
-    struct buffer text;
-    int64_t now_ns;
-    int64_t monotonic_ns; /* moves when the test says */
-};
-
-static void
-open_stage(struct fixture *fixture, bool recording, const char *screen)
-{
-    struct error err = {0};
-    *fixture = (struct fixture){.now_ns = UI_TAPE_NOW_NS, .monotonic_ns = NS_PER_S};
-    ui_tape_open(&fixture->tape, recording);
-    struct stage_options options = {.directory = fixture->tape.directory,
-        .screen = screen,
-        .banner = "the banner",
-        .now_ns = fixture->now_ns};
-    fixture->stage = stage_open(&options, &err);
-    if (fixture->stage == NULL)
-        fail_msg("%s", err.text);
-    fixture->canvas = canvas_new(40, 120);
-}
-
-static void
-close_stage(struct fixture *fixture)
-{
-    stage_close(fixture->stage);
-    canvas_free(fixture->canvas);
-    buffer_done(&fixture->text);
-    ui_tape_close(&fixture->tape);
-}
-
-static void
-type(struct fixture *fixture, const char *keys)
-{
-    for (; *keys != '\0'; keys++)
-        stage_key(fixture->stage, (unsigned char)*keys, fixture->monotonic_ns);
-}
-
-/* What the stage draws when it has nothing more to read. */
-static const char *
-look(struct fixture *fixture)
-{
-    int rounds = 0;
-    do {
-        stage_tick(fixture->stage, fixture->now_ns, fixture->monotonic_ns);
-    } while (stage_is_busy(fixture->stage) && ++rounds < 10000);
-    stage_draw(fixture->stage, fixture->canvas);
-    fixture->text.length = 0;
-    canvas_to_text(fixture->canvas, false, &fixture->text);
-    return buffer_text(&fixture->text);
-}
-
-static void
-assert_seen(struct fixture *fixture, const char *expected)
-{
-    const char *text = look(fixture);
-    if (strstr(text, expected) == NULL)
-        fail_msg("'%s' is not on the screen:\n%s", expected, text);
-}
-
-static void
-assert_unseen(struct fixture *fixture, const char *unexpected)
-{
-    const char *text = look(fixture);
-    if (strstr(text, unexpected) != NULL)
-        fail_msg("'%s' is on the screen:\n%s", unexpected, text);
-}
 
 static void
 the_banner_goes_away_with_the_first_key(void **state)

@@ -265,11 +265,63 @@ fits_bytes_by_what_they_are_drawn_as(void **state)
     assert_int_equal(text_fit(bytes_of("\233"), 2), 1);
 }
 
+/* A name in `width` columns, as text. */
+static void
+assert_name(const char *name, int width, const char *expected)
+{
+    struct buffer text = {0};
+    struct canvas *canvas = canvas_new(1, width);
+    text_print_name(canvas, 0, 0, width, ROLE_TEXT, name);
+    assert_harmless(canvas);
+    canvas_to_text(canvas, false, &text);
+    text.length--; /* the newline */
+    assert_string_equal(buffer_text(&text), expected);
+    buffer_done(&text);
+    canvas_free(canvas);
+}
+
+static void
+cuts_a_name_in_the_middle(void **state)
+{
+    (void)state;
+    assert_name("orders", 12, "orders");
+    assert_name("orders.events", 13, "orders.events");
+    assert_name("orders.events.eu-1", 12, "order…s.eu-1");
+    assert_name("orders.events.eu-2", 12, "order…s.eu-2");
+}
+
+static void
+cuts_a_name_between_characters(void **state)
+{
+    (void)state;
+    assert_name("漢字漢字漢字漢字", 10, "漢字…漢字");
+    assert_name("aaaaaaaaaaaaaaa\xff\xff", 10, "aaaa…\\xff");
+    assert_name("\033[2J\033[2J\033[2J\033[2J", 10, "␛[2J…J␛[2J");
+}
+
+static void
+breaks_lines_at_blanks(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    struct canvas *canvas = canvas_new(3, 12);
+    assert_int_equal(
+        text_print_wrapped(canvas, 0, 3, 0, 10, ROLE_TEXT, "one two three four-and-a-half"), 3);
+    canvas_to_text(canvas, false, &text);
+    assert_string_equal(buffer_text(&text), "one two\nthree\nfour-and-…\n");
+    assert_int_equal(text_print_wrapped(canvas, 0, 3, 0, 10, ROLE_TEXT, ""), 0);
+    buffer_done(&text);
+    canvas_free(canvas);
+}
+
 int
 main(void)
 {
     setlocale(LC_CTYPE, "C.UTF-8");
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cuts_a_name_in_the_middle),
+        cmocka_unit_test(cuts_a_name_between_characters),
+        cmocka_unit_test(breaks_lines_at_blanks),
         cmocka_unit_test(shows_plain_text_as_it_is),
         cmocka_unit_test(shows_control_bytes_as_pictures),
         cmocka_unit_test(shows_c1_and_broken_utf8_as_hex),
