@@ -161,16 +161,16 @@ take_time(struct scan *scan, int64_t *ns)
 static bool
 take_date(struct scan *scan, int64_t *days)
 {
-    /* Years that nanoseconds since 1970 can hold in 64 bits. */
     int64_t year;
     int64_t month;
     int64_t day;
-    if (!take_number(scan, 4, 1678, 2261, &year) || !take(scan, '-') ||
+    if (!take_number(scan, 4, 1, 9999, &year) || !take(scan, '-') ||
         !take_number(scan, 2, 1, 12, &month) || !take(scan, '-') ||
         !take_number(scan, 2, 1, 31, &day))
         return false;
     *days = days_of_date(year, month, day);
-    return true;
+    int64_t next_month = month < 12 ? days_of_date(year, month + 1, 1) : *days + 1;
+    return *days < next_month;
 }
 
 /* "Z", "+01:00", "-0530" or nothing (UTC). */
@@ -208,8 +208,10 @@ parse_date_time(struct scan scan, int64_t *when_ns)
         if (!take_time(&scan, &time_ns) || !take_zone(&scan, &zone_ns))
             return false;
     }
-    *when_ns = days * SECONDS_PER_DAY * NS_PER_S + time_ns - zone_ns;
-    return scan.at == scan.end;
+    /* 64 bits of nanoseconds reach from 1677-09-21 to 2262-04-11. */
+    return scan.at == scan.end &&
+           !__builtin_mul_overflow(days, SECONDS_PER_DAY * NS_PER_S, when_ns) &&
+           !__builtin_add_overflow(*when_ns, time_ns - zone_ns, when_ns) && *when_ns != CLOCK_NONE;
 }
 
 static bool
