@@ -116,26 +116,47 @@ file_sync_directory(const char *path, struct error *err)
     return synced;
 }
 
+/* Write all of it to an open file, and close it. */
 static bool
-write_new(const char *path, const void *data, size_t length, struct error *err)
+write_and_close(
+    int fd, const char *path, const void *data, size_t length, bool synced, struct error *err)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return error_set_system(err, "cannot make %s", path);
     unsigned char *bytes = alloc_copy(data, length);
     struct iovec part = {.iov_base = bytes, .iov_len = length};
     bool done = file_write_all(fd, &part, 1, err);
     free(bytes);
-    if (done && fdatasync(fd) != 0)
+    if (done && synced && fdatasync(fd) != 0)
         done = error_set_system(err, "cannot sync");
     if (close(fd) != 0 && done)
         done = error_set_system(err, "cannot close");
     return done || error_wrap(err, "%s", path);
 }
 
+static bool
+write_new(const char *path, const void *data, size_t length, struct error *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return error_set_system(err, "cannot make %s", path);
+    return write_and_close(fd, path, data, length, true, err);
+}
+
+static bool
+write_through(const char *path, const void *data, size_t length, struct error *err)
+{
+    int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set_system(err, "cannot write to %s", path);
+    return write_and_close(fd, path, data, length, false, err);
+}
+
 bool
 file_replace(const char *path, const void *data, size_t length, struct error *err)
 {
+    struct stat present;
+    if (stat(path, &present) == 0 && !S_ISREG(present.st_mode))
+        return write_through(path, data, length, err);
+
     char *temporary = alloc_format("%s.tmp", path);
     char *parent = parent_of(path);
     bool done = write_new(temporary, data, length, err);

@@ -21,7 +21,8 @@ bool file_write_all(int fd, struct iovec *parts, int count, struct error *err);
 bool file_read_whole(const char *path, size_t limit, struct buffer *buffer, struct error *err);
 
 /* Write a file so that after a crash there is the old content or the new: path.tmp, fdatasync,
- * rename, fsync of the directory. Mode 0600. */
+ * rename, fsync of the directory. Mode 0600. What is there and is no plain file (a device, a pipe)
+ * is written to instead, never replaced. */
 bool file_replace(const char *path, const void *data, size_t length, struct error *err);
 
 /* Make `path` and its missing parents, mode 0700. A file in the way is ERROR_ARGUMENT. */

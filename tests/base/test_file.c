@@ -30,6 +30,34 @@ replaces_a_file_whole(void **state)
 }
 
 static void
+writes_to_a_pipe_and_leaves_it_there(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    char *directory = temp_directory_new();
+    char *path = alloc_format("%s/pipe", directory);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(reader >= 0);
+
+    assert_ok(file_replace(path, "plan", 4, &err));
+
+    char got[8] = "";
+    assert_int_equal(read(reader, got, sizeof(got)), 4);
+    assert_memory_equal(got, "plan", 4);
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    assert_true(S_ISFIFO(status.st_mode));
+    (void)close(reader);
+
+    assert_false(file_replace(directory, "x", 1, &err));
+    assert_int_equal(stat(directory, &status), 0);
+    assert_true(S_ISDIR(status.st_mode));
+    free(path);
+    temp_directory_remove(directory);
+}
+
+static void
 makes_directories_with_their_parents(void **state)
 {
     (void)state;
@@ -77,6 +105,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replaces_a_file_whole),
+        cmocka_unit_test(writes_to_a_pipe_and_leaves_it_there),
         cmocka_unit_test(makes_directories_with_their_parents),
         cmocka_unit_test(says_why_in_one_line),
     };
