@@ -133,12 +133,13 @@ read_until(const char *text, struct recorder_options *options, struct error *err
         options->until = UNTIL_END;
         return true;
     }
-    if (text[0] != '\0' && strspn(text, "0123456789") == strlen(text)) {
+    const char *digits = text[0] == '-' ? text + 1 : text;
+    if (digits[0] != '\0' && strspn(digits, "0123456789") == strlen(digits)) {
         errno = 0;
-        unsigned long long count = strtoull(text, NULL, 10);
-        if (errno != 0 || count == 0)
-            return error_set(
-                err, ERROR_ARGUMENT, "--until %s: the number of events must be 1 or more", text);
+        unsigned long long count = strtoull(digits, NULL, 10);
+        if (errno != 0 || count == 0 || text[0] == '-')
+            return error_set(err, ERROR_ARGUMENT,
+                "--until %.40s: the number of events must be 1 to 18446744073709551615", text);
         options->until = UNTIL_EVENTS;
         options->until_events = count;
         return true;

@@ -187,6 +187,25 @@ stops_after_a_while(void **state)
 }
 
 static void
+prints_nothing_onto_the_tape_when_started_without_descriptors(void **state)
+{
+    struct setting *setting = *state;
+    struct error err;
+    struct buffer content = {0};
+    program_start_closed(&setting->program, setting->home,
+        (const char *const[]){
+            "record", "--json", "--tape", setting->tape, "--for", "100ms", setting->url, NULL});
+    program_finish(&setting->program);
+    assert_int_equal(setting->program.code, 1); /* the JSON had nowhere to go */
+    char *lock = alloc_format("%s/LOCK", setting->tape);
+    assert_ok(file_read_whole(lock, 4096, &content, &err));
+    if (strspn(buffer_text(&content), "0123456789") + 1 != content.length)
+        fail_msg("LOCK holds more than a process id: %.500s", buffer_text(&content));
+    buffer_done(&content);
+    free(lock);
+}
+
+static void
 records_the_configured_taps(void **state)
 {
     struct setting *setting = *state;
@@ -224,6 +243,21 @@ says_what_until_takes(void **state)
     program_finish(&setting->program);
     assert_int_equal(setting->program.code, 2);
     assert_says(&setting->program.err, "--until takes 'end', a number of events or a time");
+}
+
+static void
+takes_no_number_below_one_for_until(void **state)
+{
+    struct setting *setting = *state;
+    const char *const wrong[] = {"0", "-1", "18446744073709551616"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        start(setting, (const char *const[]){"record", "--tape", setting->tape, "--until", wrong[i],
+                           setting->url, NULL});
+        program_finish(&setting->program);
+        assert_int_equal(setting->program.code, 2);
+        assert_says(&setting->program.err, "the number of events must be 1 to ");
+        program_done(&setting->program);
+    }
 }
 
 static void
@@ -350,9 +384,11 @@ main(void)
         RECORD_TEST(records_until_a_signal_and_keeps_everything),
         RECORD_TEST(stops_after_so_many_events),
         RECORD_TEST(stops_after_a_while),
+        RECORD_TEST(prints_nothing_onto_the_tape_when_started_without_descriptors),
         RECORD_TEST(records_the_configured_taps),
         RECORD_TEST(says_what_to_type_when_there_is_nothing_to_record),
         RECORD_TEST(says_what_until_takes),
+        RECORD_TEST(takes_no_number_below_one_for_until),
         RECORD_TEST(ends_with_4_when_nobody_is_there),
         RECORD_TEST(serves_metrics_while_it_records),
         RECORD_TEST(says_what_an_address_for_metrics_is),

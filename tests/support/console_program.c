@@ -39,9 +39,9 @@ free_words(char **words)
         free(words[i]);
 }
 
-void
-program_start(struct program *program, const char *home, const char *const *arguments,
-    const char *const *variables)
+static void
+spawn(struct program *program, const char *home, const char *const *arguments,
+    const char *const *variables, bool is_closed)
 {
     *program = (struct program){.pid = -1};
     int out[2];
@@ -65,6 +65,8 @@ program_start(struct program *program, const char *home, const char *const *argu
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, err[1], STDERR_FILENO);
+    for (int fd = STDIN_FILENO; is_closed && fd <= STDERR_FILENO; fd++)
+        posix_spawn_file_actions_addclose(&actions, fd);
     int failed = posix_spawn(&program->pid, words[0], &actions, NULL, words, environment);
     posix_spawn_file_actions_destroy(&actions);
     free_words(words);
@@ -75,6 +77,19 @@ program_start(struct program *program, const char *home, const char *const *argu
     program->stderr_fd = err[0];
     if (failed != 0)
         fail_msg("cannot start " TEST_BINARY_DIR "/tapedeck: error %d", failed);
+}
+
+void
+program_start(struct program *program, const char *home, const char *const *arguments,
+    const char *const *variables)
+{
+    spawn(program, home, arguments, variables, false);
+}
+
+void
+program_start_closed(struct program *program, const char *home, const char *const *arguments)
+{
+    spawn(program, home, arguments, NULL, true);
 }
 
 static void

@@ -25,6 +25,9 @@ struct program {
 void program_start(struct program *program, const char *home, const char *const *arguments,
     const char *const *variables);
 
+/* The same without descriptors 0, 1 and 2. */
+void program_start_closed(struct program *program, const char *home, const char *const *arguments);
+
 /* Read until stdout holds `text`; the test fails when the program ends or 30 s pass before. */
 void program_wait_for(struct program *program, const char *text);
 
