@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "console/command.h"
+#include "console/output.h"
 #include "console/portable.h"
 #include "console/query_run.h"
 #include "console/replay_options.h"
@@ -210,8 +211,12 @@ export_tape(const struct invocation *invocation, const char *path)
     code = query_run_done(&run, good ? NULL : &err);
     if (good && !invocation->json && !invocation->quiet) {
         char number[REPLAY_NUMBER_MAX];
-        replay_print(STDOUT_FILENO, "%s: %s event%s", path, replay_number(events, number),
-            events == 1 ? "" : "s");
+        struct output output;
+        output_start(&output, STDOUT_FILENO);
+        replay_print(
+            &output, "%s: %s event%s", path, replay_number(events, number), events == 1 ? "" : "s");
+        if (!output_finish(&output, &err) && code == 0)
+            code = command_fail(&err);
     }
     return code;
 }

@@ -130,8 +130,8 @@ list(const struct invocation *invocation, const char *directory, const char *id)
     if (!good)
         return command_fail(&err);
     if (count == 0 && !invocation->json && !invocation->quiet)
-        replay_print(STDERR_FILENO, "no replay was planned from this tape%s%s",
-            id == NULL ? "" : " with the id ", id == NULL ? "" : id);
+        replay_remark("no replay was planned from this tape%s%s", id == NULL ? "" : " with the id ",
+            id == NULL ? "" : id);
     int code = print_entries(entries, count, invocation->json);
     notes_free_entries(entries, count);
     return code;

@@ -81,52 +81,52 @@ read_speed(const struct settings *settings, struct pacing_settings *pacing, stru
         return error_set(err, ERROR_ARGUMENT, "--max-gap needs --speed original or a factor");
     if (strcmp(speed, "original") == 0)
         speed = "1";
-    return pacer_parse(speed, &pacing->value, err) || error_wrap(err, "--speed");
+    return pacer_parse(speed, &pacing->value, err) ||
+           error_wrap(err, "--speed takes max, original, a factor like 2x or a rate like 500/s");
 }
 
 /* The plan in a few lines. */
 
 static void
-print_target(const struct plan *plan)
+print_target(struct output *output, const struct plan *plan)
 {
     const struct plan_preflight *preflight = &plan->preflight;
     char retention[CLOCK_TEXT_MAX] = "for ever";
     char limit[SIZES_TEXT_MAX];
-    replay_print(STDOUT_FILENO, "target    %s: %d partitions, cluster %s", plan->target.url,
+    replay_print(output, "target    %s: %d partitions, cluster %s", plan->target.url,
         (int)preflight->partitions, preflight->cluster != NULL ? preflight->cluster : "unknown");
     if (!preflight->configured) {
-        replay_print(STDOUT_FILENO, "          its settings are unknown: the broker did not tell");
+        replay_print(output, "          its settings are unknown: the broker did not tell");
         return;
     }
     if (preflight->retention_ms >= 0 && preflight->retention_ms < INT64_MAX / NS_PER_MS)
         clock_format_duration(preflight->retention_ms * NS_PER_MS, retention);
-    replay_print(STDOUT_FILENO, "          keeps events %s, messages up to %s, cleanup %s%s",
-        retention, sizes_format((uint64_t)preflight->max_message_bytes, limit), preflight->cleanup,
+    replay_print(output, "          keeps events %s, messages up to %s, cleanup %s%s", retention,
+        sizes_format((uint64_t)preflight->max_message_bytes, limit), preflight->cleanup,
         preflight->stamps_messages ? ", gives messages its own time" : "");
 }
 
 static void
-print_pacing(const struct pacing_settings *pacing)
+print_pacing(struct output *output, const struct pacing_settings *pacing)
 {
     double value = (double)pacing->value / 1e6;
     switch (pacing->pacing) {
     case PACING_FAST:
-        replay_print(STDOUT_FILENO, "pace      as fast as the target acknowledges");
+        replay_print(output, "pace      as fast as the target acknowledges");
         break;
     case PACING_SPEED:
-        replay_print(STDOUT_FILENO, "pace      %g times as fast as it happened", value);
+        replay_print(output, "pace      %g times as fast as it happened", value);
         break;
     case PACING_RATE:
-        replay_print(STDOUT_FILENO, "pace      %g events a second", value);
+        replay_print(output, "pace      %g events a second", value);
         break;
     }
 }
 
 static void
-print_lanes(const struct plan *plan)
+print_lanes(struct output *output, const struct plan *plan)
 {
-    replay_print(
-        STDOUT_FILENO, "%-32s %6s %12s %10s  %s", "LANE", "TO", "EVENTS", "BYTES", "OFFSETS");
+    replay_print(output, "%-32s %6s %12s %10s  %s", "LANE", "TO", "EVENTS", "BYTES", "OFFSETS");
     for (size_t i = 0; i < plan->lane_count; i++) {
         const struct plan_lane *lane = &plan->lanes[i];
         char name[300];
@@ -139,22 +139,22 @@ print_lanes(const struct plan *plan)
             snprintf(to, sizeof(to), "%d", (int)lane->target_partition);
         if (lane->missing > 0)
             snprintf(missing, sizeof(missing), "  %" PRIu64 " not on the tape", lane->missing);
-        replay_print(STDOUT_FILENO, "%-32s %6s %12s %10s  %" PRId64 "..%" PRId64 "%s", name, to,
+        replay_print(output, "%-32s %6s %12s %10s  %" PRId64 "..%" PRId64 "%s", name, to,
             replay_number(lane->events, events), sizes_format(lane->bytes, bytes),
             lane->first_offset, lane->last_offset, missing);
     }
 }
 
 static void
-print_count(uint64_t count, const char *text)
+print_count(struct output *output, uint64_t count, const char *text)
 {
     char number[REPLAY_NUMBER_MAX];
     if (count > 0)
-        replay_print(STDOUT_FILENO, "note      %s %s", replay_number(count, number), text);
+        replay_print(output, "note      %s %s", replay_number(count, number), text);
 }
 
 static void
-print_checks(const struct plan *plan)
+print_checks(struct output *output, const struct plan *plan)
 {
     const struct plan_fidelity *fidelity = &plan->fidelity;
     const struct plan_order *order = &plan->order;
@@ -162,42 +162,62 @@ print_checks(const struct plan *plan)
     char keys[REPLAY_NUMBER_MAX];
     char moved[REPLAY_NUMBER_MAX];
 
-    print_count(
-        fidelity->timeless, "events have no time that Kafka can keep; the target stamps them");
-    print_count(
-        fidelity->sub_millisecond, "events lose the part of their time below a millisecond");
-    print_count(
-        fidelity->stamped_by_target, "events get the time of landing: the target stamps them");
-    print_count(fidelity->past_retention, "events are older than the target keeps and may be "
-                                          "deleted at once; consider --timestamps now");
-    print_count(order->null_keys, "events have no key");
-    replay_print(STDOUT_FILENO,
+    print_count(output, fidelity->timeless,
+        "events have no time that Kafka can keep; the target stamps them");
+    print_count(output, fidelity->sub_millisecond,
+        "events lose the part of their time below a millisecond");
+    print_count(output, fidelity->stamped_by_target,
+        "events get the time of landing: the target stamps them");
+    print_count(output, fidelity->past_retention,
+        "events are older than the target keeps and may be "
+        "deleted at once; consider --timestamps now");
+    print_count(output, order->null_keys, "events have no key");
+    replay_print(output,
         "order     kept within each partition; %s%s keys, %s%s move to another partition number",
         least, replay_number(order->keys, keys), least, replay_number(order->moved_keys, moved));
-    print_count(order->split_keys,
+    print_count(output, order->split_keys,
         "keys have events in more than one target partition; between those no order is kept");
 }
 
 static void
-print_plan(const struct plan *plan)
+print_plan(struct output *output, const struct plan *plan)
 {
     char first[CLOCK_TEXT_MAX];
     char last[CLOCK_TEXT_MAX];
     char events[REPLAY_NUMBER_MAX];
     char bytes[SIZES_TEXT_MAX];
-    replay_print(STDOUT_FILENO, "plan      %s", plan->id);
-    replay_print(STDOUT_FILENO, "tape      %s", plan->tape);
-    replay_print(
-        STDOUT_FILENO, "query     %s", plan->query[0] != '\0' ? plan->query : "everything");
-    replay_print(STDOUT_FILENO, "events    %s, %s", replay_number(plan->events, events),
+    replay_print(output, "plan      %s", plan->id);
+    replay_print(output, "tape      %s", plan->tape);
+    replay_print(output, "query     %s", plan->query[0] != '\0' ? plan->query : "everything");
+    replay_print(output, "events    %s, %s", replay_number(plan->events, events),
         sizes_format(plan->bytes, bytes));
-    replay_print(STDOUT_FILENO, "from      %s", clock_format(plan->first_ns, first));
-    replay_print(STDOUT_FILENO, "to        %s", clock_format(plan->last_ns, last));
-    replay_print(STDOUT_FILENO, "content   sha256 %s", plan->content);
-    print_target(plan);
-    print_pacing(&plan->pacing);
-    print_checks(plan);
-    print_lanes(plan);
+    replay_print(output, "from      %s", clock_format(plan->first_ns, first));
+    replay_print(output, "to        %s", clock_format(plan->last_ns, last));
+    replay_print(output, "content   sha256 %s", plan->content);
+    print_target(output, plan);
+    print_pacing(output, &plan->pacing);
+    print_checks(output, plan);
+    print_lanes(output, plan);
+}
+
+static bool
+print_answer(const struct invocation *invocation, struct plan *plan, struct error *err)
+{
+    const struct settings *settings = invocation->settings;
+    struct output output;
+    output_start(&output, STDOUT_FILENO);
+    if (invocation->json) {
+        char *text = plan_to_json(plan, true);
+        buffer_append_text(&output.buffer, text);
+        buffer_append_byte(&output.buffer, '\n');
+        free(text);
+    } else if (!invocation->quiet) {
+        print_plan(&output, plan);
+        replay_print(&output, "Nothing was sent. To send it: tapedeck replay run %s --confirm %s",
+            settings->out != NULL ? settings->out : plan->id, plan->target.name);
+    }
+    return output_finish(&output, err) ||
+           error_wrap(err, "plan %s is made and nothing was sent, but", plan->id);
 }
 
 static bool
@@ -208,28 +228,14 @@ write_outputs(const struct invocation *invocation, struct plan *plan, struct err
     if (!plan_store_write(plan->tape, plan, err))
         return false;
     if (!ledger_note_plan(plan->tape, plan, &unnoted))
-        replay_print(STDERR_FILENO, "tapedeck: %s", unnoted.text);
+        replay_remark("tapedeck: %s", unnoted.text);
     bool written = true;
     if (settings->out != NULL) {
         char *text = plan_to_json(plan, false);
         written = file_replace(settings->out, text, strlen(text), err);
         free(text);
     }
-    if (written && invocation->json) {
-        char *text = plan_to_json(plan, true);
-        struct output output;
-        output_start(&output, STDOUT_FILENO);
-        buffer_append_text(&output.buffer, text);
-        buffer_append_byte(&output.buffer, '\n');
-        written = output_finish(&output, err);
-        free(text);
-    } else if (written && !invocation->quiet) {
-        print_plan(plan);
-        replay_print(STDOUT_FILENO,
-            "Nothing was sent. To send it: tapedeck replay run %s --confirm %s",
-            settings->out != NULL ? settings->out : plan->id, plan->target.name);
-    }
-    return written;
+    return written && print_answer(invocation, plan, err);
 }
 
 static bool

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "console/command.h"
+#include "console/output.h"
 #include "console/replay_options.h"
 #include "console/sizes.h"
 #include "replay/ledger.h"
@@ -66,7 +67,7 @@ show_progress(void *self, const struct replay_progress *progress, const char *tr
         replay_number(progress->planned, planned), events_per_second(progress), progress->in_flight,
         trouble[0] != '\0' ? "; last trouble: " : "", trouble);
     if (!display->is_terminal) {
-        replay_print(STDERR_FILENO, "%s", text);
+        replay_remark("%s", text);
         return;
     }
     /* The text must stay on one line that is drawn over: cut to what fits on any terminal. */
@@ -99,7 +100,7 @@ stop_requested(void *self)
 }
 
 static void
-print_json(const struct plan *plan, const struct replay_progress *progress)
+print_json(struct output *output, const struct plan *plan, const struct replay_progress *progress)
 {
     char text[512];
     snprintf(text, sizeof(text),
@@ -111,36 +112,49 @@ print_json(const struct plan *plan, const struct replay_progress *progress)
         progress->already, progress->in_doubt, progress->elapsed_ns / NS_PER_MS,
         events_per_second(progress), progress->late_p50_ns / NS_PER_US,
         progress->late_p99_ns / NS_PER_US);
-    replay_print(STDOUT_FILENO, "%s", text);
+    replay_print(output, "%s", text);
 }
 
 static void
-print_result(const struct plan *plan, const struct replay_progress *progress)
+print_result(struct output *output, const struct plan *plan, const struct replay_progress *progress)
 {
     char done[REPLAY_NUMBER_MAX];
     char planned[REPLAY_NUMBER_MAX];
     char before[REPLAY_NUMBER_MAX];
     char bytes[SIZES_TEXT_MAX];
-    replay_print(STDOUT_FILENO, "%s: %s events acknowledged by %s in %.2f s (%.0f/s, %s)",
+    replay_print(output, "%s: %s events acknowledged by %s in %.2f s (%.0f/s, %s)",
         replay_state_text(progress->state), replay_number(progress->acknowledged, done),
         plan->target.url, (double)progress->elapsed_ns / 1e9, events_per_second(progress),
         sizes_format(progress->acknowledged_bytes, bytes));
     if (progress->already > 0)
-        replay_print(STDOUT_FILENO,
+        replay_print(output,
             "before: %s of %s events, %" PRIu64
             " of them found in the target without a journalled acknowledgement",
             replay_number(progress->already, before), replay_number(progress->planned, planned),
             progress->in_doubt);
     if (plan->pacing.pacing != PACING_FAST)
-        replay_print(STDOUT_FILENO,
-            "pace: sent late by %.2f ms (p50), %.2f ms (p99), %.2f ms (most)",
+        replay_print(output, "pace: sent late by %.2f ms (p50), %.2f ms (p99), %.2f ms (most)",
             (double)progress->late_p50_ns / 1e6, (double)progress->late_p99_ns / 1e6,
             (double)progress->late_max_ns / 1e6);
     if (progress->state == REPLAY_DONE)
-        replay_print(STDOUT_FILENO, "To read it back: tapedeck replay verify %s", plan->id);
+        replay_print(output, "To read it back: tapedeck replay verify %s", plan->id);
     else
-        replay_print(STDOUT_FILENO, "To go on: tapedeck replay run %s --confirm %s", plan->id,
-            plan->target.name);
+        replay_print(
+            output, "To go on: tapedeck replay run %s --confirm %s", plan->id, plan->target.name);
+}
+
+/* What came of it, unless it failed before anything could be sent. */
+static bool
+print_answer(const struct invocation *invocation, const struct plan *plan,
+    const struct replay_progress *progress, struct error *err)
+{
+    struct output output;
+    output_start(&output, STDOUT_FILENO);
+    if (progress->elapsed_ns > 0 && invocation->json)
+        print_json(&output, plan, progress);
+    else if (progress->elapsed_ns > 0 && !invocation->quiet)
+        print_result(&output, plan, progress);
+    return output_finish(&output, err);
 }
 
 static bool
@@ -178,14 +192,13 @@ run_confirmed(const struct invocation *invocation, const struct replay_use *use)
     bool good = runner_run(&runner, &progress, &err);
     clear_progress(&display);
     if (!ledger_note_run(use->tape, use->plan, &progress, good ? NULL : &err, &unnoted))
-        replay_print(STDERR_FILENO, "tapedeck: %s", unnoted.text);
-    bool was_sending = progress.elapsed_ns > 0;
-    if (invocation->json && was_sending)
-        print_json(use->plan, &progress);
-    else if (was_sending && !invocation->quiet)
-        print_result(use->plan, &progress);
+        replay_remark("tapedeck: %s", unnoted.text);
+    struct error unwritten;
+    bool written = print_answer(invocation, use->plan, &progress, &unwritten);
     if (!good)
         return command_fail(&err);
+    if (!written)
+        return command_fail(&unwritten);
     return progress.state == REPLAY_DONE ? 0 : 1;
 }
 
@@ -207,8 +220,9 @@ const struct command command_replay_run = {
     .name = "replay run",
     .usage = "PLAN",
     .summary = "send what a plan says, exactly that, to the topic that is spelt out",
-    .details = "PLAN is the id of a plan on the tape or a plan's file. Every event goes to the "
-               "planned partition,\n"
+    .details = "PLAN is the id of a plan on the tape or a plan's file; the tape is the one that "
+               "it was made from, or\n"
+               "a copy of that. Every event goes to the planned partition,\n"
                "with its key, headers and payload byte for byte, and four headers behind its own: "
                "x-tapedeck-replay,\n"
                "x-tapedeck-seq, x-tapedeck-orig, x-tapedeck-hops. Acknowledged sends are "

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "console/command.h"
+#include "console/output.h"
 #include "console/replay_options.h"
 #include "replay/ledger.h"
 #include "replay/plan.h"
@@ -29,7 +30,7 @@ is_interrupted(void *self)
 }
 
 static void
-print_json(const struct plan *plan, const struct verify_result *result)
+print_json(struct output *output, const struct plan *plan, const struct verify_result *result)
 {
     char text[640];
     snprintf(text, sizeof(text),
@@ -42,40 +43,40 @@ print_json(const struct plan *plan, const struct verify_result *result)
         result->planned, result->landed, result->missing, result->duplicates, result->different,
         result->misplaced, result->disordered, result->unknown, result->times_not_compared,
         plan->content);
-    replay_print(STDOUT_FILENO, "%s", text);
+    replay_print(output, "%s", text);
 }
 
 static void
-print_line(const char *what, uint64_t count)
+print_line(struct output *output, const char *what, uint64_t count)
 {
     char number[REPLAY_NUMBER_MAX];
-    replay_print(STDOUT_FILENO, "%-12s %s", what, replay_number(count, number));
+    replay_print(output, "%-12s %s", what, replay_number(count, number));
 }
 
 static void
-print_result(const struct plan *plan, const struct verify_result *result)
+print_result(struct output *output, const struct plan *plan, const struct verify_result *result)
 {
     char number[REPLAY_NUMBER_MAX];
-    replay_print(STDOUT_FILENO, "replay %s in %s", plan->id, plan->target.url);
-    print_line("planned", result->planned);
-    print_line("landed", result->landed);
-    print_line("missing", result->missing);
-    print_line("duplicates", result->duplicates);
-    print_line("different", result->different);
-    print_line("disordered", result->disordered);
+    replay_print(output, "replay %s in %s", plan->id, plan->target.url);
+    print_line(output, "planned", result->planned);
+    print_line(output, "landed", result->landed);
+    print_line(output, "missing", result->missing);
+    print_line(output, "duplicates", result->duplicates);
+    print_line(output, "different", result->different);
+    print_line(output, "disordered", result->disordered);
     if (result->unknown > 0)
-        print_line("unknown", result->unknown);
+        print_line(output, "unknown", result->unknown);
     if (result->times_not_compared > 0)
-        replay_print(STDOUT_FILENO, "%s events have the target's time; it was not compared",
+        replay_print(output, "%s events have the target's time; it was not compared",
             replay_number(result->times_not_compared, number));
     for (size_t i = 0; i < result->difference_count; i++)
-        replay_print(STDOUT_FILENO, "  %s", result->differences[i]);
+        replay_print(output, "  %s", result->differences[i]);
     if (result->matches)
-        replay_print(STDOUT_FILENO,
+        replay_print(output,
             "verified: every event landed once, byte for byte, in order; content sha256 %s",
             plan->content);
     else
-        replay_print(STDOUT_FILENO, "NOT as planned");
+        replay_print(output, "NOT as planned");
 }
 
 static int
@@ -99,15 +100,17 @@ run_verify(const struct invocation *invocation)
     struct error unnoted;
     bool is_known = verify_replay(&verify, &result, &err);
     if (!ledger_note_verify(use.tape, use.plan, is_known ? &result : NULL, &err, &unnoted))
-        replay_print(STDERR_FILENO, "tapedeck: %s", unnoted.text);
+        replay_remark("tapedeck: %s", unnoted.text);
     if (!is_known) {
         code = command_fail(&err);
     } else {
+        struct output output;
+        output_start(&output, STDOUT_FILENO);
         if (invocation->json)
-            print_json(use.plan, &result);
+            print_json(&output, use.plan, &result);
         else if (!invocation->quiet)
-            print_result(use.plan, &result);
-        code = result.matches ? 0 : 1;
+            print_result(&output, use.plan, &result);
+        code = output_finish(&output, &err) ? (result.matches ? 0 : 1) : command_fail(&err);
     }
     replay_use_done(&use);
     return code;

@@ -108,6 +108,8 @@ replay_use_open(const struct invocation *invocation, const char *which, const ch
         use->tape = tape_of_plan(invocation, use->plan, is_id, err);
     if (use->plan == NULL || use->tape == NULL)
         goto fail;
+    if (!is_id && !plan_store_holds(use->tape, use->plan, err))
+        goto fail;
 
     const char *target =
         use->plan->target_name != NULL ? use->plan->target_name : use->plan->target.url;
@@ -130,20 +132,35 @@ replay_use_done(struct replay_use *use)
     *use = (struct replay_use){0};
 }
 
-void
-replay_print(int fd, const char *format, ...)
+static void
+append_line(struct buffer *to, const char *format, va_list arguments)
 {
     char text[2048];
+    vsnprintf(text, sizeof(text), format, arguments);
+    safe_text_append_message(to, text);
+    buffer_append_byte(to, '\n');
+}
+
+void
+replay_print(struct output *output, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
+    append_line(&output->buffer, format, arguments);
     va_end(arguments);
+    (void)output_line(output);
+}
 
+void
+replay_remark(const char *format, ...)
+{
     struct output output;
-    struct error ignored; /* a reader that left has seen enough */
-    output_start(&output, fd);
-    safe_text_append_message(&output.buffer, text);
-    buffer_append_byte(&output.buffer, '\n');
+    struct error ignored; /* there is nowhere left to report to */
+    output_start(&output, STDERR_FILENO);
+    va_list arguments;
+    va_start(arguments, format);
+    append_line(&output.buffer, format, arguments);
+    va_end(arguments);
     (void)output_finish(&output, &ignored);
 }
 

@@ -10,6 +10,7 @@ struct buffer;
 struct error;
 struct invocation;
 struct kafka_settings;
+struct output;
 struct plan;
 
 /* A target as the operator names it: a URL, or the NAME of [target.NAME] in the configuration. */
@@ -38,8 +39,12 @@ bool replay_use_open(const struct invocation *invocation, const char *which,
     const char *settings_file, struct replay_use *use, struct error *err);
 void replay_use_done(struct replay_use *use);
 
-/* One line to a file descriptor, harmless for a terminal. */
-void replay_print(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* One line of the answer, harmless for a terminal; output_finish() says whether it was written. */
+void replay_print(struct output *output, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* One line on stderr at once, harmless for a terminal. */
+void replay_remark(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* "1 204" */
 #define REPLAY_NUMBER_MAX 32

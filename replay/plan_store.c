@@ -75,6 +75,20 @@ plan_store_write(const char *tape, struct plan *plan, struct error *err)
     return written;
 }
 
+bool
+plan_store_holds(const char *tape, const struct plan *plan, struct error *err)
+{
+    char *path = plan_store_path(tape, plan->id, "plan.json");
+    bool held = access(path, F_OK) == 0
+                    ? is_same(path, plan, err)
+                    : error_set(err, ERROR_REFUSED,
+                          "plan %s was not made from the tape '%s' but from '%s'; name that with "
+                          "--tape, or make a new plan",
+                          plan->id, tape, plan->tape);
+    free(path);
+    return held;
+}
+
 struct plan *
 plan_store_read(const char *tape, const char *which, struct error *err)
 {

@@ -92,11 +92,25 @@ check "run without --confirm is refused" refused 5 10 replay run "$plan" --tape 
 check "run with another name is refused" refused 5 10 replay run "$plan" --tape "$tape" --confirm orders
 check "run with the source's name is refused" \
     refused 5 10 replay run "$plan" --tape "$tape" --confirm "$source_topic"
+need record_to_end "$work/twin" "$source_topic"
+check "run on a tape that the plan was not made from is refused" \
+    refused 5 10 replay run "$plan" --tape "$work/twin" --confirm "$target_topic"
+ln -s /dev/full "$work/full"
+check "a plan that goes to a full device is an error, and leaves the device" \
+    refused 7 10 replay plan --tape "$tape" --to "kafka://$address/$target_topic" --out "$work/full"
+check "it is still a device" test -c "$work/full"
+answer_is_lost() { # answer_is_lost ARGUMENT...: what cannot be printed is an error
+    timeout 20 "$tapedeck" replay "$@" --tape "$tape" >/dev/full
+    [ $? = 7 ]
+}
+check "a plan that cannot be printed is an error" \
+    answer_is_lost plan --to "kafka://$address/$target_topic" "stream=$source_topic"
 check "refused runs send nothing" is_empty "$target_topic"
 check "run with the target's name" run_plan
 check "the target holds the selection, byte for byte, in order" target_is_the_selection "$target_topic"
 check "every event says where it comes from" every_event_is_marked
 check "verify" timeout 60 "$tapedeck" replay verify "$(plan_id "$plan")" --tape "$tape"
+check "a verification that cannot be printed is an error" answer_is_lost verify "$(plan_id "$plan")"
 check "the same plan is not run twice" refused 5 10 replay run "$plan" --tape "$tape" --confirm "$target_topic"
 check "a run that is killed goes on where it was" kill_and_resume
 check "and has sent everything once" target_is_the_selection "$other_topic"
@@ -105,7 +119,7 @@ check "verify it" timeout 60 "$tapedeck" replay verify "$(plan_id "$work/other.j
 ledger_tells_it_all() {
     local told
     told=$("$tapedeck" replay log "$(plan_id "$plan")" --tape "$tape" | awk 'NR > 1 {printf "%s-%s ", $3, $4}')
-    [ "$told" = "plan-planned run-done verify-matches run-refused " ] || { echo "told: $told"; return 1; }
+    [ "$told" = "plan-planned run-done verify-matches verify-matches run-refused " ] || { echo "told: $told"; return 1; }
     [ -s "$tape/pins/replay-$(plan_id "$plan")" ]
 }
 check "the ledger has each deed, and the plan's events are pinned" ledger_tells_it_all

@@ -179,6 +179,11 @@ is_found_by_id_and_by_path(void **state)
     plan_free(back);
     free(path);
 
+    assert_ok(plan_store_holds(directory, plan, &err));
+    assert_false(plan_store_holds("/another/tape", plan, &err));
+    assert_int_equal(err.code, ERROR_REFUSED);
+    assert_non_null(strstr(err.text, "was not made from the tape '/another/tape'"));
+
     plan->events++;
     plan->landing[0]++;
     assert_false(plan_store_write(directory, plan, &err));
