@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "console/command.h"
@@ -43,6 +44,13 @@ base_name(const char *path)
     return slash == NULL ? path : slash + 1;
 }
 
+static bool
+is_file(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && !S_ISDIR(status.st_mode);
+}
+
 static int
 run(const struct invocation *invocation)
 {
@@ -64,7 +72,7 @@ run(const struct invocation *invocation)
     struct tape *tape = tape_open(directory, &err);
     tape_close(tape);
     int code;
-    if (tape == NULL && err.code == ERROR_ARGUMENT) {
+    if (tape == NULL && err.code == ERROR_ARGUMENT && !is_file(directory)) {
         code = say_how_to_begin(directory);
     } else if (tape == NULL) {
         code = command_fail(&err);

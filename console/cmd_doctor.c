@@ -97,8 +97,12 @@ static void
 check_tape(struct doctor *doctor, const char *directory)
 {
     struct error err;
+    struct stat status;
     struct tape *tape = tape_open(directory, &err);
-    if (tape == NULL || !tape_refresh(tape, &err)) {
+    if (tape == NULL && stat(directory, &status) == 0 && !S_ISDIR(status.st_mode)) {
+        report(doctor, VERDICT_BAD, "tape", err.text,
+            "a tape is a directory: name another with --tape");
+    } else if (tape == NULL || !tape_refresh(tape, &err)) {
         bool is_missing = tape == NULL && err.code == ERROR_ARGUMENT;
         report(doctor, is_missing ? VERDICT_NOTE : VERDICT_BAD, "tape", err.text,
             is_missing ? "tapedeck record makes one" : "tapedeck tape verify says more");
@@ -117,7 +121,7 @@ static void
 check_permissions(struct doctor *doctor, const char *directory)
 {
     struct stat status;
-    if (stat(directory, &status) != 0)
+    if (stat(directory, &status) != 0 || !S_ISDIR(status.st_mode))
         return;
     char *text = alloc_format("mode %03o of %s", (unsigned)status.st_mode & 0777u, directory);
     if ((status.st_mode & 077) != 0)

@@ -1,14 +1,14 @@
 #include <langinfo.h>
 #include <locale.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "console/command.h"
+#include "console/output.h"
 #include "ui/canvas.h"
 #include "ui/deck.h"
 #include "ui/stage.h"
@@ -48,19 +48,16 @@ print_frame(struct stage *stage, int columns, int rows, bool ascii, struct error
 {
     int64_t deadline = clock_monotonic_ns() + DRAW_LIMIT_NS;
     struct canvas *canvas = canvas_new(rows, columns);
-    struct buffer text = {0};
+    struct output output;
 
     do {
         stage_tick(stage, clock_now_ns(), clock_monotonic_ns());
     } while (stage_is_busy(stage) && clock_monotonic_ns() < deadline);
     stage_draw(stage, canvas);
-    canvas_to_text(canvas, ascii, &text);
-    bool is_well = fwrite(text.data, 1, text.length, stdout) == text.length && fflush(stdout) == 0;
-    if (!is_well)
-        error_set_system(err, "cannot write the frame to stdout");
-    buffer_done(&text);
+    output_start(&output, STDOUT_FILENO);
+    canvas_to_text(canvas, ascii, &output.buffer);
     canvas_free(canvas);
-    return is_well;
+    return output_finish(&output, err);
 }
 
 static int

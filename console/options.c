@@ -134,6 +134,10 @@ store_value(const struct option_row *row, void *settings, const char *value, str
     case OPTION_TEXT:
         if (row->choices != NULL && !check_choice(row, value, err))
             return false;
+        /* Mostly a variable of a script that is not set: never the same as leaving it out. */
+        if (value[0] == '\0')
+            return error_set(
+                err, ERROR_ARGUMENT, "--%s needs %s, not an empty text", row->name, row->argument);
         memcpy(place, &value, sizeof(value));
         return true;
     case OPTION_NUMBER: {

@@ -244,6 +244,8 @@ refuses_values_that_are_missing_or_wrong(void **state)
     expect_refusal(WORDS("events", "--limit", "18446744073709551616"), "--limit takes");
     expect_refusal(WORDS("events", "--limit="), "--limit takes");
     expect_refusal(WORDS("events", "--follow=yes"), "--follow takes no value");
+    expect_refusal(WORDS("events", "--tape", ""), "--tape needs DIR, not an empty text");
+    expect_refusal(WORDS("--tape=", "events"), "--tape needs DIR, not an empty text");
     expect_refusal(WORDS("events", "--for", "soon"), "--for");
 }
 

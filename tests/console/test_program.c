@@ -718,6 +718,14 @@ doctors_what_is_wrong(void **state)
     json_decref(line);
     expect_text(&program.out, "chmod 700");
     program_done(&program);
+
+    run(fixture, &program, WORDS("doctor", "--tape", path), 1);
+    expect_text(&program.out, "bad   tape           ");
+    expect_text(&program.out, "a tape is a directory: name another with --tape");
+    program_done(&program);
+    run(fixture, &program, WORDS("console", "--tape", path), 2);
+    expect_text(&program.err, "t.conf is a file, not a tape");
+    program_done(&program);
     free(path);
 }
 
@@ -775,16 +783,27 @@ documents_every_key_of_its_json(void **state)
 }
 
 static void
+expect_code_of_shell(
+    const struct fixture *fixture, const char *command, const char *where, int code)
+{
+    char *line = alloc_format("bash -c 'HOME=%s %s/tapedeck %s --tape %s %s'", fixture->home,
+        TEST_BINARY_DIR, command, fixture->tape, where);
+    int status = system(line); /* NOLINT(concurrency-mt-unsafe) */
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != code)
+        fail_msg("%s: status %d, not code %d", line, status, code);
+    free(line);
+}
+
+static void
 reports_output_that_cannot_be_written(void **state)
 {
     const struct fixture *fixture = *state;
     write_shop(fixture);
-    char *command = alloc_format("HOME=%s %s/tapedeck events --tape %s >/dev/full 2>/dev/null",
-        fixture->home, TEST_BINARY_DIR, fixture->tape);
-    int status = system(command); /* NOLINT(concurrency-mt-unsafe) */
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 7);
-    free(command);
+    const char *const commands[] = {"events", "streams", "screen flows", "tape info"};
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        expect_code_of_shell(fixture, commands[i], ">/dev/full 2>/dev/null", 7);
+        expect_code_of_shell(fixture, commands[i], "2>/dev/null | :; exit ${PIPESTATUS[0]}", 0);
+    }
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
