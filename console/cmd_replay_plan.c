@@ -36,7 +36,10 @@ struct settings {
 
 static const struct option_row options[] = {
     {"to", OPTION_TEXT, offsetof(struct settings, to), "TARGET",
-        "kafka://HOST:PORT/TOPIC, or NAME of [target.NAME] in the configuration; needed", NULL},
+        "kafka://HOST:PORT/TOPIC, file:///PATH, zmq+pub://, zmq+push:// or zmq+dealer://HOST:PORT, "
+        "or "
+        "NAME of [target.NAME] in the configuration; needed",
+        NULL},
     {"out", OPTION_TEXT, offsetof(struct settings, out), "FILE", "write the plan to FILE too",
         NULL},
     {"speed", OPTION_TEXT, offsetof(struct settings, speed), "SPEED",
@@ -88,8 +91,24 @@ read_speed(const struct settings *settings, struct pacing_settings *pacing, stru
 /* The plan in a few lines. */
 
 static void
+print_target_without_partitions(struct output *output, const struct plan *plan)
+{
+    bool is_file = strcmp(plan->target.transport, "file") == 0;
+    replay_print(output, "target    %s", plan->target.url);
+    replay_print(output, "          %s",
+        is_file
+            ? "lines of JSON are appended; acknowledged when they are on the disk"
+            : "waits for a peer; what arrived nobody tells: it cannot be verified, and where a run "
+              "is interrupted events may be missing or there twice");
+}
+
+static void
 print_target(struct output *output, const struct plan *plan)
 {
+    if (strcmp(plan->target.transport, "kafka") != 0) {
+        print_target_without_partitions(output, plan);
+        return;
+    }
     const struct plan_preflight *preflight = &plan->preflight;
     char retention[CLOCK_TEXT_MAX] = "for ever";
     char limit[SIZES_TEXT_MAX];
@@ -162,6 +181,10 @@ print_checks(struct output *output, const struct plan *plan)
     char keys[REPLAY_NUMBER_MAX];
     char moved[REPLAY_NUMBER_MAX];
 
+    print_count(output, fidelity->left_out,
+        "events have a time, headers that are no frames, or a null payload: a message of ZeroMQ "
+        "does "
+        "not carry them");
     print_count(output, fidelity->timeless,
         "events have no time that Kafka can keep; the target stamps them");
     print_count(output, fidelity->sub_millisecond,
@@ -297,7 +320,8 @@ run_plan(const struct invocation *invocation)
     const struct settings *settings = invocation->settings;
     struct error err;
     if (settings->to == NULL) {
-        error_set(&err, ERROR_ARGUMENT, "replay plan needs --to kafka://HOST:PORT/TOPIC");
+        error_set(
+            &err, ERROR_ARGUMENT, "replay plan needs --to, such as --to kafka://HOST:PORT/TOPIC");
         return command_fail(&err);
     }
     struct buffer query = {0};
@@ -330,7 +354,8 @@ const struct command command_replay_plan = {
     .examples =
         "tapedeck replay plan stream=orders since -15m --to kafka://staging:9092/orders-copy\n"
         "tapedeck replay plan key=o-417 --to kafka://127.0.0.1/debug --speed 2x --max-gap 5s\n"
-        "tapedeck replay plan stream=orders --to staging --partitions murmur2 --out plan.json",
+        "tapedeck replay plan stream=orders --to staging --partitions murmur2 --out plan.json\n"
+        "tapedeck replay plan stream=prices --to zmq+pub+bind://127.0.0.1:5556 --speed original",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .settings_size = sizeof(struct settings),

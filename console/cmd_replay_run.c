@@ -15,6 +15,7 @@
 #include "replay/ledger.h"
 #include "replay/plan.h"
 #include "replay/runner.h"
+#include "replay/target_reader.h"
 
 struct settings {
     const char *confirm;
@@ -23,8 +24,8 @@ struct settings {
 };
 
 static const struct option_row options[] = {
-    {"confirm", OPTION_TEXT, offsetof(struct settings, confirm), "TOPIC",
-        "the target's topic, spelt out; nothing is sent without it", NULL},
+    {"confirm", OPTION_TEXT, offsetof(struct settings, confirm), "TARGET",
+        "the target's topic, file or address, spelt out; nothing is sent without it", NULL},
     {"resume", OPTION_FLAG, offsetof(struct settings, resume), NULL,
         "go on with a run that was interrupted; running it again does so anyway", NULL},
     {"kafka-settings", OPTION_TEXT, offsetof(struct settings, kafka_settings), "FILE",
@@ -115,6 +116,15 @@ print_json(struct output *output, const struct plan *plan, const struct replay_p
     replay_print(output, "%s", text);
 }
 
+/* What nobody tells us is said to be unknown. */
+static void
+print_unknown(struct output *output, const struct replay_progress *progress)
+{
+    replay_print(output, "acknowledged by the socket only: what arrived is not known%s",
+        progress->already > 0 ? "; around the interruption events may be missing or there twice"
+                              : "");
+}
+
 static void
 print_result(struct output *output, const struct plan *plan, const struct replay_progress *progress)
 {
@@ -136,8 +146,12 @@ print_result(struct output *output, const struct plan *plan, const struct replay
         replay_print(output, "pace: sent late by %.2f ms (p50), %.2f ms (p99), %.2f ms (most)",
             (double)progress->late_p50_ns / 1e6, (double)progress->late_p99_ns / 1e6,
             (double)progress->late_max_ns / 1e6);
-    if (progress->state == REPLAY_DONE)
+    if (!target_can_be_read(&plan->target))
+        print_unknown(output, progress);
+    if (progress->state == REPLAY_DONE && target_can_be_read(&plan->target))
         replay_print(output, "To read it back: tapedeck replay verify %s", plan->id);
+    else if (progress->state == REPLAY_DONE)
+        return;
     else
         replay_print(
             output, "To go on: tapedeck replay run %s --confirm %s", plan->id, plan->target.name);
@@ -162,11 +176,14 @@ is_confirmed(const struct plan *plan, const char *confirm, struct error *err)
 {
     if (confirm != NULL && strcmp(confirm, plan->target.name) == 0)
         return true;
+    bool has_topic = strcmp(plan->target.transport, "kafka") == 0;
     return error_set(err, ERROR_REFUSED,
-        "%s: this sends %" PRIu64
-        " events to topic '%s' at %s; if that is meant, type --confirm %s",
-        confirm == NULL ? "not confirmed" : "--confirm names another topic", plan->events,
-        plan->target.name, plan->target.servers, plan->target.name);
+        "%s: this sends %" PRIu64 " events to %s'%s' at %s; if that is meant, type --confirm %s",
+        confirm == NULL ? "not confirmed"
+        : has_topic     ? "--confirm names another topic"
+                        : "--confirm names another target",
+        plan->events, has_topic ? "topic " : "", plan->target.name, plan->target.servers,
+        plan->target.name);
 }
 
 static int
@@ -219,7 +236,7 @@ run_run(const struct invocation *invocation)
 const struct command command_replay_run = {
     .name = "replay run",
     .usage = "PLAN",
-    .summary = "send what a plan says, exactly that, to the topic that is spelt out",
+    .summary = "send what a plan says, exactly that, to the target that is spelt out",
     .details = "PLAN is the id of a plan on the tape or a plan's file; the tape is the one that "
                "it was made from, or\n"
                "a copy of that. Every event goes to the planned partition,\n"

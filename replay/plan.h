@@ -50,7 +50,8 @@ struct plan_fidelity {
     uint64_t timeless; /* no time, or one that Kafka reads as "now": the target stamps them */
     uint64_t sub_millisecond;   /* the time loses what is finer than a millisecond */
     uint64_t stamped_by_target; /* the target's topic stamps every message itself */
-    uint64_t past_retention;    /* older than the target keeps: it may delete them at once */
+    uint64_t left_out; /* ZeroMQ: they have a time, headers that are no frames, or a null payload */
+    uint64_t past_retention; /* older than the target keeps: it may delete them at once */
 };
 
 /* What is known about the order of events of the same key. */

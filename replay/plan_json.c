@@ -158,6 +158,8 @@ findings_to_json(const struct plan *plan)
     put_u64(fidelity, "sub_millisecond", plan->fidelity.sub_millisecond);
     put_u64(fidelity, "stamped_by_target", plan->fidelity.stamped_by_target);
     put_u64(fidelity, "past_retention", plan->fidelity.past_retention);
+    if (plan->fidelity.left_out > 0)
+        put_u64(fidelity, "left_out", plan->fidelity.left_out);
     put(object, "fidelity", fidelity);
 
     json_t *order = json_object();
@@ -452,6 +454,8 @@ read_checks(struct reader *reader, const json_t *object, struct plan *plan)
     plan->fidelity.sub_millisecond = get_u64(reader, fidelity, "sub_millisecond");
     plan->fidelity.stamped_by_target = get_u64(reader, fidelity, "stamped_by_target");
     plan->fidelity.past_retention = get_u64(reader, fidelity, "past_retention");
+    if (json_object_get(fidelity, "left_out") != NULL)
+        plan->fidelity.left_out = get_u64(reader, fidelity, "left_out");
 
     const json_t *order = json_object_get(object, "order");
     plan->order.null_keys = get_u64(reader, order, "null_keys");

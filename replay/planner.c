@@ -14,7 +14,8 @@
 #include "replay/key_survey.h"
 #include "replay/provenance.h"
 #include "replay/selection.h"
-#include "replay/target_kafka.h"
+#include "replay/target_reader.h"
+#include "replay/target_zmq.h"
 
 #define CANCEL_EVERY 4096u
 
@@ -38,7 +39,7 @@ ask_target(struct planning *planning, struct error *err)
 {
     struct plan *plan = planning->plan;
     struct target_facts facts;
-    if (!target_kafka_ask(&plan->target, planning->options->settings, &facts, err))
+    if (!target_ask(&plan->target, planning->options->settings, &facts, err))
         return false;
     if (facts.partitions > PLAN_MAX_LANES)
         return error_set(err, ERROR_LIMIT, "topic '%s' has %d partitions; at most %d are possible",
@@ -113,7 +114,9 @@ count_fidelity(struct planning *planning, const struct event *event)
 {
     struct plan *plan = planning->plan;
     struct plan_fidelity *fidelity = &plan->fidelity;
-    if (plan->timestamps == TIMESTAMPS_NOW)
+    if (strcmp(plan->target.transport, "zmq") == 0)
+        fidelity->left_out += target_zmq_loses(event);
+    if (plan->timestamps == TIMESTAMPS_NOW || strcmp(plan->target.transport, "kafka") != 0)
         return;
 
     int64_t time_ms = plan_time_ms(plan, event->time_ns);
@@ -294,12 +297,14 @@ fill_plan(struct planning *planning, struct error *err)
     plan->query = alloc_text(options->query != NULL ? options->query : "");
     if (options->target_name != NULL)
         plan->target_name = alloc_text(options->target_name);
-    plan->partitions = options->partitions;
     plan->timestamps = options->timestamps;
     plan->pacing = options->pacing;
     plan->max_hops = options->max_hops;
     if (!target_parse(options->target, &plan->target, err))
         return false;
+    /* What has no partitions takes all lanes into its one. */
+    bool has_partitions = strcmp(plan->target.transport, "kafka") == 0;
+    plan->partitions = has_partitions ? options->partitions : PARTITION_MODULO;
     planning->selection = selection_open(options->tape, plan->query, plan->made_ns, 0, 0, err);
     if (planning->selection == NULL || !ask_target(planning, err) ||
         !read_selection(planning, err) || !look_for_holes(planning, err))

@@ -21,7 +21,6 @@
 #include "replay/run_journal.h"
 #include "replay/selection.h"
 #include "replay/sink.h"
-#include "replay/target_kafka.h"
 #include "replay/target_reader.h"
 
 /* Enough to keep a broker busy, little enough that the end of a run is near when it is stopped. */

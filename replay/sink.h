@@ -16,6 +16,7 @@ struct error;
 struct event;
 struct kafka_settings;
 struct plan;
+struct target_ops;
 
 /* Everything is copied by send. */
 struct sink_message {
@@ -43,7 +44,8 @@ struct sink {
 };
 
 struct sink_ops {
-    const char *transport; /* of struct target */
+    const char *transport;           /* of struct target */
+    const struct target_ops *target; /* how its target is asked and read back: target_reader.h */
 
     /* NULL with ERROR_CONFIG or ERROR_REMOTE. */
     struct sink *(*open)(const struct sink_options *options, struct error *err);

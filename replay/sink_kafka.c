@@ -25,6 +25,7 @@
 #define BATCH_BYTES     1000000
 
 extern const struct sink_ops sink_kafka;
+extern const struct target_ops target_kafka_ops; /* target_reader_kafka.c */
 
 struct kafka_sink {
     struct sink sink;
@@ -248,6 +249,7 @@ kafka_close(struct sink *base)
 
 const struct sink_ops sink_kafka = {
     .transport = "kafka",
+    .target = &target_kafka_ops,
     .open = kafka_open,
     .send = kafka_send,
     .poll = kafka_poll,

@@ -6,8 +6,10 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "replay/target_zmq.h"
 
 #define TOPIC_MAX  249u
+#define FILE_MAX   1000u
 #define KAFKA_PORT "9092"
 
 static const char topic_characters[] =
@@ -58,15 +60,35 @@ parse_servers(const char *from, const char *end, struct buffer *servers)
     }
 }
 
-bool
-target_parse(const char *url, struct target *target, struct error *err)
+/* The path is printed, and kept in plans and receipts: plain characters only. */
+static bool
+parse_file(const char *url, struct target *target, struct error *err)
+{
+    const char *path = url + strlen("file://");
+    bool is_plain = path[0] == '/' && path[1] != '\0' && path[strlen(path) - 1] != '/';
+    for (const char *at = path; *at != '\0'; at++)
+        is_plain = is_plain && *at > ' ' && *at <= '~';
+    if (!is_plain || strlen(path) > FILE_MAX)
+        return error_set(err, ERROR_ARGUMENT,
+            "target '%.80s': expected file:///PATH of a file, without blanks", url);
+    target->url = alloc_text(url);
+    target->transport = alloc_text("file");
+    target->servers = alloc_text("this machine");
+    target->name = alloc_text(path);
+    return true;
+}
+
+static bool
+parse_kafka(const char *url, struct target *target, struct error *err)
 {
     static const char expected[] = "expected kafka://HOST:PORT/TOPIC";
     static const char scheme[] = "kafka://";
     size_t skip = sizeof(scheme) - 1;
 
     if (strncmp(url, scheme, skip) != 0)
-        return error_set(err, ERROR_ARGUMENT, "target '%s': %s", url, expected);
+        return error_set(err, ERROR_ARGUMENT,
+            "target '%s': %s, file:///PATH, or zmq+pub://, zmq+push:// or zmq+dealer://HOST:PORT",
+            url, expected);
     const char *slash = strchr(url + skip, '/');
     if (slash == NULL || slash[1] == '\0')
         return error_set(err, ERROR_ARGUMENT, "target '%s' names no topic: %s", url, expected);
@@ -88,6 +110,16 @@ target_parse(const char *url, struct target *target, struct error *err)
     target->name = alloc_text(topic);
     buffer_done(&servers);
     return true;
+}
+
+bool
+target_parse(const char *url, struct target *target, struct error *err)
+{
+    if (strncmp(url, "file://", 7) == 0)
+        return parse_file(url, target, err);
+    if (strncmp(url, "zmq", 3) == 0)
+        return target_zmq_parse(url, target, err);
+    return parse_kafka(url, target, err);
 }
 
 void

@@ -12,6 +12,8 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "replay/target_facts.h"
+
 struct error;
 struct kafka_setting;
 struct kafka_settings;
@@ -43,18 +45,6 @@ void target_kafka_free(struct target_kafka *client);
 
 /* Serve librdkafka's callbacks; keeps the reason current. */
 void target_kafka_poll(struct target_kafka *client, int timeout_ms);
-
-/* What a topic says about itself. */
-struct target_facts {
-    int32_t partitions;
-    char cluster[64]; /* the cluster's id; "" unknown */
-    bool configured;  /* the rest is known; else the broker did not tell */
-    int64_t max_message_bytes;
-    int64_t retention_ms; /* -1: for ever */
-    int64_t retention_bytes;
-    bool stamps_messages; /* message.timestamp.type is LogAppendTime */
-    char cleanup[64];     /* "delete", "compact" */
-};
 
 /* Ask the cluster about `topic`. Never creates it (use a consumer client).
  *

@@ -2,7 +2,8 @@
  *
  * Reads committed messages only, joins no group, commits nothing, creates nothing. The end of a
  * range is a position, never "the last message": the last offsets may be transaction markers or
- * compacted away.
+ * compacted away. From a target that tells nothing (ZeroMQ) nothing can be read: every range of it is
+ * empty, and nothing that landed there can be known.
  *
  * Threads: one thread owns an instance.
  */
@@ -13,10 +14,10 @@
 #include <stdint.h>
 
 #include "index/event.h"
+#include "replay/target_facts.h"
 
 struct error;
 struct kafka_settings;
-struct target_facts;
 struct target;
 struct target_reader;
 
@@ -26,6 +27,37 @@ enum target_step {
     TARGET_END,    /* every range was read to its end */
     TARGET_FAILED, /* see *err */
 };
+
+/* What a row of sinks.def has to say about its target, see struct sink_ops. The functions are those below,
+ * without the word "reader". `open` NULL: it cannot be read back; then `ask` is all there is. */
+struct target_ops {
+    /* What the target is, without changing it. False with ERROR_REMOTE, ERROR_REFUSED, ... */
+    bool (*ask)(const struct target *target, const struct kafka_settings *settings,
+        struct target_facts *facts, struct error *err);
+
+    struct target_reader *(*open)(
+        const struct target *target, const struct kafka_settings *settings, struct error *err);
+    void (*close)(struct target_reader *reader);
+    bool (*offsets)(struct target_reader *reader, int32_t partition, int64_t *first, int64_t *end,
+        struct error *err);
+    bool (*add)(struct target_reader *reader, int32_t partition, int64_t from, int64_t end,
+        struct error *err);
+    enum target_step (*next)(
+        struct target_reader *reader, int timeout_ms, struct event *event, struct error *err);
+};
+
+/* The beginning of every reader; `open` fills in the facts. */
+struct target_reader {
+    const struct target_ops *ops; /* NULL: there is nothing to read */
+    struct target_facts facts;
+};
+
+/* Ask the target what it is. */
+bool target_ask(const struct target *target, const struct kafka_settings *settings,
+    struct target_facts *facts, struct error *err);
+
+/* False for one that tells nothing about what arrived. */
+bool target_can_be_read(const struct target *target);
 
 /* Connect to the target and ask what it is. NULL with ERROR_REMOTE, ERROR_REFUSED or ERROR_CONFIG.
  */

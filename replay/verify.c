@@ -168,7 +168,7 @@ compare_event(struct verification *run, const struct provenance *provenance,
     if (expected->time_ms == 0 || event->time_type != TIME_CREATE)
         result->times_not_compared++;
     else
-        same_time = event->time_ns == expected->time_ms * NS_PER_MS;
+        same_time = event->time_ns / NS_PER_MS == expected->time_ms;
 
     bool same_key = hash_bytes(event->key) == expected->key;
     bool same_headers = hash_headers(event, provenance->own_headers) == expected->headers;
@@ -325,6 +325,11 @@ bool
 verify_replay(const struct verify_options *options, struct verify_result *result, struct error *err)
 {
     const struct plan *plan = options->plan;
+    if (!target_can_be_read(&plan->target))
+        return error_set(err, ERROR_REFUSED,
+            "replay %s cannot be verified: a ZeroMQ socket tells nobody what arrived; record what "
+            "arrives there with a tap, and compare that",
+            plan->id);
     if (plan->events > VERIFY_MAX_EVENTS)
         return error_set(err, ERROR_LIMIT,
             "%" PRIu64 " events are more than can be verified (%" PRIu64 ")", plan->events,
