@@ -199,6 +199,8 @@ describe(void *self, struct live_status *status)
 {
     struct recorder *recorder = self;
     describe_taps(recorder, status);
+    if (atomic_load_explicit(&recorder->described, memory_order_acquire) > 0)
+        status->lost_notes = diary_lost(recorder->diary);
     if (recorder->options.groups != NULL)
         status->group_count =
             recorder->options.groups(recorder->options.groups_self, status->groups, LIVE_GROUPS);

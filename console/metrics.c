@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 
+#include "analysis/lag.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "index/event.h"
@@ -83,6 +84,8 @@ add_recorder(struct buffer *to, const struct metrics_view *view)
         "Events that were seen or known of and could not be kept.", status->dropped);
     add_single(to, "tapedeck_recorder_refused_events_total", "counter",
         "Events larger than the tape takes.", status->refused_events);
+    add_single(to, "tapedeck_recorder_lost_notes_total", "counter",
+        "Events of internal streams (@lag, @taps) that could not be written.", status->lost_notes);
     add_single(to, "tapedeck_recorder_queue_bytes", "gauge",
         "Bytes that wait to be written to the tape.", status->queue_bytes);
     add_single(to, "tapedeck_recorder_queue_limit_bytes", "gauge",
@@ -144,7 +147,8 @@ add_taps(struct buffer *to, const struct live_status *status)
         const char *help;
     } families[] = {
         {TAP_FIGURE_EVENTS, "tapedeck_tap_events_total", "Events taken by the tap."},
-        {TAP_FIGURE_BYTES, "tapedeck_tap_bytes_total", "Bytes of these events."},
+        {TAP_FIGURE_BYTES, "tapedeck_tap_bytes_total",
+            "Bytes of keys, headers and payloads that the tap read."},
         {TAP_FIGURE_DROPPED, "tapedeck_tap_dropped_events_total",
             "Events of the tap that were seen or known of and could not be kept."},
         {TAP_FIGURE_RETRIES, "tapedeck_tap_retries_total", "How often the tap connected again."},
@@ -179,12 +183,10 @@ enum stream_figure {
     STREAM_FIGURE_BYTES,
     STREAM_FIGURE_RATE,
     STREAM_FIGURE_LAST,
-    STREAM_FIGURE_HOLES,
 };
 
 static void
-add_stream_figure(struct buffer *to, const struct live_stream *live,
-    const struct metrics_stream *known, enum stream_figure figure)
+add_stream_figure(struct buffer *to, const struct live_stream *live, enum stream_figure figure)
 {
     switch (figure) {
     case STREAM_FIGURE_EVENTS:
@@ -198,9 +200,6 @@ add_stream_figure(struct buffer *to, const struct live_stream *live,
         break;
     case STREAM_FIGURE_LAST:
         buffer_printf(to, " %.3f\n", seconds_of(live->last_received_ns));
-        break;
-    case STREAM_FIGURE_HOLES:
-        add_count(to, known->holes);
         break;
     }
 }
@@ -221,8 +220,6 @@ add_streams(struct buffer *to, const struct metrics_view *view)
             "Mean over the last 10 whole seconds."},
         {STREAM_FIGURE_LAST, "tapedeck_stream_last_received_timestamp_seconds", "gauge",
             "When its last event was received, since the Unix epoch."},
-        {STREAM_FIGURE_HOLES, "tapedeck_stream_holes", "gauge",
-            "Ranges of offsets that are missing on the tape."},
     };
     const struct live_status *status = view->status;
     for (size_t k = 0; k < sizeof(families) / sizeof(families[0]); k++) {
@@ -239,7 +236,31 @@ add_streams(struct buffer *to, const struct metrics_view *view)
             add_label(to, "tap", view->streams[i].stream->tap, '{');
             add_label(to, "stream", view->streams[i].stream->name, ',');
             buffer_append_text(to, "}");
-            add_stream_figure(to, live, &view->streams[i], families[k].figure);
+            add_stream_figure(to, live, families[k].figure);
+        }
+    }
+}
+
+/* Where there never was an event nothing is missing; a reason without a hole has no sample. */
+static void
+add_holes(struct buffer *to, const struct metrics_view *view)
+{
+    bool has_begun = false;
+    for (size_t i = 0; i < view->stream_count; i++) {
+        const struct metrics_stream *known = &view->streams[i];
+        for (unsigned reason = 0; known->stream != NULL && reason < HOLE_REASON_COUNT; reason++) {
+            if (reason == HOLE_COMPACTED_OR_ABORTED || known->holes[reason] == 0)
+                continue;
+            if (!has_begun)
+                begin_family(to, "tapedeck_stream_holes", "gauge",
+                    "Ranges of offsets that are missing on the tape, by reason.");
+            has_begun = true;
+            buffer_append_text(to, "tapedeck_stream_holes");
+            add_label(to, "tap", known->stream->tap, '{');
+            add_label(to, "stream", known->stream->name, ',');
+            add_label(to, "reason", hole_reason_text((enum hole_reason)reason), ',');
+            buffer_append_text(to, "}");
+            add_count(to, known->holes[reason]);
         }
     }
 }
@@ -254,49 +275,84 @@ add_group_labels(struct buffer *to, const struct metrics_view *view, const struc
     add_label(to, "group", group->name, '{');
     add_label(to, "tap", stream == NULL ? "" : stream->tap, ',');
     add_label(to, "stream", stream == NULL ? "" : stream->name, ',');
-    buffer_append_text(to, "}");
 }
 
-/* The page has no age of the oldest waiting event; how long the group stood still it has. */
+enum group_figure {
+    GROUP_FIGURE_EVENTS,
+    GROUP_FIGURE_SECONDS,
+    GROUP_FIGURE_STANDING,
+    GROUP_FIGURE_STATE,
+    GROUP_FIGURE_SAMPLED,
+};
+
+/* False when it is not known. */
 static bool
-standing_seconds(const struct live_group *group, double *seconds)
+group_figure(const struct live_group *group, enum group_figure figure, double *value)
 {
-    if (group->lag < 0 || group->sampled_ns <= 0)
-        return false;
-    if (group->lag > 0 && group->last_advance_ns <= 0)
-        return false;
-    *seconds = group->lag == 0 ? 0.0 : seconds_of(group->sampled_ns - group->last_advance_ns);
-    return true;
+    switch (figure) {
+    case GROUP_FIGURE_EVENTS:
+        *value = (double)group->lag;
+        return group->lag >= 0;
+    case GROUP_FIGURE_SECONDS:
+        *value = seconds_of(group->waits_ns);
+        return group->waits_ns >= 0 && group->sampled_ns > 0;
+    case GROUP_FIGURE_STANDING:
+        *value = group->lag == 0 ? 0.0 : seconds_of(group->sampled_ns - group->last_advance_ns);
+        return group->lag >= 0 && group->sampled_ns > 0 &&
+               (group->lag == 0 || group->last_advance_ns > 0);
+    case GROUP_FIGURE_STATE:
+        *value = 1.0;
+        return group->sampled_ns > 0 && group->state < LAG_STATE_COUNT;
+    case GROUP_FIGURE_SAMPLED:
+        *value = seconds_of(group->sampled_ns);
+        return group->sampled_ns > 0;
+    }
+    return false;
+}
+
+static void
+add_group_sample(struct buffer *to, const struct metrics_view *view, const struct live_group *group,
+    enum group_figure figure, double value)
+{
+    add_group_labels(to, view, group);
+    if (figure == GROUP_FIGURE_STATE)
+        add_label(to, "state", lag_state_text((enum lag_state)group->state), ',');
+    bool is_whole = figure == GROUP_FIGURE_EVENTS || figure == GROUP_FIGURE_STATE;
+    buffer_printf(to, is_whole ? "} %.0f\n" : "} %.3f\n", value);
 }
 
 static void
 add_groups(struct buffer *to, const struct metrics_view *view)
 {
+    static const struct {
+        enum group_figure figure;
+        const char *name;
+        const char *help;
+    } families[] = {
+        {GROUP_FIGURE_EVENTS, "tapedeck_group_lag_events",
+            "Events that the group has not committed."},
+        {GROUP_FIGURE_SECONDS, "tapedeck_group_lag_seconds",
+            "Age of the oldest event that the group has not committed; 0 without lag."},
+        {GROUP_FIGURE_STANDING, "tapedeck_group_standing_seconds",
+            "How long events have waited without the group's commits moving; 0 without lag."},
+        {GROUP_FIGURE_STATE, "tapedeck_group_state",
+            "1 for the state that the group is in; other states have no sample."},
+        {GROUP_FIGURE_SAMPLED, "tapedeck_group_sampled_timestamp_seconds",
+            "When the broker was last asked, since the Unix epoch."},
+    };
     const struct live_status *status = view->status;
-    bool has_begun = false;
-    for (uint32_t i = 0; i < status->group_count; i++) {
-        if (status->groups[i].lag < 0)
-            continue;
-        if (!has_begun)
-            begin_family(to, "tapedeck_group_lag_events", "gauge",
-                "Events that the group has not committed.");
-        has_begun = true;
-        buffer_append_text(to, "tapedeck_group_lag_events");
-        add_group_labels(to, view, &status->groups[i]);
-        add_count(to, (uint64_t)status->groups[i].lag);
-    }
-    has_begun = false;
-    for (uint32_t i = 0; i < status->group_count; i++) {
-        double seconds;
-        if (!standing_seconds(&status->groups[i], &seconds))
-            continue;
-        if (!has_begun)
-            begin_family(to, "tapedeck_group_lag_seconds", "gauge",
-                "How long events have waited without the group's commits moving; 0 without lag.");
-        has_begun = true;
-        buffer_append_text(to, "tapedeck_group_lag_seconds");
-        add_group_labels(to, view, &status->groups[i]);
-        buffer_printf(to, " %.3f\n", seconds);
+    for (size_t k = 0; k < sizeof(families) / sizeof(families[0]); k++) {
+        bool has_begun = false;
+        for (uint32_t i = 0; i < status->group_count; i++) {
+            double value;
+            if (!group_figure(&status->groups[i], families[k].figure, &value))
+                continue;
+            if (!has_begun)
+                begin_family(to, families[k].name, "gauge", families[k].help);
+            has_begun = true;
+            buffer_append_text(to, families[k].name);
+            add_group_sample(to, view, &status->groups[i], families[k].figure, value);
+        }
     }
 }
 
@@ -306,5 +362,6 @@ metrics_text(struct buffer *to, const struct metrics_view *view)
     add_recorder(to, view);
     add_taps(to, view->status);
     add_streams(to, view);
+    add_holes(to, view);
     add_groups(to, view);
 }

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "index/hole.h"
+
 struct buffer;
 struct live_status;
 struct stream;
@@ -16,8 +18,8 @@ struct stream;
 
 /* What the live page does not say of a stream; the index is struct stream.id. */
 struct metrics_stream {
-    const struct stream *stream; /* NULL: its name is not known, and it is left out */
-    uint64_t holes;              /* on the whole tape; where there never was an event is none */
+    const struct stream *stream;       /* NULL: its name is not known, and it is left out */
+    uint64_t holes[HOLE_REASON_COUNT]; /* on the whole tape, by enum hole_reason */
 };
 
 struct metrics_view {

@@ -55,8 +55,7 @@ look_at_tape(struct metrics_server *server, struct error *err)
     }
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < lanes[i].hole_count && lanes[i].stream->id < LIVE_STREAMS; k++)
-            server->streams[lanes[i].stream->id].holes +=
-                lanes[i].holes[k].reason != HOLE_COMPACTED_OR_ABORTED;
+            server->streams[lanes[i].stream->id].holes[lanes[i].holes[k].reason]++;
     return true;
 }
 

@@ -13,6 +13,8 @@ enum hole_reason {
     HOLE_COMPACTED_OR_ABORTED, /* no event is at these offsets: compaction, aborted, control records */
 };
 
+#define HOLE_REASON_COUNT 6
+
 /* "RETENTION", ... as in JSON and on screens. */
 const char *hole_reason_text(enum hole_reason reason);
 

@@ -78,6 +78,7 @@ struct live_status {
     uint64_t queue_bytes;
     uint64_t queue_limit_bytes;
     uint64_t refused_events; /* larger than RECORD_MAX_BYTES */
+    uint64_t lost_notes;     /* events of internal streams that the queue had no room for */
     uint32_t disk_full;      /* 1: not taking, waiting for room */
     uint32_t tap_count;
     uint32_t

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "analysis/lag.h"
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -26,7 +27,8 @@ set_up(void **state)
     struct page *page = alloc_zeroed(sizeof(*page));
     page->status = alloc_zeroed(sizeof(*page->status));
     page->stream = (struct stream){.tap = tap_name, .name = stream_name};
-    page->streams[0] = (struct metrics_stream){.stream = &page->stream, .holes = 3};
+    page->streams[0] = (struct metrics_stream){
+        .stream = &page->stream, .holes = {[HOLE_DROPPED] = 3, [HOLE_COMPACTED_OR_ABORTED] = 9}};
     struct live_status *status = page->status;
     status->started_ns = NOW_NS - 60 * NS_PER_S;
     status->published_ns = NOW_NS - NS_PER_S / 2;
@@ -92,7 +94,9 @@ escapes_names_and_leaves_the_running_second_out(void **state)
     assert_has(page, "{tap=\"feed\",stream=\"a\\\\b\\\"c\\nd?\"} 1000\n");
     assert_has(page, "tapedeck_stream_events_per_second{tap=\"feed\",stream=\"a\\\\b\\\"c\\nd?\"} "
                      "2.5\n");
-    assert_has(page, "tapedeck_stream_holes{tap=\"feed\",stream=\"a\\\\b\\\"c\\nd?\"} 3\n");
+    assert_has(page, "tapedeck_stream_holes{tap=\"feed\",stream=\"a\\\\b\\\"c\\nd?\","
+                     "reason=\"DROPPED\"} 3\n");
+    assert_null(strstr(text_of(page), "COMPACTED"));
 }
 
 static void
@@ -101,18 +105,28 @@ has_no_sample_for_what_nobody_knows(void **state)
     struct page *page = *state;
     struct live_group *group = &page->status->groups[0];
     page->status->group_count = 1;
-    *group = (struct live_group){.name = "billing", .lag = -1};
+    *group = (struct live_group){.name = "billing", .lag = -1, .waits_ns = -1};
     assert_null(strstr(text_of(page), "tapedeck_group_"));
     page->streams[0].stream = NULL;
     assert_null(strstr(text_of(page), "tapedeck_stream_"));
     page->streams[0].stream = &page->stream;
     stream_name[1] = '\0';
-    *group = (struct live_group){
-        .name = "billing", .lag = 12, .sampled_ns = NOW_NS, .last_advance_ns = NOW_NS - NS_PER_S};
+    *group = (struct live_group){.name = "billing",
+        .state = LAG_STALL,
+        .lag = 12,
+        .sampled_ns = NOW_NS,
+        .waits_ns = 2500 * NS_PER_MS,
+        .last_advance_ns = NOW_NS - NS_PER_S};
     assert_has(
         page, "\ntapedeck_group_lag_events{group=\"billing\",tap=\"feed\",stream=\"a\"} 12\n");
     assert_has(
-        page, "\ntapedeck_group_lag_seconds{group=\"billing\",tap=\"feed\",stream=\"a\"} 1.000\n");
+        page, "\ntapedeck_group_lag_seconds{group=\"billing\",tap=\"feed\",stream=\"a\"} 2.500\n");
+    assert_has(page,
+        "\ntapedeck_group_standing_seconds{group=\"billing\",tap=\"feed\",stream=\"a\"} 1.000\n");
+    assert_has(page, "\ntapedeck_group_state{group=\"billing\",tap=\"feed\",stream=\"a\","
+                     "state=\"STALL\"} 1\n");
+    group->waits_ns = -1;
+    assert_null(strstr(text_of(page), "tapedeck_group_lag_seconds"));
     stream_name[1] = '\\';
 }
 
@@ -162,7 +176,7 @@ is_what_prometheus_can_read(void **state)
         (void)strtod(value + 1, &end);
         assert_int_equal(*end, '\n');
     }
-    assert_int_equal(families, 23);
+    assert_int_equal(families, 27);
 }
 
 #define METRICS_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
