@@ -11,11 +11,13 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "bench/figures.h"
 #include "collectors/groups_broker.h"
 #include "collectors/groups_sample.h"
 
-#define TOPIC  "bench-lag"
-#define ROUNDS 5
+#define TOPIC     "bench-lag"
+#define ROUNDS    5
+#define BUDGET_MS 1000
 
 static rd_kafka_t *
 client_new(const char *address, const char *group)
@@ -58,11 +60,34 @@ make_group(const char *address, int number, int partitions)
     return is_well;
 }
 
+/* One sample; its milliseconds. Ends the process when the broker gave none, or not all of it. */
+static double
+take_sample(struct groups_broker *broker, size_t wanted)
+{
+    struct error err;
+    struct groups_sample sample;
+    int64_t start_ns = clock_monotonic_ns();
+    if (!groups_broker_sample(broker, &sample, &err))
+        figures_fail(&err);
+    int64_t end_ns = clock_monotonic_ns();
+    size_t known = 0;
+    for (size_t g = 0; g < sample.group_count; g++)
+        for (size_t i = 0; i < sample.groups[g].lane_count; i++)
+            known += sample.groups[g].lanes[i].end >= 0 && sample.groups[g].lanes[i].committed >= 0;
+    groups_sample_done(&sample);
+    if (known < wanted) {
+        (void)error_set(&err, ERROR_REMOTE, "%zu partitions are known, not all %zu", known, wanted);
+        figures_fail(&err);
+    }
+    return (double)(end_ns - start_ns) / (double)NS_PER_MS;
+}
+
 int
 main(int argc, char **argv)
 {
     if (argc < 2) {
-        (void)fprintf(stderr, "usage: bench_lag HOST:PORT [GROUPS [PARTITIONS]]\n");
+        (void)fprintf(stderr, "usage: bench_lag HOST:PORT [GROUPS [PARTITIONS]]\n"
+                              "bench/lag.sh starts a broker for it\n");
         return 2;
     }
     int groups = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 500;
@@ -75,32 +100,22 @@ main(int argc, char **argv)
         }
     }
 
-    struct error err = {0};
+    struct error err;
     char *url = alloc_format("kafka://%s", argv[1]);
     struct groups_broker *broker =
         groups_broker_open(&(struct groups_broker_options){.url = url, .want_times = true}, &err);
-    for (int round = 0; broker != NULL && round < ROUNDS; round++) {
-        struct groups_sample sample;
-        int64_t start_ns = clock_monotonic_ns();
-        if (!groups_broker_sample(broker, &sample, &err))
-            break;
-        int64_t end_ns = clock_monotonic_ns();
-        size_t lanes = 0;
-        size_t known = 0;
-        for (size_t g = 0; g < sample.group_count; g++) {
-            lanes += sample.groups[g].lane_count;
-            for (size_t i = 0; i < sample.groups[g].lane_count; i++)
-                known += sample.groups[g].lanes[i].end >= 0 ? 1 : 0;
-        }
-        printf("lag sample: %zu groups, %zu partitions (%zu known): %.0f ms%s\n",
-            sample.group_count, lanes, known, (double)(end_ns - start_ns) / (double)NS_PER_MS,
-            round == 0 ? " with connecting" : "");
-        groups_sample_done(&sample);
-    }
+    if (broker == NULL)
+        figures_fail(&err);
+    double rounds[ROUNDS];
+    size_t wanted = (size_t)groups * (size_t)partitions;
+    double first_ms = take_sample(broker, wanted);
+    for (size_t round = 0; round < ROUNDS; round++)
+        rounds[round] = take_sample(broker, wanted);
     groups_broker_close(broker);
     free(url);
-    if (err.code == ERROR_NONE)
-        return 0;
-    (void)fprintf(stderr, "bench_lag: %s\n", err.text);
-    return 1;
+
+    printf("one look at %d groups with %d commits each\n", groups, partitions);
+    figure_at_most("lag sample, the first one", first_ms, BUDGET_MS, "ms");
+    figure_at_most("lag sample", median(rounds, ROUNDS), BUDGET_MS, "ms");
+    return figures_end();
 }
