@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/thread.h"
 
 bool
 file_read_at(int fd, void *to, size_t length, uint64_t offset, size_t *got, struct error *err)
@@ -215,4 +218,24 @@ file_remove_tree(const char *path)
         (void)closedir(directory);
     }
     (void)rmdir(path);
+}
+
+static void *
+close_slowly(void *self)
+{
+    (void)close((int)(intptr_t)self);
+    return NULL;
+}
+
+void
+file_close_read(int fd)
+{
+    struct stat status;
+    pthread_t thread;
+
+    if (fstat(fd, &status) == 0 && status.st_nlink == 0 &&
+        thread_start(&thread, "close", close_slowly, (void *)(intptr_t)fd))
+        (void)pthread_detach(thread);
+    else
+        (void)close(fd);
 }

@@ -211,7 +211,7 @@ journal_close(struct journal *journal)
 {
     if (journal->path == NULL)
         return;
-    (void)close(journal->fd);
+    file_close_read(journal->fd);
     free(journal->path);
     free(journal->frames);
     free(journal->damage);

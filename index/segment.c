@@ -443,7 +443,7 @@ segment_close(struct segment *segment)
     free(segment->blocks);
     buffer_done(&segment->filters);
     buffer_done(&segment->io);
-    (void)close(segment->fd);
+    file_close_read(segment->fd);
     free(segment->path);
     free(segment);
 }

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "tests/support/unit.h"
 
@@ -100,6 +101,39 @@ says_why_in_one_line(void **state)
     assert_int_equal(error_exit_code(&err), 7);
 }
 
+/* A descriptor of a file of ours, which is deleted or not. */
+static int
+open_file(const char *path, bool is_deleted)
+{
+    struct error err = {0};
+    assert_ok(file_replace(path, "bytes", 5, &err));
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    if (is_deleted)
+        assert_int_equal(unlink(path), 0);
+    return fd;
+}
+
+static void
+closes_what_was_read_whether_deleted_or_not(void **state)
+{
+    (void)state;
+    char *directory = temp_directory_new();
+    char *path = alloc_format("%s/file", directory);
+    int fd = open_file(path, false);
+    file_close_read(fd);
+    assert_int_equal(fcntl(fd, F_GETFD), -1); /* at once */
+
+    fd = open_file(path, true);
+    int64_t deadline = clock_monotonic_ns() + 10 * NS_PER_S;
+    file_close_read(fd);
+    while (fcntl(fd, F_GETFD) != -1 && clock_monotonic_ns() < deadline)
+        clock_sleep_until_ns(clock_monotonic_ns() + NS_PER_MS);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+    free(path);
+    temp_directory_remove(directory);
+}
+
 int
 main(void)
 {
@@ -107,6 +141,7 @@ main(void)
         cmocka_unit_test(replaces_a_file_whole),
         cmocka_unit_test(writes_to_a_pipe_and_leaves_it_there),
         cmocka_unit_test(makes_directories_with_their_parents),
+        cmocka_unit_test(closes_what_was_read_whether_deleted_or_not),
         cmocka_unit_test(says_why_in_one_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
