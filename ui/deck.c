@@ -205,6 +205,20 @@ deck_move_to(struct deck *deck, uint64_t seq)
     deck->moves++;
 }
 
+void
+deck_return_to(struct deck *deck, enum transport transport, uint64_t head_seq, int64_t head_ns)
+{
+    if (transport == TRANSPORT_LIVE) {
+        deck_follow(deck);
+        return;
+    }
+    deck_stop_seek(deck);
+    deck->transport = transport;
+    deck->head_seq = head_seq;
+    deck->head_ns = head_ns;
+    deck->moves++;
+}
+
 /* Look for the newest event that matches `query_text`. */
 static bool
 begin_seek(struct deck *deck, const char *query_text, const char *shown, struct error *err)

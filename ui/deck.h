@@ -80,6 +80,10 @@ void deck_follow(struct deck *deck);
 /* Put the head behind the event `seq`. */
 void deck_move_to(struct deck *deck, uint64_t seq);
 
+/* Put the head back to where it was: LIVE follows again, else it stands there. */
+void deck_return_to(
+    struct deck *deck, enum transport transport, uint64_t head_seq, int64_t head_ns);
+
 /* Begin to look for the last event that was received by `when_ns`; the head moves when it is found. */
 void deck_seek_time(struct deck *deck, int64_t when_ns);
 

@@ -272,7 +272,8 @@ frame_draw_foot(const struct stage *stage, struct canvas *canvas)
 void
 frame_draw_too_small(struct canvas *canvas)
 {
-    text_print(canvas, 0, 0, canvas->columns, ROLE_TEXT,
-        "tapedeck needs %dx%d, this is %dx%d. Keys still work.", STAGE_MIN_COLUMNS, STAGE_MIN_ROWS,
-        canvas->columns, canvas->rows);
+    char text[96];
+    (void)snprintf(text, sizeof(text), "tapedeck needs %dx%d, this is %dx%d. Keys still work.",
+        STAGE_MIN_COLUMNS, STAGE_MIN_ROWS, canvas->columns, canvas->rows);
+    text_print_wrapped(canvas, 0, canvas->rows, 0, canvas->columns, ROLE_TEXT, text);
 }

@@ -132,7 +132,6 @@ draw_rate(struct canvas *canvas, int row, int column, double rate)
             rate < 99999.5 ? number_rate(rate, text) : number_short(rate, text));
 }
 
-/* Until nothing waits any more: a time, `never` when it grows, `-` when nothing waits. */
 char *
 lag_drain_text(const struct lag_row *row, char text[NUMBER_TEXT_MAX])
 {
@@ -141,7 +140,7 @@ lag_drain_text(const struct lag_row *row, char text[NUMBER_TEXT_MAX])
     else if (row->drain_seconds >= 0.0 && row->drain_seconds < 1e9)
         number_age((int64_t)row->drain_seconds * NS_PER_S, text);
     else if (row->lag > 0 && row->in_rate >= 0.0 && row->out_rate >= 0.0)
-        (void)snprintf(text, NUMBER_TEXT_MAX, "never");
+        (void)snprintf(text, NUMBER_TEXT_MAX, lag_is_problem(row->state) ? "never" : "-");
     else
         (void)snprintf(text, NUMBER_TEXT_MAX, "?");
     return text;

@@ -170,7 +170,7 @@ lag_pane_draw(const struct lag_row *row, const struct lag_full *full, const stru
         return;
     draw_rule(row, canvas, first_row);
     if (rows >= 12) {
-        int height = rows >= 30 ? 14 : rows >= 20 ? 8 : 5;
+        int height = rows >= 34 ? 14 : rows >= 20 ? 8 : 5;
         lag_draw_chart(row, deck->head_ns, canvas, pen.row, height, canvas->columns);
         pen.row += height;
     }

@@ -14,7 +14,8 @@ struct lag_row;
 void lag_pane_draw(const struct lag_row *row, const struct lag_full *full, const struct deck *deck,
     struct canvas *canvas, int first_row, int rows);
 
-/* Until nothing waits any more: a time, `never` when it grows, `-` when nothing waits, else `?`. */
+/* Until nothing waits any more: a time, `never` when what is wrong does not get better, `-` when nothing
+ * waits or nothing is wrong, `?` when it is not known. */
 char *lag_drain_text(const struct lag_row *row, char text[NUMBER_TEXT_MAX]);
 
 #endif

@@ -69,6 +69,7 @@ stage_close(struct stage *stage)
     deck_close(stage->deck);
     prompt_done(&stage->prompt);
     free(stage->states);
+    free(stage->before.filter);
     free(stage->banner);
     free(stage);
 }
@@ -116,15 +117,53 @@ show_screen_called(struct stage *stage, const char *name, int64_t monotonic_ns)
     return false;
 }
 
-static void
-carry_out(struct stage *stage, const struct request *request, int64_t monotonic_ns)
+/* Where the deck is, before a key that may lead elsewhere. */
+static struct place_before
+place_of(const struct deck *deck)
 {
+    return (struct place_before){.filter = alloc_text(deck_filter(deck)),
+        .transport = deck->transport,
+        .head_seq = deck->head_seq,
+        .head_ns = deck->head_ns,
+        .moves = deck->moves};
+}
+
+/* Go where a screen asks; `before` is where its key was pressed. */
+static void
+carry_out(struct stage *stage, const struct request *request, struct place_before *before,
+    int64_t monotonic_ns)
+{
+    struct deck *deck = stage->deck;
     struct error err = {0};
-    if (request->kind != REQUEST_SCREEN)
+
+    if (request->kind != REQUEST_SCREEN) {
+        free(before->filter);
         return;
-    if (!deck_set_filter(stage->deck, request->text, NULL, &err))
-        deck_say(stage->deck, true, "%s", err.text);
+    }
+    if (!deck_set_filter(deck, request->text, NULL, &err))
+        deck_say(deck, true, "%s", err.text);
+    free(stage->before.filter);
+    stage->before = *before;
+    stage->before.is_known = true;
+    stage->before.has_moved = before->moves != deck->moves;
+    stage->before.moves = deck->moves;
+    stage->before.filters = deck->filters;
     show_screen_called(stage, request->screen, monotonic_ns);
+}
+
+/* Undo what carry_out() did to filter and head, as far as nobody changed them since. */
+static void
+return_to_place(struct stage *stage)
+{
+    struct place_before *before = &stage->before;
+    struct deck *deck = stage->deck;
+    struct error err = {0};
+
+    if (before->is_known && before->filters == deck->filters)
+        (void)deck_set_filter(deck, before->filter, NULL, &err);
+    if (before->is_known && before->has_moved && before->moves == deck->moves)
+        deck_return_to(deck, before->transport, before->head_seq, before->head_ns);
+    before->is_known = false;
 }
 
 /* Back to the screen that was on before; at the bottom ask once. */
@@ -133,6 +172,7 @@ go_back(struct stage *stage, int64_t monotonic_ns)
 {
     if (stage->current != stage->previous) {
         size_t to = stage->previous;
+        return_to_place(stage);
         show_screen(stage, to, monotonic_ns);
         stage->previous = to;
         return STAGE_GOES_ON;
@@ -226,12 +266,12 @@ act(struct stage *stage, enum action action, int64_t monotonic_ns)
 {
     enum stage_effect effect = STAGE_GOES_ON;
     const struct screen_ops *screen = current_screen(stage);
+    struct place_before before = place_of(stage->deck);
     struct request request = screen->act(current_state(stage), stage->deck, action);
 
+    carry_out(stage, &request, &before, monotonic_ns);
     if (request.kind == REQUEST_UNHANDLED)
         effect = act_globally(stage, action, monotonic_ns);
-    else
-        carry_out(stage, &request, monotonic_ns);
     tick_screen(stage, monotonic_ns);
     return effect;
 }
@@ -345,6 +385,7 @@ stage_key(struct stage *stage, uint32_t key, int64_t monotonic_ns)
         return STAGE_GOES_ON;
     }
     if (key >= '1' && key <= '9') {
+        stage->before.is_known = false; /* who goes by himself takes filter and head along */
         show_screen(stage, key - '1', monotonic_ns);
         return STAGE_GOES_ON;
     }

@@ -116,8 +116,13 @@ a_stuck_partition_opens_its_event(void **state)
     assert_seen(&fixture, "PAST");
     assert_seen(&fixture, "4 410 556"); /* ... and the first event there or behind is this one */
     assert_unseen(&fixture, "4 410 559");
-    type(&fixture, "q");
+    type(&fixture, "\rq"); /* looks at it, closes it ... */
+    assert_seen(&fixture, "[2 Events]");
+    type(&fixture, "q"); /* ... and is back where it was, at that moment */
     assert_seen(&fixture, "[3 Lag]");
+    assert_seen(&fixture, "LIVE");
+    assert_seen(&fixture, "filter: none");
+    assert_seen(&fixture, "▸  [1]  shi");
     close_stage(&fixture);
 }
 

@@ -240,6 +240,11 @@ a_terminal_that_is_too_small_says_so(void **state)
     char *text = terminal_text(terminal);
     assert_non_null(strstr(text, "tapedeck needs 60x16, this is 52x14."));
     free(text);
+    terminal_resize(terminal, 12, 24);
+    terminal_settle(terminal);
+    text = terminal_text(terminal);
+    assert_non_null(strstr(text, "tapedeck needs 60x16,\nthis is 24x12. Keys\nstill work."));
+    free(text);
     terminal_resize(terminal, 24, 80);
     terminal_settle(terminal);
     text = terminal_text(terminal);

@@ -43,6 +43,27 @@ enter_on_a_stream_shows_its_events(void **state)
 }
 
 static void
+going_back_brings_the_filter_back(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_stage(&fixture, true, NULL);
+    look(&fixture);
+    type(&fixture, "j\r");
+    assert_seen(&fixture, "filter: stream=\"shop/payments\"");
+    type(&fixture, "q");
+    assert_seen(&fixture, "[1 Flows]");
+    assert_seen(&fixture, "filter: none");
+    assert_seen(&fixture, "▸payments");
+
+    look(&fixture);
+    type(&fixture, "\r:filter key=o-00419\rq"); /* one that was typed stays */
+    assert_seen(&fixture, "[1 Flows]");
+    assert_seen(&fixture, "filter: key=o-00419");
+    close_stage(&fixture);
+}
+
+static void
 escape_undoes_one_layer_at_a_time(void **state)
 {
     (void)state;
@@ -263,6 +284,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_banner_goes_away_with_the_first_key),
         cmocka_unit_test(enter_on_a_stream_shows_its_events),
+        cmocka_unit_test(going_back_brings_the_filter_back),
         cmocka_unit_test(escape_undoes_one_layer_at_a_time),
         cmocka_unit_test(moving_the_cursor_holds_the_tape),
         cmocka_unit_test(all_screens_share_the_head),
