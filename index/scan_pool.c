@@ -404,7 +404,7 @@ scan_pool_take(struct scan_pool *pool, size_t number, int timeout_ms, struct tap
     (void)pthread_mutex_unlock(&pool->lock);
 
     for (size_t i = 0; i < damage_count; i++)
-        tape_note_damage(tape, damage[i].first_seq, damage[i].end_seq, "%s", damage[i].text);
+        tape_take_damage(tape, &damage[i]);
     free(damage);
     return step;
 }

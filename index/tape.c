@@ -173,6 +173,23 @@ tape_note_damage(struct tape *tape, uint64_t first_seq, uint64_t end_seq, const 
     add_damage(tape, &damage);
 }
 
+static struct tape_place
+place_of(struct tape *tape, uint32_t stream_id, int32_t partition, int64_t offset)
+{
+    return (struct tape_place){tape_stream_by_id(tape, stream_id), stream_id, partition, offset};
+}
+
+void
+tape_take_damage(struct tape *tape, const struct tape_damage *damage)
+{
+    struct tape_damage own = *damage;
+    if (own.first.stream != NULL) {
+        own.first.stream = tape_stream_by_id(tape, own.first.stream_id);
+        own.last.stream = tape_stream_by_id(tape, own.last.stream_id);
+    }
+    add_damage(tape, &own);
+}
+
 void
 tape_note_block(struct tape *tape, const struct block_info *block, const char *text)
 {
@@ -180,10 +197,8 @@ tape_note_block(struct tape *tape, const struct block_info *block, const char *t
         .first_seq = block->min_seq,
         .end_seq = block->max_seq + 1,
         .events = block->event_count,
-        .first = {tape_stream_by_id(tape, block->first_stream), block->first_partition,
-            block->first_offset},
-        .last = {tape_stream_by_id(tape, block->last_stream), block->last_partition,
-            block->last_offset},
+        .first = place_of(tape, block->first_stream, block->first_partition, block->first_offset),
+        .last = place_of(tape, block->last_stream, block->last_partition, block->last_offset),
     };
     (void)snprintf(damage.text, sizeof(damage.text), "%.255s", text);
     add_damage(tape, &damage);

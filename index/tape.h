@@ -71,7 +71,8 @@ const struct lane_summary *tape_lanes(struct tape *tape, size_t *count, struct e
 
 /* A place in a lane. */
 struct tape_place {
-    const struct stream *stream; /* NULL: not known */
+    const struct stream *stream; /* the tape's; NULL: not known */
+    uint32_t stream_id;
     int32_t partition;
     int64_t offset;
 };

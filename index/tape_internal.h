@@ -17,6 +17,7 @@ struct record;
 struct segment_pool;
 struct stream;
 struct tape;
+struct tape_damage;
 
 /* Stream ids are small numbers given out one by one; a larger one in a file is damage. */
 #define STREAM_ID_LIMIT (1u << 24)
@@ -24,15 +25,18 @@ struct tape;
 /* A part defines stream `id`. A second definition with other names is damage and is named. */
 void tape_define_stream(struct tape *tape, uint32_t id, struct bytes tap, struct bytes name);
 
-/* The same for one block of a segment: what was in it is known from the index. */
-void tape_note_block(struct tape *tape, const struct block_info *block, const char *text);
-
 /* The stream with this id; one that no readable part defines is called "?/stream-ID". */
 const struct stream *tape_stream_by_id(struct tape *tape, uint32_t id);
 
 /* Remember damage that a reader met; the same place is kept once. */
 void tape_note_damage(struct tape *tape, uint64_t first_seq, uint64_t end_seq, const char *format,
     ...) __attribute__((format(printf, 4, 5)));
+
+/* The same for one block of a segment: what was in it is known from the index. */
+void tape_note_block(struct tape *tape, const struct block_info *block, const char *text);
+
+/* The same that another reader of this tape met, which may be closed by now. */
+void tape_take_damage(struct tape *tape, const struct tape_damage *damage);
 
 /* The part that holds `seq`, else the next one behind it; NULL when there is none. With
  * `downward`, else the one before it. */

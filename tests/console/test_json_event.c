@@ -313,8 +313,8 @@ names_what_is_damaged_in_the_done_line(void **state)
             .first_seq = 7,
             .end_seq = 99,
             .events = 2,
-            .first = {&orders, 0, 4},
-            .last = {&orders, 1, 5}},
+            .first = {.stream = &orders, .partition = 0, .offset = 4},
+            .last = {.stream = &orders, .partition = 1, .offset = 5}},
     };
     struct json_done done = {
         .is_stable = true, .coverage = bytes_of("[]"), .damage = damage, .damage_count = 2};

@@ -430,11 +430,22 @@ damage_file(const char *directory, const char *name, double where)
 }
 
 static bool
+is_same_place(const struct tape_place *a, const struct tape_place *b)
+{
+    if (a->stream == NULL || b->stream == NULL)
+        return a->stream == b->stream;
+    return strcmp(a->stream->label, b->stream->label) == 0 && a->partition == b->partition &&
+           a->offset == b->offset;
+}
+
+static bool
 is_among(const struct tape_damage *wanted, const struct tape_damage *all, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (strcmp(wanted->text, all[i].text) == 0 && wanted->first_seq == all[i].first_seq &&
-            wanted->end_seq == all[i].end_seq)
+            wanted->end_seq == all[i].end_seq && wanted->events == all[i].events &&
+            is_same_place(&wanted->first, &all[i].first) &&
+            is_same_place(&wanted->last, &all[i].last))
             return true;
     }
     return false;
