@@ -262,7 +262,7 @@ list(const struct invocation *invocation, const char *directory)
     if (!good)
         return command_fail(&err);
     if (count == 0 && !invocation->json && !invocation->quiet)
-        replay_print(STDERR_FILENO, "no bookmarks on this tape; tapedeck bookmark add makes one");
+        replay_remark("no bookmarks on this tape; tapedeck bookmark add makes one");
     int code = print_bookmarks(invocation, directory, bookmarks, count);
     notes_free_bookmarks(bookmarks, count);
     return code;

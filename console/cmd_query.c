@@ -132,7 +132,7 @@ run_list(const struct invocation *invocation)
     if (!good)
         return command_fail(&err);
     if (count == 0 && !invocation->json && !invocation->quiet)
-        replay_print(STDERR_FILENO, "no saved queries; tapedeck query save keeps one");
+        replay_remark("no saved queries; tapedeck query save keeps one");
     struct output output;
     output_start(&output, STDOUT_FILENO);
     for (size_t i = 0; i < count; i++)
