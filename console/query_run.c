@@ -91,6 +91,7 @@ query_run_open(struct query_run *run, const struct invocation *invocation,
             .newest_first = options->newest_first},
         .stays_alone = options->follows,
         .without_payloads = options->needs_no_payloads,
+        .limit = options->limit,
     };
     run->scan = scan_new(run->tape, &scan);
     output_start(&run->output, STDOUT_FILENO);

@@ -10,6 +10,7 @@
 #include "index/event.h"
 #include "index/live.h"
 #include "index/part.h"
+#include "index/query.h"
 #include "index/scan_batch.h"
 #include "index/scan_pool.h"
 #include "index/tape.h"
@@ -45,6 +46,14 @@ struct scan {
     struct source *given; /* its event was given to the caller, who still looks at it */
 };
 
+static uint64_t
+alone_bytes_for(const struct query *query)
+{
+    struct query_token token;
+    bool is_indexed = query != NULL && query_required_tokens(query, &token, 1) > 0;
+    return is_indexed ? SCAN_INDEXED_BYTES : SCAN_ALONE_BYTES;
+}
+
 struct scan *
 scan_new(struct tape *tape, const struct scan_options *options)
 {
@@ -52,7 +61,7 @@ scan_new(struct tape *tape, const struct scan_options *options)
     scan->tape = tape;
     scan->options = *options;
     if (scan->options.alone_bytes == 0)
-        scan->options.alone_bytes = SCAN_ALONE_BYTES;
+        scan->options.alone_bytes = alone_bytes_for(options->cursor.query);
     if (scan->options.workers > SCAN_WORKERS_MAX)
         scan->options.workers = SCAN_WORKERS_MAX;
     scan->has_decided = options->stays_alone || options->cursor.order != CURSOR_BY_SEQ;
@@ -225,10 +234,23 @@ call_for_help(struct scan *scan)
     scan_pool_go(scan->pool);
 }
 
+/* If matches go on to come as they did, will the caller have all that it wants without help? */
+static bool
+has_enough_soon(const struct scan *scan)
+{
+    uint64_t limit = scan->options.limit;
+    if (limit == 0 || scan->matched == 0)
+        return false;
+    uint64_t wanted = limit > scan->matched ? limit - scan->matched : 0;
+    double for_each = (double)cursor_scanned_bytes(scan->cursor) / (double)scan->matched;
+    return for_each * (double)wanted < (double)scan->options.alone_bytes;
+}
+
 static void
 decide(struct scan *scan)
 {
-    if (scan->has_decided || cursor_scanned_bytes(scan->cursor) < scan->options.alone_bytes)
+    if (scan->has_decided || cursor_scanned_bytes(scan->cursor) < scan->options.alone_bytes ||
+        has_enough_soon(scan))
         return;
     scan->has_decided = true;
     if (bytes_left(scan) >= scan->options.alone_bytes)

@@ -24,8 +24,10 @@ struct event;
 struct scan;
 struct tape;
 
-/* Looked at alone, and how much must be left then: about 8 ms of work. */
-#define SCAN_ALONE_BYTES ((uint64_t)8 * 1024 * 1024)
+/* Looked at alone, and how much must be left then: about 8 ms of work. What a query asks of an index is
+ * mostly found by looking at a few blocks of each file: it gets longer. */
+#define SCAN_ALONE_BYTES   ((uint64_t)8 * 1024 * 1024)
+#define SCAN_INDEXED_BYTES ((uint64_t)64 * 1024 * 1024)
 
 /* No more threads than this, however many cores there are: each has a decoded segment in memory. */
 #define SCAN_WORKERS_MAX 16u
@@ -37,9 +39,11 @@ struct scan_options {
     struct cursor_options cursor;
     bool stays_alone;
     bool without_payloads; /* nobody looks at them: they may be null views with a length */
-    unsigned workers;      /* 0: as many as the machine is good for */
-    uint64_t alone_bytes;  /* 0: SCAN_ALONE_BYTES */
-    size_t buffer_bytes;   /* 0: SCAN_BUFFER_BYTES of scan_pool.h */
+    uint64_t
+        limit; /* matches that will be taken at most: no help is called for the last few; 0: all */
+    unsigned workers;     /* 0: as many as the machine is good for */
+    uint64_t alone_bytes; /* 0: one of the two above */
+    size_t buffer_bytes;  /* 0: SCAN_BUFFER_BYTES of scan_pool.h */
 };
 
 struct scan *scan_new(struct tape *tape, const struct scan_options *options);

@@ -315,6 +315,26 @@ starts_no_threads_for_what_is_small_or_indexed(void **state)
 }
 
 static void
+calls_for_no_help_when_it_has_enough_soon(void **state)
+{
+    struct error err = {0};
+    struct event event;
+    make_tape(*state, 16000, 0);
+    struct tape *tape = test_open(*state);
+    for (int i = 0; i < 2; i++) {
+        /* That much is reached in the second segment, behind the matches of the first. */
+        struct scan_options options = {
+            .workers = 2, .alone_bytes = JOURNAL_BYTES * 4 / 3, .limit = i == 0 ? 3500 : 0};
+        struct scan *scan = scan_new(tape, &options);
+        for (unsigned taken = 0; taken < 3500; taken++)
+            assert_int_equal(scan_next(scan, 0, &event, &err), CURSOR_EVENT);
+        assert_int_equal(scan_workers(scan), i == 0 ? 0 : 2);
+        scan_free(scan);
+    }
+    tape_close(tape);
+}
+
+static void
 follows_a_tape_when_it_stays_alone(void **state)
 {
     struct error err = {0};
@@ -585,6 +605,7 @@ main(void)
         TEST(gives_what_a_cursor_gives_from_one_segment),
         TEST(gives_what_a_cursor_gives_from_journals),
         TEST(starts_no_threads_for_what_is_small_or_indexed),
+        TEST(calls_for_no_help_when_it_has_enough_soon),
         TEST(follows_a_tape_when_it_stays_alone),
         TEST(sorts_as_a_cursor_does),
         TEST(leaves_payloads_out_but_not_their_lengths),
