@@ -1,7 +1,8 @@
 /* bench_search - how fast a sealed tape answers, through queries and cursors as everybody uses them.
  *
  * BENCH_EVENTS (5000000) events like those of a shop, some 28 segments. Needles are timed by the clock
- * and fetched whole, at most 100 of each; scans by the processor's time, with the files in memory.
+ * and fetched whole, at most 100 of each; scans by the processor's time on one core, with the files in
+ * memory, and once more by the clock with as many threads as there are cores.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "index/cursor.h"
 #include "index/event.h"
 #include "index/query.h"
+#include "index/scan.h"
 #include "index/tape.h"
 #include "index/tape_internal.h"
 #include "index/tape_writer.h"
@@ -24,6 +26,7 @@
 #define NEEDLES      1000
 #define COLD_NEEDLES 60
 #define FOUND_MAX    100
+#define CANCELS      200
 
 struct needle {
     char key[32];
@@ -106,22 +109,25 @@ ask(struct tape *tape, const char *text, enum cursor_order order, bool newest_fi
     struct query *query = query_compile(text, clock_now_ns(), NULL, &err);
     if (query == NULL)
         figures_fail(&err);
-    struct cursor_options options = {.query = query, .order = order, .newest_first = newest_first};
-    struct cursor *cursor = cursor_new(tape, &options);
+    struct scan_options options = {
+        .cursor = {.query = query, .order = order, .newest_first = newest_first},
+        .limit = limit,
+    };
+    struct scan *scan = scan_new(tape, &options);
     struct answer answer = {0};
     struct event event;
     enum cursor_step step = CURSOR_EVENT;
     while ((limit == 0 || answer.events < limit) &&
-           (step = cursor_next(cursor, 0, &event, &err)) == CURSOR_EVENT) {
+           (step = scan_next(scan, 0, &event, &err)) == CURSOR_EVENT) {
         answer.events++;
         answer.bytes += event_size(&event);
     }
     if (step == CURSOR_FAILED)
         figures_fail(&err);
     struct cursor_progress progress;
-    cursor_progress(cursor, &progress);
+    scan_progress(scan, &progress);
     answer.scanned = progress.scanned_blocks;
-    cursor_free(cursor);
+    scan_free(scan);
     query_free(query);
     return answer;
 }
@@ -294,6 +300,131 @@ bench_substring(struct job *job, const char *name, double budget)
     figure_plain("  events found", events, "");
 }
 
+/* ---- with threads ---- */
+
+/* A search by the clock: how long it took, and with how many threads it ended. */
+struct race {
+    const struct job *job;
+    const char *text;
+    bool is_alone;
+    bool is_count;
+};
+
+static void
+run_race(void *self, struct part_results *results)
+{
+    const struct race *race = self;
+    struct error err;
+    struct tape *tape = open_tape(race->job);
+    (void)ask(tape, race->text, CURSOR_BY_SEQ, true, 0); /* brings the files into memory */
+    tape_close(tape);
+    double start = seconds_now();
+    tape = open_tape(race->job);
+    struct query *query = query_compile(race->text, clock_now_ns(), NULL, &err);
+    if (query == NULL)
+        figures_fail(&err);
+    struct scan_options options = {
+        .cursor = {.query = query, .newest_first = true},
+        .stays_alone = race->is_alone,
+        .without_payloads = race->is_count,
+    };
+    struct scan *scan = scan_new(tape, &options);
+    struct event event;
+    enum cursor_step step;
+    while ((step = scan_next(scan, 20000, &event, &err)) != CURSOR_END) {
+        if (step == CURSOR_FAILED)
+            figures_fail(&err);
+        results->values[1] += step == CURSOR_EVENT;
+    }
+    results->values[2] = scan_workers(scan);
+    scan_free(scan);
+    results->values[0] = seconds_now() - start;
+    query_free(query);
+    tape_close(tape);
+}
+
+/* Median seconds. */
+static double
+time_race(struct race *race, struct part_results *results)
+{
+    double times[FIGURE_RUNS];
+    for (int run = 0; run < FIGURE_RUNS; run++) {
+        part_run(run_race, race, false, results);
+        times[run] = results->values[0];
+    }
+    return median(times, FIGURE_RUNS);
+}
+
+static void
+bench_race(const struct job *job, const char *name, const char *text, bool is_count)
+{
+    struct part_results results;
+    char line[96];
+    struct race race = {job, text, true, is_count};
+    double alone = time_race(&race, &results);
+    race.is_alone = false;
+    double together = time_race(&race, &results);
+    (void)snprintf(line, sizeof(line), "%s, alone", name);
+    figure_plain(line, alone * 1e3, "ms");
+    (void)snprintf(line, sizeof(line), "  with %.0f threads", results.values[2]);
+    figure_plain(line, together * 1e3, "ms");
+    figure_plain("    of payloads", (double)job->payload_bytes / together / 1e9, "GB/s");
+    figure_plain("    times as fast", alone / together, "");
+    figure_plain("    events found", results.values[1], "");
+}
+
+/* Stop a search at different moments; how long does it take until its threads have ended? By the clock, and
+ * by the processor's time, which is that of all threads and does not depend on who else is at work. */
+static void
+run_cancels(void *self, struct part_results *results)
+{
+    const struct job *job = self;
+    struct error err;
+    struct tape *tape = open_tape(job);
+    struct query *query = query_compile(job->kind, clock_now_ns(), NULL, &err);
+    if (query == NULL)
+        figures_fail(&err);
+    double times[CANCELS];
+    double work[CANCELS];
+    for (unsigned i = 0; i < CANCELS; i++) {
+        struct scan_options options = {.cursor = {.query = query, .newest_first = true}};
+        struct scan *scan = scan_new(tape, &options);
+        struct event event;
+        unsigned steps = i % 20;
+        while (scan_workers(scan) == 0 || steps-- > 0) {
+            if (scan_next(scan, 2000, &event, &err) == CURSOR_FAILED)
+                figures_fail(&err);
+        }
+        double start = seconds_now();
+        double start_work = seconds_cpu();
+        scan_free(scan);
+        times[i] = (seconds_now() - start) * 1e3;
+        work[i] = (seconds_cpu() - start_work) * 1e3;
+    }
+    results->values[0] = percentile(times, CANCELS, 0.5);
+    results->values[1] = percentile(times, CANCELS, 0.99);
+    results->values[2] = percentile(work, CANCELS, 0.99);
+    query_free(query);
+    tape_close(tape);
+}
+
+/* A pattern that explodes is asked about one event to the end, which is bounded by its steps only. */
+static void
+bench_cancel(struct job *job, const char *name, const char *text, double budget)
+{
+    struct part_results results;
+    char line[96];
+    job->kind = text;
+    part_run(run_cancels, job, false, &results);
+    (void)snprintf(line, sizeof(line), "%s stopped, p50", name);
+    figure_plain(line, results.values[0], "ms");
+    if (budget > 0)
+        figure_at_most("  p99", results.values[1], budget, "ms");
+    else
+        figure_plain("  p99", results.values[1], "ms");
+    figure_plain("  p99 of the processor's time", results.values[2], "ms");
+}
+
 struct recording {
     const struct job *job;
     enum block_codec codec;
@@ -351,6 +482,10 @@ bench_zstd(struct job *job)
     bench_scan(job, "everything, by seq", "", CURSOR_BY_SEQ, 0);
     bench_scan(job, "everything, by offset", "", CURSOR_BY_OFFSET, 0);
     bench_substring(job, "substring over all payloads, zstd", 1);
+    bench_race(job, "a rare literal counted", "payload~\"" DATA_RARE "\"", true);
+    bench_race(job, "whole events, newest first", "stream=inventory", false);
+    bench_cancel(job, "a search for a literal", "payload~\"" DATA_RARE "\"", 5);
+    bench_cancel(job, "a search for a pattern that explodes", "payload~/(\\w+\\W?)+=\\d$/", 0);
 }
 
 static void
