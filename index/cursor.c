@@ -366,12 +366,13 @@ cursor_hand_over(struct cursor *cursor, struct cursor_rest *rest)
     struct part *part = cursor->walk->part;
     *rest = (struct cursor_rest){
         .part = part,
-        .shares_part = part->ops->cut != NULL,
         .first_seq = cursor->options.first_seq,
         .end_seq = cursor->options.end_seq,
     };
-    if (rest->shares_part)
+    if (part->ops->cut != NULL) {
+        rest->shares_part = true;
         rest->first_block = part->ops->cut(cursor->walk);
+    }
     if (cursor->options.first_seq < part->first_seq)
         cursor->options.first_seq = part->first_seq;
     if (cursor->options.end_seq > part->end_seq)

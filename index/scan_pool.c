@@ -95,7 +95,7 @@ tell_damage(struct worker *worker, struct job *job)
 {
     const struct tape_damage *damage = NULL;
     size_t count = worker->tape == NULL ? 0 : tape_damage(worker->tape, &damage);
-    if (count == worker->damage_told)
+    if (damage == NULL || count == worker->damage_told)
         return;
     size_t more = count - worker->damage_told;
     job->damage = alloc_resize(job->damage, (job->damage_count + more) * sizeof(*job->damage));

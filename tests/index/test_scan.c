@@ -15,7 +15,7 @@
 #include "tests/support/unit.h"
 
 #define ROUNDS        24
-#define JOURNAL_BYTES 300000
+#define JOURNAL_BYTES UINT64_C(300000)
 
 static uint64_t seed = UINT64_C(0x2545f4914f6cdd1d);
 
