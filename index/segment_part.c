@@ -378,6 +378,11 @@ next_event(struct part_walk *walk, uint64_t *budget, struct event *event, struct
             return CURSOR_END;
         size_t number = self->options.newest_first ? self->next - 1 : self->next;
         const struct place *place = &self->places[number];
+        if (self->left[place->block] == 0) {
+            /* Its block was found damaged: reading it again for each of its events says nothing new. */
+            self->next = self->options.newest_first ? self->next - 1 : self->next + 1;
+            continue;
+        }
         if (!block_cache_has(self->cache, place->block, BLOCK_ALL)) {
             if (*budget == 0)
                 return CURSOR_PAUSED;
@@ -391,6 +396,7 @@ next_event(struct part_walk *walk, uint64_t *budget, struct event *event, struct
         if (--self->left[place->block] == 0)
             block_cache_drop_later(self->cache, place->block);
         if (block == NULL) {
+            self->left[place->block] = 0;
             const struct block_info *info = segment_block(segment_of(self), place->block);
             tape_note_block(self->tape, info, err->text);
             continue;

@@ -508,6 +508,33 @@ tells_of_damage_as_a_cursor_does(void **state)
     }
 }
 
+/* A pause is a block that was read. */
+static void
+reads_a_damaged_block_once(void **state)
+{
+    struct error err = {0};
+    struct event event;
+    make_tape(*state, 9000, 0);
+    damage_file(*state, "00000001.seg", 0.1);
+    damage_file(*state, "00000001.seg", 0.3);
+    damage_file(*state, "00000002.seg", 0.2);
+    struct tape *tape = test_open(*state);
+    struct cursor *cursor = cursor_new(tape, &(struct cursor_options){0});
+    struct cursor_progress progress;
+    uint64_t pauses = 0;
+    enum cursor_step step;
+    while ((step = cursor_next(cursor, 1, &event, &err)) != CURSOR_END) {
+        assert_true(step == CURSOR_EVENT || step == CURSOR_PAUSED);
+        pauses += step == CURSOR_PAUSED;
+    }
+    cursor_progress(cursor, &progress);
+    const struct tape_damage *damage;
+    assert_true(tape_damage(tape, &damage) >= 2);
+    assert_true(pauses <= 4 * progress.total_blocks);
+    cursor_free(cursor);
+    tape_close(tape);
+}
+
 /* ---- files that come and go ---- */
 
 static void
@@ -611,6 +638,7 @@ main(void)
         TEST(leaves_payloads_out_but_not_their_lengths),
         TEST(can_be_stopped_at_any_event),
         TEST(tells_of_damage_as_a_cursor_does),
+        TEST(reads_a_damaged_block_once),
         TEST(goes_on_when_retention_deletes_files_under_it),
         TEST(goes_on_when_journals_are_sealed_under_it),
         TEST(fails_when_the_threads_cannot_open_the_tape),
