@@ -14,7 +14,7 @@
 #include "collectors/source.h"
 #include "collectors/tap_url.h"
 
-#define ANSWER_NS (7 * NS_PER_S)
+#define ANSWER_NS (4500 * NS_PER_MS)
 #define PATIENCE_NS \
     (3 * NS_PER_S) /* with a failure that may mend itself, or that another broker has not */
 #define TOPIC_MS 2000

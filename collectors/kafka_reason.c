@@ -33,6 +33,8 @@ static const struct cause causes[] = {
         "check the network and the firewalls between"},
     {"in state CONNECT", ERROR_REMOTE, KAFKA_STEP_CONNECT, NULL,
         "check the address, and the firewalls between"},
+    {"Invalid response size 1213486160", ERROR_REMOTE, KAFKA_STEP_ANSWER,
+        "an HTTP server answers there, not a broker", "is it the right port?"},
     {"alert certificate required", ERROR_REFUSED, KAFKA_STEP_TLS,
         "the broker wants a client certificate",
         "set kafka.ssl.certificate.location and kafka.ssl.key.location"},

@@ -29,19 +29,33 @@ is_made_of(const char *text, size_t length, const char *characters)
     return length > 0;
 }
 
+/* A number of 1 to 65535, whole. librdkafka would take any number modulo 65536. */
+static bool
+is_port(const char *text, size_t length)
+{
+    unsigned port = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9' || port > 65535)
+            return false;
+        port = port * 10 + (unsigned)(text[i] - '0');
+    }
+    return port >= 1 && port <= 65535;
+}
+
 /* Append one server, with Kafka's port where it names none. */
 static bool
 add_server(struct buffer *servers, const char *host, size_t length)
 {
-    if (!is_made_of(host, length, host_characters))
+    const char *colon = memrchr(host, ':', length);
+    const char *bracket = memrchr(host, ']', length);
+    bool has_port = colon != NULL && (bracket == NULL || colon > bracket);
+    if (!is_made_of(host, length, host_characters) || colon == host ||
+        (has_port && !is_port(colon + 1, length - (size_t)(colon + 1 - host))))
         return false;
     if (servers->length > 0)
         buffer_append_byte(servers, ',');
     buffer_append(servers, host, length);
-
-    const char *colon = memrchr(host, ':', length);
-    const char *bracket = memrchr(host, ']', length);
-    if (colon == NULL || (bracket != NULL && colon < bracket))
+    if (!has_port)
         buffer_append_text(servers, ":" KAFKA_PORT);
     return true;
 }
@@ -102,7 +116,9 @@ parse_kafka(const char *url, struct target *target, struct error *err)
     struct buffer servers = {0};
     if (!parse_servers(url + skip, slash, &servers)) {
         buffer_done(&servers);
-        return error_set(err, ERROR_ARGUMENT, "target '%s' names no server: %s", url, expected);
+        return error_set(err, ERROR_ARGUMENT,
+            "target '%s': the server is a host, a colon and a port of 1 to 65535: %s", url,
+            expected);
     }
     target->url = alloc_text(url);
     target->transport = alloc_text("kafka");

@@ -22,6 +22,25 @@ struct client_links {
     void *opaque;
 };
 
+/* What is left of "HOST:PORT/1: Connect to ipv4#127.0.0.1:1 failed: Connection refused (after 0ms in
+ * state CONNECT)" when the parts are gone that are about the library: "Connect to ... refused". */
+static void
+copy_reason(char *to, size_t size, const char *text)
+{
+    /* The first four bytes of an HTTP answer, read as the length of one. */
+    if (strstr(text, "Invalid response size 1213486160") != NULL)
+        text = "an HTTP server answers there";
+    size_t name = strcspn(text, " "); /* "HOST:PORT/bootstrap:" */
+    if (name > 1 && text[name] == ' ' && text[name - 1] == ':' && memchr(text, '/', name) != NULL)
+        text += name + 1;
+    const char *end = strstr(text, " (after ");
+    size_t length = end != NULL ? (size_t)(end - text) : strlen(text);
+    if (length >= size)
+        length = size - 1;
+    memcpy(to, text, length);
+    to[length] = '\0';
+}
+
 static void
 keep_reason(rd_kafka_t *handle, int code, const char *reason, void *opaque)
 {
@@ -29,9 +48,7 @@ keep_reason(rd_kafka_t *handle, int code, const char *reason, void *opaque)
     (void)handle;
     if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && links->client.reason[0] != '\0')
         return; /* the error of the single broker says more */
-    size_t length = strnlen(reason, sizeof(links->client.reason) - 1);
-    memcpy(links->client.reason, reason, length);
-    links->client.reason[length] = '\0';
+    copy_reason(links->client.reason, sizeof(links->client.reason), reason);
 }
 
 static void

@@ -20,7 +20,7 @@ struct kafka_settings;
 struct target;
 
 /* How long a question to the cluster may take before it counts as not reachable. */
-#define TARGET_KAFKA_TIMEOUT_MS 4500
+#define TARGET_KAFKA_TIMEOUT_MS 4000
 
 struct target_kafka {
     rd_kafka_t *handle;

@@ -41,6 +41,20 @@ names_a_name_that_does_not_resolve(void **state)
     assert_non_null(strstr(reason.fix, "spelling"));
 }
 
+static void
+knows_the_answer_of_a_web_server(void **state)
+{
+    (void)state;
+    struct kafka_reason reason;
+    kafka_reason_read(&reason,
+        "127.0.0.1:80/bootstrap: Receive failed: Invalid response size 1213486160 (0..134217728): "
+        "increase receive.message.max.bytes (after 3ms in state APIVERSION_QUERY)",
+        false, 0);
+    assert_string_equal(reason.what, "an HTTP server answers there, not a broker");
+    assert_string_equal(reason.fix, "is it the right port?");
+    assert_int_equal(reason.step, KAFKA_STEP_ANSWER);
+}
+
 static const char verify_failed[] =
     "sasl_ssl://localhost:27223/bootstrap: SSL handshake failed: error:0A000086:SSL "
     "routines::certificate verify failed: broker certificate could not be verified, verify that "
@@ -116,6 +130,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(leaves_out_what_is_librdkafkas_own),
         cmocka_unit_test(names_a_name_that_does_not_resolve),
+        cmocka_unit_test(knows_the_answer_of_a_web_server),
         cmocka_unit_test(tells_an_expired_certificate_from_one_that_is_not_trusted),
         cmocka_unit_test(says_what_to_do_about_a_wrong_password),
         cmocka_unit_test(says_when_scram_cannot_work_with_this_library),

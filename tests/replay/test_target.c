@@ -44,7 +44,9 @@ refuses_what_names_no_topic_or_no_server(void **state)
         "kafka:///orders", "kafka://a,,b/orders", "kafka://host/a/b", "kafka://host/a,b",
         "kafka://ho st/orders", "kafka://host/or\x1b[2Jders", "zmq://host:1/x", "zmq+push://host",
         "zmq+push://host:0", "zmq+push://:1", "zmq+push://ho st:1", "zmq+push+ipc://x",
-        "zmq+pubs://h:1", "file://x", "file:///", "file:///a/", "file:///a b", "file:///a\x1b[2J"};
+        "zmq+pubs://h:1", "file://x", "file:///", "file:///a/", "file:///a b", "file:///a\x1b[2J",
+        "kafka://host:0/x", "kafka://host:65536/x", "kafka://host:-1/x", "kafka://host:/x",
+        "kafka://:9092/x", "kafka://host:9092x/x", "kafka://host:4295001388/x"};
     for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
         struct target target;
         struct error err = {0};
