@@ -500,11 +500,13 @@ run(const struct invocation *invocation)
 
 static const struct option_row options[] = {
     {"from", OPTION_TEXT, offsetof(struct record_settings, from), "WHERE",
-        "resume, beginning, end or a time; a stream on the tape goes on where it ends", NULL},
+        "resume (where the tape ends, else end), beginning, end or a time; never before where the "
+        "tape ends",
+        NULL},
     {"until", OPTION_TEXT, offsetof(struct record_settings, until), "WHEN",
         "end (as it is now), a time, or a number of events; then stop", NULL},
     {"for", OPTION_SECONDS, offsetof(struct record_settings, for_ns), "SECONDS",
-        "stop after this long", NULL},
+        "stop after this long; 0: never, the default", NULL},
     {"proxy", OPTION_TEXT, offsetof(struct record_settings, proxy), "ADDRESSES",
         "stand between ZeroMQ publishers and subscribers: HOST:PORT,HOST:PORT", NULL},
     {"metrics", OPTION_TEXT, offsetof(struct record_settings, metrics), "ADDRESS",
@@ -529,6 +531,7 @@ const struct command command_record = {
         "  zmq+pull://host:5557/name                      the capture socket of a proxy\n"
         "  zmq+proxy://HOST:PORT,HOST:PORT/prefix         see --proxy\n"
         "Watching changes nothing: no group is joined, nothing is committed or created.\n"
+        "The log is on stderr; --quiet leaves out its line of progress.\n"
         "SIGINT or SIGTERM stops when what was received is on the tape, a second one at once.",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),

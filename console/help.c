@@ -73,7 +73,7 @@ help_append_overview(struct buffer *to, const struct command_table *table)
     append_options_of_every_command(to);
     buffer_append_text(to,
         "\nExit codes: 0 well, 1 failed, 2 usage, 3 configuration, 4 cannot reach, 5 refused,\n"
-        "6 tape damaged, 7 disk full\n");
+        "6 tape damaged, 7 disk full, 10 what --fail-on asks for was met\n");
 }
 
 void
