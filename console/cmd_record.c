@@ -360,20 +360,26 @@ all_taps_well(const struct live_status *status, struct error *err)
     return true;
 }
 
-/* On a tape that knows no stream yet, "resume" begins where the streams end: with --until end that is
- * nothing, which is seldom what was meant. */
+/* A run to the end that recorded nothing is seldom what was meant. On a tape that knows no stream yet,
+ * "resume" begins where the streams end; and no --from goes back before where the tape ends. */
 static void
 say_nothing_recorded(const struct recording *recording, enum record_end end)
 {
     const struct record_settings *settings = recording->invocation->settings;
     const struct live_status *status = recording->status;
     if (end != RECORD_UNTIL_REACHED || settings->until == NULL ||
-        strcmp(settings->until, "end") != 0 || settings->from != NULL || status->end_seq != 0)
+        strcmp(settings->until, "end") != 0 || status->events != 0)
         return;
-    log_say_text("warn", "nothing",
-        "a new tape begins at the end of its streams, and goes on there; to have what was there "
-        "before, "
-        "record with --from beginning into a new --tape");
+    const char *level = status->end_seq == 0 ? "warn" : "info";
+    if (settings->from != NULL)
+        log_say_text(level, "nothing",
+            "there is nothing new; what the tape has, or left out as a hole, is not read again: to "
+            "have a stream from its beginning, record it into a new --tape");
+    else if (status->end_seq == 0)
+        log_say_text(level, "nothing",
+            "a new tape begins at the end of its streams, and goes on there; to have what was "
+            "there "
+            "before, record with --from beginning into a new --tape");
 }
 
 static int

@@ -84,6 +84,16 @@ check "streams counts the same events in each partition" same_counts "$corpus"
 check "plain lines let no control character through" hides_escapes
 check "recording again adds nothing" record_to_end "$tape" "$corpus"
 check "and the corpus is still the same" same_as_topic "$tape" "$corpus"
+
+says_why_nothing_came() { # says_why_nothing_came TEXT [OPTION]...: nothing is recorded, and that is said
+    local text=$1
+    shift
+    timeout 60 "$tapedeck" record --tape "$work/late" --until end "$@" "kafka://$address/$corpus" \
+        2>"$work/late.err" || return
+    grep 'level=warn nothing=' "$work/late.err" | grep -q "$text" || { cat "$work/late.err"; return 1; }
+}
+check "a new tape that begins at the end says so" says_why_nothing_came "begins at the end"
+check "and that its hole is not filled later" says_why_nothing_came "is not read again" --from beginning
 need "$producer" produce "$address" "$corpus" 11800 1000
 check "recording goes on where the tape ends" record_to_end "$tape" "$corpus"
 check "and now holds what came meanwhile" same_as_topic "$tape" "$corpus"
