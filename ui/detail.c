@@ -85,17 +85,32 @@ add_printed(struct detail *detail, const char *label, const char *format, ...)
     detail_add(detail, 0, bytes_of(label), bytes_of(text));
 }
 
+/* What grows old while it is looked at is left out; what a transport took is not. */
 static void
-add_times(struct detail *detail, const struct event *event, int64_t now_ns)
+add_times(struct detail *detail, const struct event *event)
 {
     static const char *const kinds[] = {"none", "produced", "appended"};
     char when[CLOCK_TEXT_MAX];
-    char age[CLOCK_TEXT_MAX];
+    char received[CLOCK_TEXT_MAX];
+    char delay[CLOCK_TEXT_MAX];
 
-    if (event->time_type != TIME_NONE && event->time_ns != CLOCK_NONE)
-        add_printed(detail, kinds[event->time_type], "%s", clock_format(event->time_ns, when));
-    add_printed(detail, "received", "%s  %s ago", clock_format(event->received_ns, when),
-        clock_format_duration(now_ns > event->received_ns ? now_ns - event->received_ns : 0, age));
+    clock_format(event->received_ns, received);
+    if (event->time_type == TIME_NONE || event->time_ns == CLOCK_NONE) {
+        add_printed(detail, "received", "%s", received);
+        return;
+    }
+    const char *kind = kinds[event->time_type];
+    add_printed(detail, kind, "%s", clock_format(event->time_ns, when));
+    int64_t took_ns;
+    if (__builtin_sub_overflow(event->received_ns, event->time_ns, &took_ns) ||
+        took_ns == INT64_MIN)
+        add_printed(detail, "received", "%s", received);
+    else if (took_ns >= 0)
+        add_printed(detail, "received", "%s  %s after it was %s", received,
+            clock_format_duration(took_ns, delay), kind);
+    else
+        add_printed(detail, "received", "%s  %s before it was %s: clocks differ", received,
+            clock_format_duration(-took_ns, delay), kind);
 }
 
 static void
@@ -124,7 +139,7 @@ add_headers(struct detail *detail, const struct event *event)
 }
 
 static void
-add_fields(struct detail *detail, const struct event *event, int64_t now_ns)
+add_fields(struct detail *detail, const struct event *event)
 {
     struct event_identity identity;
     event_identify(event, &identity);
@@ -137,7 +152,7 @@ add_fields(struct detail *detail, const struct event *event, int64_t now_ns)
         add_field(detail, "id", identity.id);
     if (identity.type.data != NULL)
         add_field(detail, "type", identity.type);
-    add_times(detail, event, now_ns);
+    add_times(detail, event);
     add_headers(detail, event);
     for (size_t i = 0; i < detail->count; i++)
         detail->lines[i].is_field = true;
@@ -219,13 +234,13 @@ add_payload(struct detail *detail, const struct event *event)
 }
 
 void
-detail_load(struct detail *detail, const struct event *event, int64_t now_ns)
+detail_load(struct detail *detail, const struct event *event)
 {
     detail->count = 0;
     detail->text.length = 0;
     detail->seq = event->seq;
     detail->is_loaded = true;
-    add_fields(detail, event, now_ns);
+    add_fields(detail, event);
     detail->payload_line = detail->count;
     add_payload(detail, event);
     detail->is_fresh = true;

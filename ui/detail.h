@@ -59,7 +59,7 @@ struct detail {
 void detail_done(struct detail *detail);
 
 /* Make the lines of `event` for detail->view; the cursor goes to the payload. */
-void detail_load(struct detail *detail, const struct event *event, int64_t now_ns);
+void detail_load(struct detail *detail, const struct event *event);
 
 /* Move the cursor by lines that can be seen. */
 void detail_move(struct detail *detail, int lines);

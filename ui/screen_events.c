@@ -93,7 +93,7 @@ load_detail(struct events *events, struct deck *deck)
     if (events->detail.is_loaded && events->detail.seq == seq)
         return;
     if (cursor_fetch_seq(deck->reader, seq, &event, &err) == CURSOR_EVENT) {
-        detail_load(&events->detail, &event, deck->now_ns);
+        detail_load(&events->detail, &event);
         return;
     }
     events->detail.is_loaded = false;
