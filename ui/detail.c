@@ -169,21 +169,45 @@ may_add(struct detail *detail)
     return false;
 }
 
-/* Line by line; one that is wider than the screen goes on in the next row. */
+/* Line by line; one that is wider than the screen goes on in the next row. Each row looks only at the
+ * bytes that it can draw: a payload of one long line has thousands of them. */
 static void
 add_raw(struct detail *detail, struct bytes payload)
 {
     int columns = detail->columns > 4 ? detail->columns - 2 : 78;
 
     for (size_t at = 0; at < payload.length && may_add(detail);) {
-        size_t left = payload.length - at;
-        const unsigned char *end = memchr(payload.data + at, '\n', left);
-        struct bytes line = {
-            payload.data + at, end != NULL ? (size_t)(end - payload.data) - at : left};
-        size_t length = text_fit(line, columns);
-        detail_add(detail, 0, BYTES_NULL, bytes_make(line.data, length));
-        at += length + (length == line.length && end != NULL ? 1 : 0);
+        struct bytes rest = bytes_make(payload.data + at, payload.length - at);
+        size_t length = text_fit(rest, columns);
+        const unsigned char *end = memchr(rest.data, '\n', length);
+        if (end != NULL)
+            length = (size_t)(end - rest.data);
+        detail_add(detail, 0, BYTES_NULL, bytes_make(rest.data, length));
+        at += length;
+        if (at < payload.length && payload.data[at] == '\n')
+            at++;
     }
+}
+
+/* "7b 22 61 ...  {"a": two digits and a blank for each byte, then what is printable. */
+static size_t
+hex_row(struct bytes bytes, char text[HEX_COLUMNS * 4 + 8])
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t length = 0;
+
+    for (size_t i = 0; i < HEX_COLUMNS; i++) {
+        if (i == HEX_COLUMNS / 2)
+            text[length++] = ' ';
+        text[length++] = i < bytes.length ? digits[bytes.data[i] >> 4] : ' ';
+        text[length++] = i < bytes.length ? digits[bytes.data[i] & 15] : ' ';
+        text[length++] = ' ';
+    }
+    text[length++] = ' ';
+    for (size_t i = 0; i < HEX_COLUMNS && i < bytes.length; i++)
+        text[length++] =
+            (char)(bytes.data[i] >= 0x20 && bytes.data[i] < 0x7f ? bytes.data[i] : '.');
+    return length;
 }
 
 static void
@@ -192,22 +216,9 @@ add_hex(struct detail *detail, struct bytes payload)
     for (size_t at = 0; at < payload.length && may_add(detail); at += HEX_COLUMNS) {
         char label[24];
         char text[HEX_COLUMNS * 4 + 8];
-        int length = 0;
         (void)snprintf(label, sizeof(label), "%06zx", at);
-        for (size_t i = 0; i < HEX_COLUMNS; i++) {
-            const char *gap = i == HEX_COLUMNS / 2 ? " " : "";
-            if (at + i < payload.length)
-                length += snprintf(text + length, sizeof(text) - (size_t)length, "%s%02x ", gap,
-                    payload.data[at + i]);
-            else
-                length += snprintf(text + length, sizeof(text) - (size_t)length, "%s   ", gap);
-        }
-        text[length++] = ' ';
-        for (size_t i = 0; i < HEX_COLUMNS && at + i < payload.length; i++) {
-            unsigned char byte = payload.data[at + i];
-            text[length++] = (char)(byte >= 0x20 && byte < 0x7f ? byte : '.');
-        }
-        detail_add(detail, 0, bytes_of(label), bytes_make(text, (size_t)length));
+        size_t length = hex_row(bytes_make(payload.data + at, payload.length - at), text);
+        detail_add(detail, 0, bytes_of(label), bytes_make(text, length));
     }
 }
 
@@ -220,16 +231,18 @@ add_payload(struct detail *detail, const struct event *event)
         return;
     }
     size_t whole = payload.length;
-    if (payload.length > DETAIL_MAX_BYTES)
+    bool is_cut = whole > DETAIL_MAX_BYTES;
+    if (is_cut)
         payload.length = DETAIL_MAX_BYTES;
     if (detail->view == DETAIL_HEX) {
         add_hex(detail, payload);
-    } else if (detail->view == DETAIL_RAW || !detail_add_json(detail, payload)) {
+    } else if (detail->view == DETAIL_RAW || is_cut || !detail_add_json(detail, payload)) {
         if (detail->view == DETAIL_TREE)
-            add_printed(detail, "payload", "%zu bytes, not JSON: shown as text", whole);
+            add_printed(detail, "payload", "%zu bytes, %s: shown as text", whole,
+                is_cut ? "too many for a tree" : "not JSON");
         add_raw(detail, payload);
     }
-    if (payload.length < whole)
+    if (is_cut)
         add_printed(detail, "cut", "the first %zu of %zu bytes are shown", DETAIL_MAX_BYTES, whole);
 }
 

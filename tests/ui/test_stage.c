@@ -2,6 +2,7 @@
 #include <locale.h>
 #include <stdlib.h>
 
+#include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -277,6 +278,31 @@ an_old_tape_is_the_past(void **state)
     close_stage(&fixture);
 }
 
+static void
+a_payload_of_one_long_line_is_opened_at_once(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    size_t length = (size_t)4 * 1024 * 1024;
+    char *payload = alloc_array(length, 1);
+    memset(payload, 'x', length);
+    memcpy(payload, "first\n\nthird", 12);
+    open_stage(&fixture, true, "events");
+    ui_tape_add(&fixture.tape, "orders", UI_TAPE_NOW_NS, 9000001, bytes_of("long"),
+        bytes_make(payload, length));
+    look(&fixture);
+    type(&fixture, "\r");
+    assert_seen(&fixture, "4194304 bytes, too many for a tree: shown as text");
+    type(&fixture, "v");
+    assert_seen(&fixture, "\n first\n\n thirdxxx");
+    type(&fixture, "v");
+    assert_seen(&fixture, "66 69 72 73 74 0a 0a 74  68 69 72 64 78 78 78 78  first..thirdxxxx");
+    type(&fixture, "\tG");
+    assert_seen(&fixture, "the first 1048576 of 4194304 bytes are shown");
+    free(payload);
+    close_stage(&fixture);
+}
+
 int
 main(void)
 {
@@ -297,6 +323,7 @@ main(void)
         cmocka_unit_test(ctrl_c_leaves_only_when_pressed_twice),
         cmocka_unit_test(a_flood_is_sampled_and_said_so),
         cmocka_unit_test(an_unknown_screen_is_refused_with_the_known_ones),
+        cmocka_unit_test(a_payload_of_one_long_line_is_opened_at_once),
         cmocka_unit_test(an_old_tape_is_the_past),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
