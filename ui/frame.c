@@ -13,7 +13,7 @@
 #include "ui/text.h"
 
 #define WIDE_COLUMNS 100
-#define HINTS_MAX    8
+#define HINTS_MAX    9
 
 static void
 draw_tabs(const struct stage *stage, struct canvas *canvas)
@@ -207,10 +207,20 @@ draw_sentence(const struct stage *stage, struct canvas *canvas, int row)
 }
 
 static const char *
-hint_text(const struct keymap_row *row, const struct deck *deck)
+hint_text(const struct stage *stage, const struct keymap_row *row)
 {
+    const struct deck *deck = stage->deck;
+    const struct screen_ops *screen = stage->screens[stage->current];
+    const char *text = screen->hint != NULL
+                           ? screen->hint(stage->states[stage->current], deck, row->action)
+                           : NULL;
+
+    if (text != NULL)
+        return text;
     if (row->action == ACTION_HOLD && deck->transport != TRANSPORT_LIVE)
         return deck->is_recording ? "go on" : "to the end";
+    if (row->action == ACTION_FOLLOW && (deck->transport == TRANSPORT_LIVE || !deck->is_recording))
+        return ""; /* it does so already, or Space says the same */
     return row->hint;
 }
 
@@ -226,7 +236,7 @@ choose_hints(const struct stage *stage, const struct keymap_row **hints)
     for (int priority = 1; priority < 100 && chosen < HINTS_MAX; priority++)
         for (size_t i = 0; i < count && chosen < HINTS_MAX; i++)
             if (rows[i].priority == priority && ((unsigned)rows[i].context & contexts) != 0 &&
-                rows[i].action != ACTION_HELP)
+                rows[i].action != ACTION_HELP && hint_text(stage, &rows[i])[0] != '\0')
                 hints[chosen++] = &rows[i];
     return chosen;
 }
@@ -249,7 +259,7 @@ draw_hints(const struct stage *stage, struct canvas *canvas, int row)
         const char *at = hints[i]->keys;
         const char *name;
         size_t length;
-        const char *hint = hint_text(hints[i], stage->deck);
+        const char *hint = hint_text(stage, hints[i]);
         if (!keymap_next_key(&at, &name, &length) ||
             column + (int)length + (int)strlen(hint) + 3 > end)
             continue;

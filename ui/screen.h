@@ -62,6 +62,10 @@ struct screen_ops {
     void (*draw)(
         void *self, const struct deck *deck, struct canvas *canvas, struct screen_area area);
 
+    /* What the last row says of a key now, when that is not what keymap.def says; "" leaves it out,
+     * NULL is what keymap.def says. May be NULL. */
+    const char *(*hint)(const void *self, const struct deck *deck, enum action action);
+
     /* One plain sentence about what is seen. */
     void (*sentence)(const void *self, const struct deck *deck, struct buffer *text);
 };

@@ -488,6 +488,28 @@ events_search(void *self, struct deck *deck, const char *text)
     load_detail(events, deck);
 }
 
+static const char *
+events_hint(const void *self, const struct deck *deck, enum action action)
+{
+    const struct events *events = self;
+    (void)deck;
+
+    switch ((int)action) {
+    case ACTION_OPEN:
+        if (events->list.count == 0)
+            return "";
+        return events->has_focus ? "fold" : events->has_detail ? "into it" : NULL;
+    case ACTION_VIEW:
+    case ACTION_STEP:
+    case ACTION_TO_LAG:
+        return events->list.count == 0 ? "" : NULL;
+    case ACTION_ZOOM:
+        return !events->has_detail ? "" : events->is_zoomed ? "list" : NULL;
+    default:
+        return NULL;
+    }
+}
+
 const struct screen_ops screen_events = {
     .name = "events",
     .title = "Events",
@@ -500,5 +522,6 @@ const struct screen_ops screen_events = {
     .act = events_act,
     .search = events_search,
     .draw = events_draw,
+    .hint = events_hint,
     .sentence = events_sentence,
 };

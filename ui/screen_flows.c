@@ -292,6 +292,28 @@ flows_act(void *self, struct deck *deck, enum action action)
     return (struct request){.kind = REQUEST_UNHANDLED};
 }
 
+static const char *
+flows_hint(const void *self, const struct deck *deck, enum action action)
+{
+    const struct flows *flows = self;
+    (void)deck;
+
+    switch ((int)action) {
+    case ACTION_OPEN:
+        return flows->shown_count == 0 ? "" : "its events";
+    case ACTION_TO_EVENTS: /* the same as Enter */
+        return "";
+    case ACTION_TO_LAG:
+        return flows->shown_count == 0 ? "" : "its groups";
+    case ACTION_PROBLEMS:
+        return flows->only_problems ? "all" : NULL;
+    case ACTION_STEP:
+        return "";
+    default:
+        return NULL;
+    }
+}
+
 const struct screen_ops screen_flows = {
     .name = "flows",
     .title = "Flows",
@@ -304,5 +326,6 @@ const struct screen_ops screen_flows = {
     .act = flows_act,
     .search = flows_search,
     .draw = flows_draw,
+    .hint = flows_hint,
     .sentence = flows_sentence,
 };

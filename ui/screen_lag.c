@@ -319,6 +319,32 @@ lag_act(void *self, struct deck *deck, enum action action)
     return (struct request){.kind = REQUEST_UNHANDLED};
 }
 
+static const char *
+lag_hint(const void *self, const struct deck *deck, enum action action)
+{
+    const struct lag_screen *screen = self;
+    (void)deck;
+
+    switch ((int)action) {
+    case ACTION_OPEN:
+        if (screen->cursor_row == NULL)
+            return "";
+        return screen->cursor_partition >= 0 ? "its event"
+               : screen->cursor_row->is_open ? "fold"
+                                             : "partitions";
+    case ACTION_TO_STUCK:
+        return screen->cursor_row == NULL ? "" : NULL;
+    case ACTION_PROBLEMS:
+        return screen->only_problems ? "all" : NULL;
+    case ACTION_ZOOM:
+        return screen->is_zoomed ? "table" : NULL;
+    case ACTION_STEP:
+        return ""; /* moments of groups are not those of events */
+    default:
+        return NULL;
+    }
+}
+
 const struct screen_ops screen_lag = {
     .name = "lag",
     .title = "Lag",
@@ -331,5 +357,6 @@ const struct screen_ops screen_lag = {
     .act = lag_act,
     .search = lag_search,
     .draw = lag_draw,
+    .hint = lag_hint,
     .sentence = lag_sentence,
 };

@@ -105,6 +105,28 @@ partitions_unfold_and_fold(void **state)
 }
 
 static void
+the_last_row_says_what_the_keys_do_here(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_lag(&fixture, "lag");
+    assert_seen(&fixture, "Enter partitions");
+    assert_unseen(&fixture, "F follow"); /* it does */
+    type(&fixture, "jl");
+    assert_seen(&fixture, "Enter fold");
+    type(&fixture, "j");
+    assert_seen(&fixture, "Enter its event");
+    type(&fixture, "o");
+    assert_seen(&fixture, "o all");
+    type(&fixture, " ");
+    assert_seen(&fixture, "Space go on");
+    assert_seen(&fixture, "F follow");
+    type(&fixture, ":filter key=nobody\r");
+    assert_unseen(&fixture, "Enter ");
+    close_stage(&fixture);
+}
+
+static void
 a_stuck_partition_opens_its_event(void **state)
 {
     (void)state;
@@ -294,6 +316,7 @@ main(void)
         cmocka_unit_test(only_problems_are_shown_when_asked_for),
         cmocka_unit_test(a_filter_narrows_by_stream_group_and_words),
         cmocka_unit_test(partitions_unfold_and_fold),
+        cmocka_unit_test(the_last_row_says_what_the_keys_do_here),
         cmocka_unit_test(a_stuck_partition_opens_its_event),
         cmocka_unit_test(an_event_that_is_not_on_the_tape_is_not_opened),
         cmocka_unit_test(the_cursor_stays_on_its_group_when_the_order_changes),
