@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,7 +222,9 @@ file_remove_tree(const char *path)
 static void *
 close_slowly(void *self)
 {
-    (void)close((int)(intptr_t)self);
+    int *fd = self;
+    (void)close(*fd);
+    free(fd);
     return NULL;
 }
 
@@ -232,10 +233,14 @@ file_close_read(int fd)
 {
     struct stat status;
     pthread_t thread;
+    int *last = NULL;
 
-    if (fstat(fd, &status) == 0 && status.st_nlink == 0 &&
-        thread_start(&thread, "close", close_slowly, (void *)(intptr_t)fd))
+    if (fstat(fd, &status) == 0 && status.st_nlink == 0)
+        last = alloc_copy(&fd, sizeof(fd));
+    if (last != NULL && thread_start(&thread, "close", close_slowly, last)) {
         (void)pthread_detach(thread);
-    else
-        (void)close(fd);
+        return;
+    }
+    free(last);
+    (void)close(fd);
 }

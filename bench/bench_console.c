@@ -219,7 +219,8 @@ is_on_screen(const struct console *console, const char *text)
         for (int column = 0; column < COLUMNS; column++) {
             VTermScreenCell cell;
             vterm_screen_get_cell(console->screen, (VTermPos){.row = row, .col = column}, &cell);
-            line[column] = cell.chars[0] > ' ' && cell.chars[0] < 127 ? (char)cell.chars[0] : ' ';
+            uint32_t code = cell.chars[0];
+            line[column] = (char)(code > ' ' && code < 127 ? code : ' ');
         }
         line[COLUMNS] = '\0';
         if (strstr(line, text) != NULL)

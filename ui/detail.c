@@ -199,8 +199,8 @@ hex_row(struct bytes bytes, char text[HEX_COLUMNS * 4 + 8])
     for (size_t i = 0; i < HEX_COLUMNS; i++) {
         if (i == HEX_COLUMNS / 2)
             text[length++] = ' ';
-        text[length++] = i < bytes.length ? digits[bytes.data[i] >> 4] : ' ';
-        text[length++] = i < bytes.length ? digits[bytes.data[i] & 15] : ' ';
+        text[length++] = (char)(i < bytes.length ? digits[bytes.data[i] >> 4] : ' ');
+        text[length++] = (char)(i < bytes.length ? digits[bytes.data[i] & 15] : ' ');
         text[length++] = ' ';
     }
     text[length++] = ' ';

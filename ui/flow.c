@@ -54,8 +54,7 @@ is_slower(const struct lag_row *a, const struct lag_row *b, int64_t head_ns)
 static void
 add_groups(const struct deck *deck, struct flow *flows, const size_t *by_id, size_t ids)
 {
-    const struct lag_row **worst = alloc_array(ids + 1, sizeof(*worst));
-    memset(worst, 0, (ids + 1) * sizeof(*worst));
+    const struct lag_row **worst = alloc_zeroed((ids + 1) * sizeof(struct lag_row *));
     for (size_t i = 0; i < lag_board_count(deck->board); i++) {
         const struct lag_row *row = lag_board_row(deck->board, i);
         if (row->source == NULL || row->source->id >= ids ||

@@ -127,7 +127,7 @@ find_row(struct lag_board *board, const struct event *event, bool may_add)
         return NULL;
 
     struct lag_row *row = lag_row_new(event->stream->tap, key);
-    board->rows = alloc_grow(board->rows, board->count, &board->capacity, sizeof(board->rows[0]));
+    board->rows = alloc_grow(board->rows, board->count, &board->capacity, sizeof(struct lag_row *));
     board->rows[board->count++] = row;
     board->table[place] = (uint32_t)board->count;
     return row;

@@ -11,8 +11,10 @@ lag_row_new(const char *tap, struct bytes key)
 {
     struct lag_row *row = alloc_zeroed(sizeof(*row));
     row->tap = alloc_text(tap);
-    if (key.data != NULL)
-        row->key = bytes_make(alloc_copy(key.data, key.length), key.length);
+    if (key.data != NULL) {
+        row->key_memory = alloc_copy(key.data, key.length);
+        row->key = bytes_make(row->key_memory, key.length);
+    }
     row->at_ns = CLOCK_NONE;
     return row;
 }
@@ -21,7 +23,7 @@ void
 lag_row_free(struct lag_row *row)
 {
     free(row->tap);
-    free((void *)(uintptr_t)row->key.data);
+    free(row->key_memory);
     free(row->group);
     free(row->stream);
     free(row->reason);

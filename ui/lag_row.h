@@ -30,7 +30,8 @@ struct stream;
 struct lag_row {
     char *tap;
     struct bytes key; /* of the events: "GROUP STREAM" */
-    char *group;      /* as the newest sample says, and so on */
+    void *key_memory;
+    char *group; /* as the newest sample says, and so on */
     char *stream;
     const struct stream *source; /* what it reads, where that is on the tape too; else NULL */
     size_t streams_seen;         /* streams of the tape that were compared with it */

@@ -78,7 +78,7 @@ sort_rows(struct lag_screen *screen, int64_t head_ns)
     };
     sorting_at_ns = head_ns;
     if (screen->shown_count > 1)
-        qsort(screen->shown, screen->shown_count, sizeof(screen->shown[0]), compare[screen->order]);
+        qsort(screen->shown, screen->shown_count, sizeof(struct lag_row *), compare[screen->order]);
 }
 
 void
@@ -105,7 +105,7 @@ lag_screen_collect(struct lag_screen *screen, const struct deck *deck)
             !matches_filter(screen, row, deck->head_ns))
             continue;
         screen->shown = alloc_grow(
-            screen->shown, screen->shown_count, &screen->capacity, sizeof(screen->shown[0]));
+            screen->shown, screen->shown_count, &screen->capacity, sizeof(struct lag_row *));
         screen->shown[screen->shown_count++] = row;
     }
     sort_rows(screen, deck->head_ns);

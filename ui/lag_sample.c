@@ -9,16 +9,16 @@
 #include "base/alloc.h"
 
 static const struct lag_face faces[] = {
-    [LAG_IDLE] = {0x25cc, "IDLE", ROLE_IDLE},
-    [LAG_OK] = {0x25cf, "OK", ROLE_OK},
-    [LAG_UNKNOWN] = {'?', "UNKNOWN", ROLE_IDLE},
-    [LAG_WARN] = {0x25b2, "WARN", ROLE_ATTENTION},
-    [LAG_SLOW] = {0x25b2, "SLOW", ROLE_ATTENTION},
-    [LAG_REBALANCING] = {0x25b2, "REBALANCING", ROLE_ATTENTION},
-    [LAG_STALL] = {0x25a0, "STALL", ROLE_CRITICAL},
-    [LAG_STOP] = {0x25a0, "STOP", ROLE_CRITICAL},
-    [LAG_JUMP] = {0x25a0, "JUMP", ROLE_CRITICAL},
-    [LAG_REWIND] = {0x25a0, "REWIND", ROLE_CRITICAL},
+    [LAG_IDLE] = {"IDLE", 0x25cc, ROLE_IDLE},
+    [LAG_OK] = {"OK", 0x25cf, ROLE_OK},
+    [LAG_UNKNOWN] = {"UNKNOWN", '?', ROLE_IDLE},
+    [LAG_WARN] = {"WARN", 0x25b2, ROLE_ATTENTION},
+    [LAG_SLOW] = {"SLOW", 0x25b2, ROLE_ATTENTION},
+    [LAG_REBALANCING] = {"REBALANCING", 0x25b2, ROLE_ATTENTION},
+    [LAG_STALL] = {"STALL", 0x25a0, ROLE_CRITICAL},
+    [LAG_STOP] = {"STOP", 0x25a0, ROLE_CRITICAL},
+    [LAG_JUMP] = {"JUMP", 0x25a0, ROLE_CRITICAL},
+    [LAG_REWIND] = {"REWIND", 0x25a0, ROLE_CRITICAL},
 };
 
 _Static_assert(sizeof(faces) / sizeof(faces[0]) == LAG_STATE_COUNT, "one face each");

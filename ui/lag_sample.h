@@ -59,8 +59,8 @@ void lag_sample_done(struct lag_sample *sample);
 
 /* The sign, the word and the role that a state has on every screen; the word is its name in JSON. */
 struct lag_face {
-    uint32_t sign;
     const char *word;
+    uint32_t sign;
     enum role role;
 };
 const struct lag_face *lag_face_of(enum lag_state state);
