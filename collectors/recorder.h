@@ -37,7 +37,7 @@ struct recorder_tap {
 
 enum recorder_until {
     UNTIL_STOPPED,
-    UNTIL_END,  /* the end offsets as they were at the start (transports without offsets: never) */
+    UNTIL_END,  /* the end offsets as they were at the start (refused for transports without offsets) */
     UNTIL_TIME, /* no event with a later time, and then no longer than that moment */
     UNTIL_EVENTS, /* this many events, all taps together; exactly */
 };

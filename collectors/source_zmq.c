@@ -51,6 +51,12 @@ static bool
 zmq_check(const struct source_config *config, struct error *err)
 {
     struct zmq_request request;
+    if (config->until == UNTIL_END)
+        return error_set(err, ERROR_ARGUMENT,
+            "'%.150s': ZeroMQ has no end to record up to: say for how long, until when, or how "
+            "many "
+            "events",
+            config->url->text);
     return zmq_request_read(config, &request, err);
 }
 

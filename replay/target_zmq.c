@@ -57,10 +57,10 @@ is_address(const char *text, bool is_file)
         return text[0] == '/' && text[1] != '\0' && strlen(text) <= PATH_MOST;
     }
     const char *colon = strrchr(text, ':');
-    size_t digits = colon == NULL ? 0 : strspn(colon + 1, "0123456789");
-    return colon != NULL && colon != text && digits > 0 && digits <= 5 &&
-           colon[1 + digits] == '\0' && atoi(colon + 1) >= 1 && atoi(colon + 1) <= 65535 &&
-           strspn(text, host_characters) == strlen(text);
+    if (colon == NULL || colon == text || strspn(colon + 1, "0123456789") != strlen(colon + 1))
+        return false;
+    long port = strtol(colon + 1, NULL, 10);
+    return port >= 1 && port <= 65535 && strspn(text, host_characters) == strlen(text);
 }
 
 bool

@@ -375,6 +375,20 @@ refuses_a_url_without_a_port_and_properties(void **state)
     assert_non_null(strstr(err.text, "rcvhwm"));
 }
 
+/* It would never be reached. */
+static void
+refuses_to_record_up_to_an_end(void **state)
+{
+    struct setting *setting = *state;
+    struct error err;
+    struct recorder_tap tap = {.url = setting->url};
+    struct recorder_options options = {
+        .directory = setting->tape, .taps = &tap, .tap_count = 1, .until = UNTIL_END};
+    assert_null(recorder_start(&options, &err));
+    assert_int_equal(err.code, ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "ZeroMQ has no end to record up to"));
+}
+
 static void
 use_url(struct setting *setting, char *url)
 {
@@ -1038,6 +1052,7 @@ main(void)
         ZMQ_TEST(ends_at_a_time),
         ZMQ_TEST(waits_for_a_publisher_that_is_not_there_yet),
         ZMQ_TEST(refuses_a_url_without_a_port_and_properties),
+        ZMQ_TEST(refuses_to_record_up_to_an_end),
         ZMQ_TEST(publishers_connect_to_a_bound_tap),
         ZMQ_TEST(says_when_the_address_is_taken),
         ZMQ_TEST(records_over_ipv6),
