@@ -132,11 +132,11 @@ replay_use_done(struct replay_use *use)
     *use = (struct replay_use){0};
 }
 
+#define LINE_MAX_BYTES 2048
+
 static void
-append_line(struct buffer *to, const char *format, va_list arguments)
+append_line(struct buffer *to, const char *text)
 {
-    char text[2048];
-    vsnprintf(text, sizeof(text), format, arguments);
     safe_text_append_message(to, text);
     buffer_append_byte(to, '\n');
 }
@@ -144,23 +144,28 @@ append_line(struct buffer *to, const char *format, va_list arguments)
 void
 replay_print(struct output *output, const char *format, ...)
 {
+    char text[LINE_MAX_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    append_line(&output->buffer, format, arguments);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
+    append_line(&output->buffer, text);
     (void)output_line(output);
 }
 
 void
 replay_remark(const char *format, ...)
 {
+    char text[LINE_MAX_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+
     struct output output;
     struct error ignored; /* there is nowhere left to report to */
     output_start(&output, STDERR_FILENO);
-    va_list arguments;
-    va_start(arguments, format);
-    append_line(&output.buffer, format, arguments);
-    va_end(arguments);
+    append_line(&output.buffer, text);
     (void)output_finish(&output, &ignored);
 }
 
