@@ -1,6 +1,6 @@
 #!/bin/bash
-# test_lag_failover.sh - three brokers are killed and brought back in turn while groups are sampled: the
-# sampler lives, says what it cannot know, and is right again in the end.
+# test_lag_failover.sh - three brokers are killed and brought back in turn while groups are sampled, by a
+# command and by a recorder: both live, say what they cannot know, and are right again in the end.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 unset KAFKA_ADDRESS
 need_broker --nodes 3
@@ -53,6 +53,18 @@ right_again() {
     same_lines "$work/wanted.lines" "$work/seen.lines"
 }
 
+recorder_knows() {
+    cat "$work/recorder.err"
+    timeout 20 "$tapedeck" lag --json --tape "$work/tape" >"$work/lag.json" 2>"$work/lag.err" || return
+    grep -q '^tapedeck: from the recorder' "$work/lag.err"
+}
+
+recorder_is_right_again() {
+    ! ended "$recorder" && recorder_knows || return
+    python3 "$here/lag_lines.py" lag <"$work/lag.json" >"$work/seen.lines"
+    same_lines "$work/wanted.lines" "$work/seen.lines"
+}
+
 ends_right() {
     stop_gently "$sampler" || return
     cp "$work/sampler.out" "$work/lag.json"
@@ -67,10 +79,19 @@ for ((group = 0; group < groups; group++)); do
 done
 start sampler "$tapedeck" lag --json --samples 100000 --interval 0.2 "$url"
 sampler=$pid
+printf '[lag]\ninterval = 1s\n' >"$work/tapedeck.conf"
+start recorder "$tapedeck" record --config "$work/tapedeck.conf" --tape "$work/tape" --from beginning "$url"
+recorder=$pid
+need wait_until 30 "the recorder has its groups" recorder_knows
 check "each node is killed and comes back" in_turn
 check "the sampler said what did not answer" was_noticed
 check "the brokers are whole again" wait_until 60 "every commit is read" state_is_whole
 check "the numbers are right" wait_until 30 "lag is another client's" right_again
+# What changes is written: the commits that were read before may be what the recorder knows.
+need "$client" commit "$address" g0 "$topic" 0 77
+check "the commits are known" wait_until 60 "every commit is read" state_is_whole
+check "the recorder is right" wait_until 60 "it knows what another client reads" recorder_is_right_again
+check "it ends when asked to" stop_gently "$recorder"
 check "the sampler still runs" bash -c "kill -0 $sampler"
 check "it ends when asked to, with the right numbers" ends_right
 finish
