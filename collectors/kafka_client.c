@@ -70,13 +70,51 @@ set(rd_kafka_conf_t *conf, const char *name, const char *value, struct error *er
     return error_set(err, ERROR_CONFIG, "kafka property '%s': %s", name, why);
 }
 
+/* Remember a name, once; with too many of them that it may be any. */
 static void
-keep_silent(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+miss_topic(struct kafka_client *client, const char *name, size_t length)
 {
-    (void)rk;
+    (void)pthread_mutex_lock(&client->miss_lock);
+    unsigned count = atomic_load(&client->missed);
+    bool is_there = false;
+    for (unsigned i = 0; i < count; i++)
+        is_there =
+            is_there || client->missing[i][0] == '\0' ||
+            (strncmp(client->missing[i], name, length) == 0 && client->missing[i][length] == '\0');
+    if (!is_there) {
+        bool is_last = count + 1 == KAFKA_MISSING_MAX;
+        (void)snprintf(
+            client->missing[count], KAFKA_TOPIC_MAX, "%.*s", is_last ? 0 : (int)length, name);
+        atomic_store(&client->missed, count + 1);
+    }
+    (void)pthread_mutex_unlock(&client->miss_lock);
+}
+
+/* What librdkafka logs is silent but for "TOPIC [PARTITION]: broker unavailable: fetch: Broker: Unknown topic or
+ * partition". Called on its threads. */
+static void
+on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
     (void)level;
-    (void)facility;
-    (void)text;
+    const char *end = strstr(text, " [");
+    if (rk == NULL || strcmp(facility, "BROKERUA") != 0 || end == NULL ||
+        end - text >= KAFKA_TOPIC_MAX ||
+        strstr(end, rd_kafka_err2str(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)) == NULL)
+        return;
+    miss_topic(rd_kafka_opaque(rk), text, (size_t)(end - text));
+}
+
+bool
+kafka_client_missing(struct kafka_client *client, char topic[KAFKA_TOPIC_MAX])
+{
+    if (atomic_load(&client->missed) == 0)
+        return false;
+    (void)pthread_mutex_lock(&client->miss_lock);
+    unsigned last = atomic_load(&client->missed) - 1;
+    memcpy(topic, client->missing[last], KAFKA_TOPIC_MAX);
+    atomic_store(&client->missed, last);
+    (void)pthread_mutex_unlock(&client->miss_lock);
+    return true;
 }
 
 /* With a budget the broker is not read ahead of for more than about two seconds of it: what is fetched
@@ -121,10 +159,14 @@ set_all(rd_kafka_conf_t *conf, const struct source_config *config, struct error 
         if (!set(conf, property->name, property->value, err))
             return false;
     }
+    if (config->isolation != NULL && !set(conf, "isolation.level", config->isolation, err))
+        return false;
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
         if (!set(conf, fixed[i].name, fixed[i].value, err))
             return false;
-    return set(conf, "bootstrap.servers", config->url->address, err);
+    /* For on_log(). */
+    return set(conf, "debug", "topic", err) && set(conf, "log.thread.name", "false", err) &&
+           set(conf, "bootstrap.servers", config->url->address, err);
 }
 
 /* Keep why a certificate is refused: librdkafka's own sentence has one guess for every cause. Called on
@@ -151,7 +193,7 @@ static rd_kafka_conf_t *
 make_conf(const struct source_config *config, struct error *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set_log_cb(conf, keep_silent);
+    rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_ERROR);
     if (set_all(conf, config, err))
         return conf;
@@ -174,6 +216,7 @@ kafka_client_open(
     struct kafka_client *client, const struct source_config *config, struct error *err)
 {
     *client = (struct kafka_client){.address = config->url->address};
+    (void)pthread_mutex_init(&client->miss_lock, NULL);
     rd_kafka_conf_t *conf = make_conf(config, err);
     if (conf == NULL)
         return false;
@@ -196,6 +239,8 @@ kafka_client_close(struct kafka_client *client)
         rd_kafka_queue_destroy(client->events);
     if (client->rk != NULL)
         rd_kafka_destroy(client->rk);
+    if (client->address != NULL)
+        (void)pthread_mutex_destroy(&client->miss_lock);
     *client = (struct kafka_client){0};
 }
 

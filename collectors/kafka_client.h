@@ -4,11 +4,12 @@
  * own threads is read here, and turned into one sentence for the console.
  *
  * Threads: one owns a client. It stays where it is from open to close: librdkafka's threads write
- * certificate_error.
+ * certificate_error and the names of missing topics.
  */
 #ifndef COLLECTORS_KAFKA_CLIENT_H
 #define COLLECTORS_KAFKA_CLIENT_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,6 +21,9 @@
 
 struct source_config;
 
+#define KAFKA_TOPIC_MAX   250 /* a name and its end */
+#define KAFKA_MISSING_MAX 8
+
 struct kafka_client {
     rd_kafka_t *rk;
     rd_kafka_queue_t *events;
@@ -28,6 +32,9 @@ struct kafka_client {
     struct error reason;          /* of the last failure; ERROR_NONE when there was none */
     struct kafka_reason seen;     /* the same in parts */
     atomic_int certificate_error; /* X509_V_ERR_..., set by librdkafka's threads */
+    atomic_uint missed;           /* how many of the names below are not taken yet */
+    pthread_mutex_t miss_lock;    /* guards the names */
+    char missing[KAFKA_MISSING_MAX][KAFKA_TOPIC_MAX];
 };
 
 /* See whether librdkafka takes the tap's properties. ERROR_CONFIG with its own sentence. */
@@ -47,6 +54,11 @@ void kafka_client_wake(struct kafka_client *client);
 
 /* Read what librdkafka reported since the last call. */
 void kafka_client_serve(struct kafka_client *client);
+
+/* A topic that a broker did not know when it was asked for its events: it is being deleted, made again, or moved. The
+ * library says so nowhere but in its debug log, and before any message of another log comes. False: none
+ * since the last call. "" stands for any topic, when there were too many. */
+bool kafka_client_missing(struct kafka_client *client, char topic[KAFKA_TOPIC_MAX]);
 
 /* Ask for the metadata of `topic` (NULL: of all the client uses, or with `all` of every one there
  * is). The caller gives it to rd_kafka_metadata_destroy(). NULL with ERROR_REMOTE or ERROR_REFUSED

@@ -6,15 +6,16 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "collectors/kafka_proof.h"
+#include "collectors/kafka_start.h"
 #include "collectors/outlet.h"
 #include "collectors/source.h"
 #include "collectors/tap_url.h"
 
-#define CONNECT_NS      (4 * NS_PER_S)
-#define OFFSETS_MS      2000
-#define LOOK_MS         500
-#define BEHIND_PATIENCE 3
-#define TOPICS_SHOWN    10
+#define CONNECT_NS   (4 * NS_PER_S)
+#define OFFSETS_MS   2000
+#define LOOK_MS      500
+#define TOPICS_SHOWN 10
 
 /* ---- topics ---- */
 
@@ -149,6 +150,7 @@ apply_metadata(
             topic->lanes[p] = (struct kafka_lane){
                 .lane = outlet_lane(lanes->outlet, topic->stream, p),
                 .end = -1,
+                .witness = -1,
                 .is_whole = is_whole,
                 .is_late = is_late,
             };
@@ -249,15 +251,32 @@ open_patterns(struct kafka_lanes *lanes, int64_t deadline_ns, bool *is_final, st
     bool is_known = false;
     for (size_t i = first; i < lanes->topic_count; i++)
         is_known = is_known || outlet_stream_is_known(lanes->outlet, lanes->topics[i]->stream);
+    bool resumes = lanes->config->from == FROM_RESUME || lanes->config->from == FROM_OFFSETS;
     for (size_t i = first; i < lanes->topic_count; i++)
         lanes->topics[i]->is_whole =
-            is_known && lanes->config->from == FROM_RESUME &&
-            !outlet_stream_is_known(lanes->outlet, lanes->topics[i]->stream);
+            is_known && resumes && !outlet_stream_is_known(lanes->outlet, lanes->topics[i]->stream);
     apply_all(lanes, metadata);
     rd_kafka_metadata_destroy(metadata);
     if (lanes->topic_count == 0)
         error_set(&lanes->notice, ERROR_REMOTE, "no topic on %s fits '%s' yet",
             lanes->client->address, lanes->config->url->path);
+    return true;
+}
+
+/* The partitions that `from` names must be there. A topic may come later, when an expression fits it. */
+static bool
+check_partitions(struct kafka_lanes *lanes, struct error *err)
+{
+    const struct start_offsets *offsets = &lanes->config->offsets;
+    for (size_t i = 0; i < offsets->count; i++) {
+        const struct start_offset *item = &offsets->items[i];
+        const struct kafka_topic *topic =
+            item->topic == NULL ? lanes->topics[0] : find_topic(lanes, item->topic);
+        if (topic != NULL && item->partition >= topic->lane_count)
+            return error_set(err, ERROR_ARGUMENT,
+                "from names partition %d of topic '%s', which has partitions 0 to %d",
+                item->partition, topic->name, topic->lane_count - 1);
+    }
     return true;
 }
 
@@ -273,7 +292,10 @@ kafka_lanes_open(struct kafka_lanes *lanes, bool *is_final, struct error *err)
     for (size_t i = 0; i < lanes->topic_count; i++)
         if (!open_topic(lanes, lanes->topics[i], deadline_ns, is_final, err))
             return false;
-    return open_patterns(lanes, deadline_ns, is_final, err);
+    if (!open_patterns(lanes, deadline_ns, is_final, err))
+        return false;
+    *is_final = true;
+    return check_partitions(lanes, err);
 }
 
 void
@@ -291,214 +313,11 @@ kafka_lanes_close(struct kafka_lanes *lanes)
         free(topic->lanes);
         free(topic);
     }
+    kafka_proof_close(lanes);
     free(lanes->topics);
     lanes->topics = NULL;
     lanes->topic_count = 0;
     kafka_patterns_done(&lanes->patterns);
-}
-
-/* ---- where lanes start ---- */
-
-/* What the broker says about the lanes that wait; the three lists are parallel. */
-struct bounds {
-    rd_kafka_topic_partition_list_t *begin;
-    rd_kafka_topic_partition_list_t *end;
-    rd_kafka_topic_partition_list_t *at_time; /* NULL: nobody asked for a time */
-};
-
-static void
-set_offsets(rd_kafka_topic_partition_list_t *list, int64_t offset)
-{
-    for (int i = 0; i < list->cnt; i++)
-        list->elems[i].offset = offset;
-}
-
-/* Lanes in `state` of partitions that have a leader: one without would hold up the answer for all. */
-static rd_kafka_topic_partition_list_t *
-list_lanes(const struct kafka_lanes *lanes, enum kafka_lane_state state)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
-    for (size_t i = 0; i < lanes->topic_count; i++) {
-        struct kafka_topic *topic = lanes->topics[i];
-        for (int32_t p = 0; p < topic->lane_count; p++)
-            if (topic->lanes[p].state == state && topic->lanes[p].has_leader)
-                rd_kafka_topic_partition_list_add(list, topic->name, p)->opaque = topic;
-    }
-    return list;
-}
-
-static bool
-ask_bounds(struct kafka_lanes *lanes, struct bounds *bounds, struct error *err)
-{
-    bounds->end = rd_kafka_topic_partition_list_copy(bounds->begin);
-    set_offsets(bounds->begin, RD_KAFKA_OFFSET_BEGINNING);
-    set_offsets(bounds->end, RD_KAFKA_OFFSET_END);
-    if (!kafka_client_offsets(lanes->client, bounds->begin, OFFSETS_MS, err) ||
-        !kafka_client_offsets(lanes->client, bounds->end, OFFSETS_MS, err))
-        return false;
-    if (lanes->config->from != FROM_TIME)
-        return true;
-    int64_t ms = lanes->config->from_ns / NS_PER_MS;
-    if (ms * NS_PER_MS < lanes->config->from_ns)
-        ms++; /* Kafka counts milliseconds: nothing before the moment */
-    bounds->at_time = rd_kafka_topic_partition_list_copy(bounds->begin);
-    set_offsets(bounds->at_time, ms < 0 ? 0 : ms);
-    return kafka_client_offsets(lanes->client, bounds->at_time, OFFSETS_MS, err);
-}
-
-/* Where the user wants a lane to begin. */
-static int64_t
-wanted_start(const struct kafka_lanes *lanes, const struct kafka_topic *topic,
-    const struct kafka_lane *lane, const struct bounds *bounds, int i)
-{
-    int64_t begin = bounds->begin->elems[i].offset;
-    int64_t end = bounds->end->elems[i].offset;
-    if (lane->is_whole)
-        return begin;
-    switch (lanes->config->from) {
-    case FROM_RESUME:
-        /* A lane without an event on a tape that has others of its stream is younger than the
-         * tape, or was empty: where it was not, the hole before its first start is on the tape. */
-        return outlet_stream_is_known(lanes->outlet, topic->stream) ? begin : end;
-    case FROM_BEGINNING:
-        return begin;
-    case FROM_END:
-        return end;
-    case FROM_TIME:
-        break;
-    }
-    int64_t at_time = bounds->at_time->elems[i].offset;
-    return at_time < 0 || at_time > end ? end : at_time;
-}
-
-/* The tape has offsets that the log does not: it is another log. Everything of the topic is read from
- * its beginning as a stream of its own. */
-static void
-begin_generation(struct kafka_lanes *lanes, struct kafka_topic *topic)
-{
-    free(topic->stream);
-    topic->generation++;
-    topic->stream = alloc_format("%s#%d", topic->name, topic->generation);
-    for (int32_t p = 0; p < topic->lane_count; p++) {
-        struct kafka_lane *lane = &topic->lanes[p];
-        if (lane->lane->next >= 0)
-            outlet_hole(lanes->outlet, lane->lane, lane->lane->next, -1, HOLE_UNKNOWN);
-        if (lane->state == KAFKA_LANE_READING || lane->state == KAFKA_LANE_REACHED) {
-            (void)rd_kafka_consume_stop(topic->rkt, p);
-            lanes->reading -= lane->state == KAFKA_LANE_READING;
-            lanes->reached -= lane->state == KAFKA_LANE_REACHED;
-        }
-        if (lane->state != KAFKA_LANE_WAITING)
-            lanes->waiting++;
-        *lane = (struct kafka_lane){
-            .lane = outlet_lane(lanes->outlet, topic->stream, p),
-            .end = -1,
-            .is_whole = true,
-            .has_leader = lane->has_leader,
-        };
-    }
-    error_set(&lanes->notice, ERROR_REMOTE,
-        "topic '%s' was made anew or cut: it ends before what the tape has; going on as stream "
-        "'%s'",
-        topic->name, topic->stream);
-}
-
-/* Put the lane where it goes on; false when it must wait. */
-static bool
-place(struct kafka_lanes *lanes, struct kafka_topic *topic, struct kafka_lane *lane,
-    const struct bounds *bounds, int i)
-{
-    int64_t begin = bounds->begin->elems[i].offset;
-    int64_t end = bounds->end->elems[i].offset;
-    struct tap_lane *tape = lane->lane;
-    if (tape->next > end) {
-        lane->behind++;
-        return false;
-    }
-    lane->behind = 0;
-
-    if (tape->next >= 0 && tape->next < begin)
-        outlet_skip_to(lanes->outlet, tape, begin, HOLE_RETENTION);
-    if (!lane->was_placed) {
-        int64_t start = wanted_start(lanes, topic, lane, bounds, i);
-        bool is_known = tape->next >= 0;
-        if (!is_known)
-            outlet_begin_at(lanes->outlet, tape, begin);
-        /* Where the tape ends is where it goes on, unless a later moment was asked for by name. */
-        if (!is_known || lanes->config->from != FROM_RESUME)
-            outlet_skip_to(lanes->outlet, tape, start, HOLE_NOT_RECORDED);
-        if (lanes->config->until == UNTIL_END)
-            lane->end = lane->is_late ? tape->next : end;
-        lane->was_placed = true;
-    }
-    if (lanes->ends_known && lane->end < 0)
-        lane->end = end;
-    return true;
-}
-
-/* Begin to fetch; a lane with nothing to fetch is done at once. */
-static bool
-start_lane(
-    struct kafka_lanes *lanes, struct kafka_topic *topic, int32_t partition, struct error *err)
-{
-    struct kafka_lane *lane = &topic->lanes[partition];
-    lane->position = lane->lane->next;
-    if (lane->end >= 0 && lane->position >= lane->end) {
-        lane->state = KAFKA_LANE_DONE;
-        lanes->waiting--;
-        return true;
-    }
-    if (rd_kafka_consume_start_queue(topic->rkt, partition, lane->position, lanes->queue) != 0)
-        return error_set(err, ERROR_REMOTE, "cannot read %s[%d]: %s", topic->name, partition,
-            rd_kafka_err2str(rd_kafka_last_error()));
-    lane->state = KAFKA_LANE_READING;
-    lanes->waiting--;
-    lanes->reading++;
-    return true;
-}
-
-static bool
-start_listed(struct kafka_lanes *lanes, const struct bounds *bounds, struct error *err)
-{
-    bool all = true;
-    for (int i = 0; i < bounds->begin->cnt; i++) {
-        const rd_kafka_topic_partition_t *asked = &bounds->begin->elems[i];
-        struct kafka_topic *topic = asked->opaque;
-        struct kafka_lane *lane = &topic->lanes[asked->partition];
-        if (lane->state != KAFKA_LANE_WAITING)
-            continue;
-        if (place(lanes, topic, lane, bounds, i)) {
-            all = start_lane(lanes, topic, asked->partition, err) && all;
-            continue;
-        }
-        all = error_set(err, ERROR_REMOTE, "%s[%d] ends at %lld, before offset %lld where we are",
-            topic->name, asked->partition, (long long)bounds->end->elems[i].offset,
-            (long long)lane->lane->next);
-        if (lane->behind >= BEHIND_PATIENCE)
-            begin_generation(lanes, topic);
-    }
-    return all;
-}
-
-bool
-kafka_lanes_start(struct kafka_lanes *lanes, struct error *err)
-{
-    if (lanes->waiting == 0)
-        return true;
-    struct bounds bounds = {.begin = list_lanes(lanes, KAFKA_LANE_WAITING)};
-    size_t listed = (size_t)bounds.begin->cnt;
-    size_t waiting = lanes->waiting;
-    bool good =
-        listed == 0 || (ask_bounds(lanes, &bounds, err) && start_listed(lanes, &bounds, err));
-    if (good && listed < waiting)
-        good = error_set(err, ERROR_REMOTE, "%zu of the partitions on %s have no leader",
-            waiting - listed, lanes->client->address);
-    rd_kafka_topic_partition_list_destroy(bounds.begin);
-    if (bounds.end != NULL)
-        rd_kafka_topic_partition_list_destroy(bounds.end);
-    if (bounds.at_time != NULL)
-        rd_kafka_topic_partition_list_destroy(bounds.at_time);
-    return good;
 }
 
 /* ---- while it runs ---- */
@@ -511,6 +330,29 @@ fail_topic(struct kafka_lanes *lanes, const struct kafka_topic *topic, rd_kafka_
         rd_kafka_err2str(code));
 }
 
+/* A topic that is gone may come back as another one: then nothing of it may be read before that is known. */
+static bool
+lose_topic(struct kafka_lanes *lanes, struct kafka_topic *topic, rd_kafka_resp_err_t code,
+    struct error *err)
+{
+    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+        code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
+        kafka_lanes_doubt(lanes, topic);
+        for (int32_t p = 0; p < topic->lane_count; p++)
+            topic->lanes[p].has_leader = false;
+    }
+    return fail_topic(lanes, topic, code, err);
+}
+
+/* Partitions are never taken away from a topic: it is another one. */
+static void
+drop_partitions(struct kafka_lanes *lanes, struct kafka_topic *topic, int32_t left)
+{
+    kafka_start_anew(lanes, topic, "it has fewer partitions");
+    lanes->waiting -= (size_t)(topic->lane_count - left);
+    topic->lane_count = left;
+}
+
 static bool
 look_at_answer(
     struct kafka_lanes *lanes, const rd_kafka_metadata_topic_t *answer, struct error *err)
@@ -519,10 +361,11 @@ look_at_answer(
     if (topic == NULL)
         return true;
     topic->is_there = true;
-    if (answer->err == RD_KAFKA_RESP_ERR_NO_ERROR)
-        apply_metadata(lanes, topic, answer);
-    else
-        return fail_topic(lanes, topic, answer->err, err);
+    if (answer->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return lose_topic(lanes, topic, answer->err, err);
+    if (answer->partition_cnt > 0 && answer->partition_cnt < topic->lane_count)
+        drop_partitions(lanes, topic, answer->partition_cnt);
+    apply_metadata(lanes, topic, answer);
     return true;
 }
 
@@ -532,6 +375,7 @@ kafka_lanes_look(struct kafka_lanes *lanes, struct error *err)
     bool all = lanes->patterns.count > 0;
     const rd_kafka_metadata_t *metadata =
         kafka_client_metadata(lanes->client, NULL, all, LOOK_MS, err);
+    lanes->is_answered = metadata != NULL;
     if (metadata == NULL)
         return false;
     for (size_t i = 0; i < lanes->topic_count; i++)
@@ -545,7 +389,7 @@ kafka_lanes_look(struct kafka_lanes *lanes, struct error *err)
     for (size_t i = 0; i < lanes->topic_count; i++)
         if (!lanes->topics[i]->is_there)
             good =
-                fail_topic(lanes, lanes->topics[i], RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, err);
+                lose_topic(lanes, lanes->topics[i], RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, err);
     return good;
 }
 
@@ -581,9 +425,19 @@ kafka_lanes_reset(struct kafka_lanes *lanes, struct kafka_topic *topic, struct k
     if (lane->state != KAFKA_LANE_READING)
         return;
     (void)rd_kafka_consume_stop(topic->rkt, lane->lane->partition);
+    kafka_proof_end(lanes, lane);
     lane->state = KAFKA_LANE_WAITING;
     lanes->reading--;
     lanes->waiting++;
+}
+
+void
+kafka_lanes_doubt(struct kafka_lanes *lanes, struct kafka_topic *topic)
+{
+    for (int32_t p = 0; p < topic->lane_count; p++) {
+        kafka_lanes_reset(lanes, topic, &topic->lanes[p]);
+        topic->lanes[p].is_proven = false;
+    }
 }
 
 void
@@ -599,21 +453,4 @@ kafka_lanes_stop_reached(struct kafka_lanes *lanes)
             lanes->reached--;
         }
     }
-}
-
-bool
-kafka_lanes_take_ends(struct kafka_lanes *lanes, struct error *err)
-{
-    rd_kafka_topic_partition_list_t *list = list_lanes(lanes, KAFKA_LANE_READING);
-    set_offsets(list, RD_KAFKA_OFFSET_END);
-    lanes->ends_known =
-        list->cnt == 0 || kafka_client_offsets(lanes->client, list, OFFSETS_MS, err);
-    for (int i = 0; lanes->ends_known && i < list->cnt; i++) {
-        struct kafka_topic *topic = list->elems[i].opaque;
-        struct kafka_lane *lane = &topic->lanes[list->elems[i].partition];
-        lane->end = list->elems[i].offset;
-        kafka_lane_advance(lanes, lane, lane->position);
-    }
-    rd_kafka_topic_partition_list_destroy(list);
-    return lanes->ends_known;
 }

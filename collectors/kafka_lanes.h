@@ -3,9 +3,10 @@
  * A lane that cannot be read yet (no leader, no answer, offset out of range) waits; each look tries
  * again. Part of the Kafka source: one thread.
  *
- * When the log behind a topic is another one (deleted and made again, or cut: its end lies before what
- * the tape has), offsets would mean two things. What follows is recorded as a stream of its own,
- * "orders#2", and the old stream gets a hole of unknown size.
+ * When the log behind a topic is another one (deleted and made again, or cut), offsets would mean two
+ * things. What follows is recorded as a stream of its own, "orders#2", and the old stream gets a hole of unknown size.
+ * It is noticed by an end that lies before what the tape has, by fewer partitions, and by another event
+ * at an offset that the tape has.
  */
 #ifndef COLLECTORS_KAFKA_LANES_H
 #define COLLECTORS_KAFKA_LANES_H
@@ -22,6 +23,7 @@
 struct outlet;
 struct source_config;
 struct tap_lane;
+struct tape_witness;
 
 enum kafka_lane_state {
     KAFKA_LANE_WAITING, /* must be placed */
@@ -35,6 +37,11 @@ struct kafka_lane {
     int64_t position; /* behind the last offset that was seen, event or not */
     int64_t end;      /* UNTIL_END: where to stop; -1: nowhere */
     enum kafka_lane_state state;
+    int64_t witness;      /* an offset whose event is on the tape, or -1 */
+    uint64_t fingerprint; /* of that event, when has_fingerprint */
+    bool has_fingerprint;
+    bool is_proven;  /* its log is the one that the tape has, or nobody can tell */
+    bool is_proving; /* reading began at the witness, which has not come yet */
     int behind;      /* how often the log's end was found before our place, in a row */
     bool was_placed; /* `from` was applied */
     bool is_whole;   /* wanted from its beginning, whatever `from` says */
@@ -51,6 +58,7 @@ struct kafka_topic {
     bool is_matched; /* by a pattern: it may go away again */
     bool is_there;   /* in the newest answer */
     bool is_whole;   /* its lanes are wanted from their beginning */
+    bool is_anew;    /* another log than the one we began with: `from` does not speak of it */
     rd_kafka_topic_t *rkt;
     struct kafka_lane *lanes; /* by partition */
     int32_t lane_count;
@@ -67,18 +75,18 @@ struct kafka_lanes {
     struct kafka_patterns patterns; /* the topics of the URL that are none, but expressions */
     size_t waiting;
     size_t reading;
-    size_t reached;      /* to be stopped by kafka_lanes_stop_reached() */
-    struct error notice; /* for the operator, once all lanes are read; ERROR_NONE: nothing */
-    bool ends_known;     /* UNTIL_TIME: the moment came, and each lane has its end */
+    struct tape_witness *tape; /* what the tape has; NULL: not open */
+    size_t proving;            /* of the reading ones */
+    bool is_answered;          /* the last look had an answer */
+    size_t reached;            /* to be stopped by kafka_lanes_stop_reached() */
+    struct error notice;       /* for the operator, once all lanes are read; ERROR_NONE: nothing */
+    bool ends_known;           /* UNTIL_TIME: the moment came, and each lane has its end */
 };
 
 /* Make the topics and see whether they exist. *is_final: trying again cannot mend it. Waits about 4 s
  * at most for the broker, less when the outlet is stopping. */
 bool kafka_lanes_open(struct kafka_lanes *lanes, bool *is_final, struct error *err);
 void kafka_lanes_close(struct kafka_lanes *lanes);
-
-/* Start what waits and can be started. False with a reason when something goes on waiting. */
-bool kafka_lanes_start(struct kafka_lanes *lanes, struct error *err);
 
 /* Ask for metadata: new partitions, leaders, topics that are gone, topics that a pattern fits now. Those
  * are read from their beginning. False with the reason. */
@@ -91,12 +99,13 @@ void kafka_lane_advance(struct kafka_lanes *lanes, struct kafka_lane *lane, int6
 void kafka_lanes_reset(
     struct kafka_lanes *lanes, struct kafka_topic *topic, struct kafka_lane *lane);
 
+/* The topic was away, or is: before more of it is recorded, its log must be seen to be the one that the
+ * tape has (kafka_proof.h). What is under way of it is dropped, and read again. */
+void kafka_lanes_doubt(struct kafka_lanes *lanes, struct kafka_topic *topic);
+
 void kafka_lanes_stop_reached(struct kafka_lanes *lanes);
 
 /* A topic with a lane that the broker does not let us read, or NULL. */
 const char *kafka_lanes_refused(const struct kafka_lanes *lanes);
-
-/* Stop each lane where the log ends now: the moment of UNTIL_TIME has come. */
-bool kafka_lanes_take_ends(struct kafka_lanes *lanes, struct error *err);
 
 #endif

@@ -61,9 +61,13 @@ read_from(const char *text, struct source_config *config, struct error *err)
         config->from = FROM_END;
         return true;
     }
+    if (start_offsets_is(text)) {
+        config->from = FROM_OFFSETS;
+        return start_offsets_parse(&config->offsets, text, err);
+    }
     config->from = FROM_TIME;
     if (!clock_parse(text, strlen(text), clock_now_ns(), &config->from_ns, err)) {
-        error_wrap(err, "from '%.60s' is neither resume, beginning, end nor a time", text);
+        error_wrap(err, "from '%.60s' is neither resume, beginning, end, a time nor offsets", text);
         return false;
     }
     return true;
@@ -130,9 +134,30 @@ tap_done(struct tap *tap)
     }
     free(tap->texts);
     free(tap->properties);
+    start_offsets_done(&tap->config.offsets);
     tap_url_done(&tap->url);
     free(tap->name);
     *tap = (struct tap){0};
+}
+
+/* Where to begin, if the transport can do that. */
+static bool
+check_from(const struct tap *tap, const char *from, struct error *err)
+{
+    return tap->config.from != FROM_OFFSETS || tap->ops->has_offsets ||
+           error_set(err, ERROR_ARGUMENT, "from '%.80s': '%s' has no offsets to begin at", from,
+               tap->url.text);
+}
+
+/* The caller's text may end before the recorder does; a wrong one stays as it is, to be refused. */
+static const char *
+isolation_word(const char *given)
+{
+    static const char *const words[] = {"read_committed", "read_uncommitted"};
+    for (size_t i = 0; given != NULL && i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcmp(given, words[i]) == 0)
+            return words[i];
+    return given;
 }
 
 /* Everything about the tap that can be known without connecting. */
@@ -152,9 +177,12 @@ prepare_tap(struct recorder *recorder, const struct recorder_tap *given, struct 
         .properties = tap->properties,
         .property_count = given->property_count,
         .max_bytes_per_second = given->max_bytes_per_second,
+        .isolation = isolation_word(given->isolation),
+        .tape = recorder->options.directory,
         .is_one_of_many = recorder->options.tap_count > 1,
     };
-    if (!read_from(given->from, &tap->config, err) || !tap->ops->check(&tap->config, err) ||
+    if (!read_from(given->from, &tap->config, err) || !check_from(tap, given->from, err) ||
+        !tap->ops->check(&tap->config, err) ||
         !choose_name(recorder, given->name, tap->ops->scheme, &tap->name, err)) {
         tap_done(tap);
         return false;

@@ -28,17 +28,19 @@ struct recorder_tap {
     const char
         *name; /* unique; NULL: made from the URL (its transport, "kafka", "zmq", "kafka-2") */
     const char *url; /* kafka://host:9092,host2:9092/orders,payments  zmq://host:5556/prefix */
-    const char
-        *from; /* "resume" (NULL; where the tape ends, else end), "beginning", "end", a time */
+    const char *
+        from; /* "resume" (NULL; where the tape ends, else end), "beginning", "end", a time, offsets */
     const struct recorder_property *properties;
     size_t property_count;
     uint64_t max_bytes_per_second; /* of keys and payloads, on average; 0: no limit */
+    const char *
+        isolation; /* Kafka: "read_committed", "read_uncommitted"; NULL: as the properties say, else the first */
 };
 
 enum recorder_until {
     UNTIL_STOPPED,
-    UNTIL_END,  /* the end offsets as they were at the start (refused for transports without offsets) */
-    UNTIL_TIME, /* no event with a later time, and then no longer than that moment */
+    UNTIL_END, /* the end offsets as they were at the start (refused for transports without offsets) */
+    UNTIL_TIME,   /* no event with a later time, and then no longer than that moment */
     UNTIL_EVENTS, /* this many events, all taps together; exactly */
 };
 

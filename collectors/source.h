@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "collectors/recorder.h"
+#include "collectors/start_offsets.h"
 
 struct error;
 struct outlet;
@@ -33,17 +34,21 @@ enum source_from {
     FROM_BEGINNING,
     FROM_END,
     FROM_TIME,
+    FROM_OFFSETS, /* of the partitions in `offsets`; the others as FROM_RESUME */
 };
 
 struct source_config {
     const struct tap_url *url;
     enum source_from from;
     int64_t from_ns;
+    struct start_offsets offsets;
     enum recorder_until until;
     int64_t until_ns;
     const struct recorder_property *properties;
     size_t property_count;
     uint64_t max_bytes_per_second; /* 0: as fast as can be; for a transport that can wait */
+    const char *tape;              /* its directory, for reading what is on it; NULL: nobody can */
+    const char *isolation;         /* Kafka: overrides the properties; NULL: not given */
     bool is_one_of_many;           /* other taps go on: what is refused is tried again */
 };
 
@@ -54,6 +59,7 @@ struct source_ops {
     const char *example;   /* a URL */
     uint16_t default_port; /* 0: the URL must name one */
     bool can_wait;         /* false: when the tape is behind, events are dropped and counted */
+    bool has_offsets;      /* FROM_OFFSETS has a meaning */
     bool may_be_first;     /* the other side need not be there yet when a recorder starts */
 
     /* What can be known without connecting: topics, properties. ERROR_ARGUMENT or ERROR_CONFIG. */

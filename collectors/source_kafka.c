@@ -19,6 +19,8 @@
 #include "collectors/fetch_pause.h"
 #include "collectors/kafka_client.h"
 #include "collectors/kafka_lanes.h"
+#include "collectors/kafka_proof.h"
+#include "collectors/kafka_start.h"
 #include "collectors/outlet.h"
 #include "collectors/read_budget.h"
 #include "collectors/source.h"
@@ -78,6 +80,39 @@ check_topic(const struct tap_url *url, const char *name, size_t index, struct er
 }
 
 static bool
+url_names(const struct tap_url *url, const char *topic)
+{
+    bool is_named = false;
+    char *name;
+    for (size_t i = 0; !is_named && (name = tap_url_item(url->path, i)) != NULL; i++) {
+        is_named = strcmp(name, topic) == 0;
+        free(name);
+    }
+    return is_named;
+}
+
+/* Offsets to begin at must be those of topics that the tap records. */
+static bool
+check_offsets(
+    const struct source_config *config, const struct kafka_patterns *patterns, struct error *err)
+{
+    const struct tap_url *url = config->url;
+    bool is_one = strchr(url->path, ',') == NULL && patterns->count == 0;
+    for (size_t i = 0; i < config->offsets.count; i++) {
+        const struct start_offset *item = &config->offsets.items[i];
+        if (item->topic == NULL && !is_one)
+            return error_set(err, ERROR_ARGUMENT,
+                "from '%d=%lld': '%s' may be several topics; write TOPIC[%d]@%lld", item->partition,
+                (long long)item->offset, url->text, item->partition, (long long)item->offset);
+        if (item->topic != NULL && !url_names(url, item->topic) &&
+            !kafka_patterns_match(patterns, item->topic))
+            return error_set(err, ERROR_ARGUMENT, "from '%.80s[%d]@%lld': '%s' has no such topic",
+                item->topic, item->partition, (long long)item->offset, url->text);
+    }
+    return true;
+}
+
+static bool
 kafka_check(const struct source_config *config, struct error *err)
 {
     const struct tap_url *url = config->url;
@@ -97,8 +132,9 @@ kafka_check(const struct source_config *config, struct error *err)
     struct kafka_patterns patterns;
     if (!kafka_patterns_make(&patterns, url->path, err))
         return false;
+    bool good = check_offsets(config, &patterns, err);
     kafka_patterns_done(&patterns);
-    return kafka_client_check(config, err);
+    return good && kafka_client_check(config, err);
 }
 
 /* ---- connecting ---- */
@@ -142,16 +178,20 @@ report(struct kafka *kafka, bool is_well, const struct error *err)
     kafka->is_well = is_well;
 }
 
-/* Start what can be started. A part that cannot is tried again while the rest records. */
+/* Start what can be started. A part that cannot is tried again while the rest records. `trouble` is with
+ * others; NULL: there is none. */
 static void
-start_lanes(struct kafka *kafka)
+start_lanes(struct kafka *kafka, const struct error *trouble)
 {
     struct error err;
-    bool good = kafka_lanes_start(&kafka->lanes, &err);
+    bool good = kafka_start_lanes(&kafka->lanes, &err);
     const char *refused = good ? kafka_lanes_refused(&kafka->lanes) : NULL;
     if (refused != NULL)
         error_set(&err, ERROR_REFUSED, "kafka at %s does not let us read topic '%s'; " ALLOW_FIX,
             kafka->client.address, refused);
+    if (good && refused == NULL && trouble != NULL)
+        err = *trouble;
+    good = good && trouble == NULL;
     report(kafka, good && refused == NULL, &err);
     if (good && kafka->lanes.notice.code != ERROR_NONE)
         outlet_warn(kafka->outlet, "%s", kafka->lanes.notice.text);
@@ -199,7 +239,7 @@ kafka_open(
         kafka_close(kafka);
         return state;
     }
-    start_lanes(kafka);
+    start_lanes(kafka, NULL);
     *self = kafka;
     return SOURCE_LIVE;
 }
@@ -238,10 +278,31 @@ read_headers(struct kafka *kafka, const rd_kafka_message_t *message)
     return bytes_make(kafka->headers.data, kafka->headers.length);
 }
 
-static enum outlet_step
-take_message(struct kafka *kafka, struct kafka_lane *lane, const rd_kafka_message_t *message)
+/* The first event of a lane that must be seen to be the old one. False: it is not, and all of the topic
+ * begins anew. */
+static bool
+prove(struct kafka *kafka, struct kafka_topic *topic, struct kafka_lane *lane,
+    const struct event *event)
 {
-    if (lane->end >= 0 && message->offset >= lane->end) {
+    if (!kafka_proof_judge(&kafka->lanes, lane, event)) {
+        kafka_start_anew(&kafka->lanes, topic, "it has other events than the tape");
+        kafka->look_ns = 0;
+        return false;
+    }
+    if (kafka_proof_is_far(lane)) {
+        kafka_lanes_reset(&kafka->lanes, topic, lane);
+        kafka->look_ns = 0;
+    }
+    kafka_lane_advance(&kafka->lanes, lane, lane->position);
+    return lane->state == KAFKA_LANE_READING;
+}
+
+/* `goes_on`: the next message in the same poll is of the same lane. */
+static enum outlet_step
+take_message(struct kafka *kafka, struct kafka_topic *topic, struct kafka_lane *lane,
+    const rd_kafka_message_t *message, bool goes_on)
+{
+    if (!lane->is_proving && lane->end >= 0 && message->offset >= lane->end) {
         kafka_lane_advance(&kafka->lanes, lane, message->offset);
         return OUTLET_GO_ON;
     }
@@ -252,9 +313,14 @@ take_message(struct kafka *kafka, struct kafka_lane *lane, const rd_kafka_messag
         .payload = bytes_make(message->payload, message->len),
     };
     read_time(message, &event);
+    if (lane->is_proving && !prove(kafka, topic, lane, &event))
+        return OUTLET_GO_ON;
     enum outlet_step step = outlet_event(kafka->outlet, lane->lane, &event);
-    if (step == OUTLET_GO_ON)
-        kafka_lane_advance(&kafka->lanes, lane, message->offset + 1);
+    if (step != OUTLET_GO_ON)
+        return step;
+    if (!goes_on)
+        kafka_proof_note(lane, &event);
+    kafka_lane_advance(&kafka->lanes, lane, message->offset + 1);
     return step;
 }
 
@@ -265,12 +331,19 @@ take_notice(struct kafka *kafka, struct kafka_topic *topic, struct kafka_lane *l
 {
     switch ((int)message->err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+        kafka_proof_end(&kafka->lanes, lane);
         kafka_lane_advance(&kafka->lanes, lane, message->offset);
         return;
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-        kafka_lanes_reset(&kafka->lanes, topic, lane);
+        kafka_lanes_doubt(&kafka->lanes, topic);
         kafka->look_ns = clock_monotonic_ns();
+        return;
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+        kafka_lanes_doubt(&kafka->lanes, topic);
+        kafka->look_ns = 0;
         return;
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
         lane->is_refused = true; /* librdkafka goes on asking, and says no more until it may */
@@ -294,7 +367,7 @@ take_notice(struct kafka *kafka, struct kafka_topic *topic, struct kafka_lane *l
 }
 
 static enum outlet_step
-dispatch(struct kafka *kafka, const rd_kafka_message_t *message)
+dispatch(struct kafka *kafka, const rd_kafka_message_t *message, bool goes_on)
 {
     struct kafka_topic *topic = message->rkt == NULL ? NULL : rd_kafka_topic_opaque(message->rkt);
     if (topic == NULL || message->partition < 0 || message->partition >= topic->lane_count)
@@ -308,9 +381,29 @@ dispatch(struct kafka *kafka, const rd_kafka_message_t *message)
         kafka->look_ns = 0;
     }
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
-        return take_message(kafka, lane, message);
+        return take_message(kafka, topic, lane, message, goes_on);
     take_notice(kafka, topic, lane, message);
     return OUTLET_GO_ON;
+}
+
+static bool
+is_same_lane(const rd_kafka_message_t *one, const rd_kafka_message_t *other)
+{
+    return one->rkt == other->rkt && one->partition == other->partition &&
+           other->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* Topics that were away for a moment: what comes now may be of another log. */
+static void
+doubt_missing(struct kafka *kafka)
+{
+    char topic[KAFKA_TOPIC_MAX];
+    while (kafka_client_missing(&kafka->client, topic)) {
+        for (size_t i = 0; i < kafka->lanes.topic_count; i++)
+            if (topic[0] == '\0' || strcmp(kafka->lanes.topics[i]->name, topic) == 0)
+                kafka_lanes_doubt(&kafka->lanes, kafka->lanes.topics[i]);
+        kafka->look_ns = 0;
+    }
 }
 
 /* Take what is in the local queue. */
@@ -324,11 +417,13 @@ drain(struct kafka *kafka, enum outlet_step *step)
         kafka->queue, 0, kafka->messages, read_budget_is_set(&kafka->budget) ? FEW : MESSAGES);
     if (count > 0)
         outlet_mark_received(kafka->outlet);
+    doubt_missing(kafka);
     size_t bytes = 0;
     for (ssize_t i = 0; i < count; i++) {
         bytes += kafka->messages[i]->len + kafka->messages[i]->key_len;
         if (*step == OUTLET_GO_ON)
-            *step = dispatch(kafka, kafka->messages[i]);
+            *step = dispatch(kafka, kafka->messages[i],
+                i + 1 < count && is_same_lane(kafka->messages[i], kafka->messages[i + 1]));
         rd_kafka_message_destroy(kafka->messages[i]);
     }
     kafka_lanes_stop_reached(&kafka->lanes);
@@ -378,8 +473,9 @@ look(struct kafka *kafka)
         kafka->look_ns = 0;
     if (clock_monotonic_ns() < kafka->look_ns)
         return;
-    if (kafka_lanes_look(&kafka->lanes, &err)) {
-        start_lanes(kafka);
+    bool good = kafka_lanes_look(&kafka->lanes, &err);
+    if (good || kafka->lanes.is_answered) {
+        start_lanes(kafka, good ? NULL : &err);
         return;
     }
     report(kafka, false, &err);
@@ -392,7 +488,7 @@ is_at_end(struct kafka *kafka)
     if (kafka->config->until == UNTIL_TIME && !kafka->lanes.ends_known &&
         clock_now_ns() > kafka->config->until_ns) {
         struct error err;
-        if (!kafka_lanes_take_ends(&kafka->lanes, &err))
+        if (!kafka_start_take_ends(&kafka->lanes, &err))
             report(kafka, false, &err);
         kafka_lanes_stop_reached(&kafka->lanes);
     }
@@ -421,6 +517,7 @@ const struct source_ops source_kafka = {
     .example = "kafka://localhost:9092/orders,payments",
     .default_port = 9092,
     .can_wait = true,
+    .has_offsets = true,
     .check = kafka_check,
     .open = kafka_open,
     .poll = kafka_poll,

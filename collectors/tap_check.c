@@ -46,6 +46,7 @@ tap_check_run(const struct recorder_tap *tap, tap_check_report *report, void *se
         .until = UNTIL_STOPPED,
         .properties = tap->properties,
         .property_count = tap->property_count,
+        .isolation = tap->isolation,
     };
     enum error_code code =
         ops->check(&config, &err) ? say_url(report, self, NULL) : say_url(report, self, &err);

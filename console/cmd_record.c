@@ -28,6 +28,7 @@
 
 struct record_settings {
     const char *from;
+    const char *isolation;
     const char *until;
     int64_t for_ns;
     const char *durability;
@@ -176,6 +177,21 @@ chosen_done(struct chosen *chosen)
     config_taps_done(&chosen->configured);
 }
 
+/* Transactions are Kafka's. */
+static bool
+isolate(struct chosen *chosen, const char *isolation, struct error *err)
+{
+    size_t meant = 0;
+    for (size_t i = 0; i < chosen->count; i++) {
+        if (strncmp(chosen->list[i].url, "kafka://", strlen("kafka://")) != 0)
+            continue;
+        chosen->list[i].isolation = isolation;
+        meant++;
+    }
+    return meant > 0 || error_set(err, ERROR_ARGUMENT,
+                            "--isolation has no meaning: no tap of Kafka is to be recorded");
+}
+
 /* The taps of the command line, else the configured ones. Both lists are empty when nobody named any:
  * then the error says what to type. */
 static bool
@@ -203,7 +219,7 @@ choose_taps(const struct invocation *invocation, const struct config *config, st
         chosen->list[chosen->count++] = chosen->configured.taps[i];
     for (size_t i = 0; settings->from != NULL && i < chosen->count; i++)
         chosen->list[i].from = settings->from;
-    return true;
+    return settings->isolation == NULL || isolate(chosen, settings->isolation, err);
 }
 
 /* ---- recording ---- */
@@ -506,9 +522,12 @@ run(const struct invocation *invocation)
 
 static const struct option_row options[] = {
     {"from", OPTION_TEXT, offsetof(struct record_settings, from), "WHERE",
-        "resume (where the tape ends, else end), beginning, end or a time; never before where the "
-        "tape ends",
+        "resume (where the tape ends, else end), beginning, end, a time or offsets; never before "
+        "where the tape ends",
         NULL},
+    {"isolation", OPTION_TEXT, offsetof(struct record_settings, isolation), "LEVEL",
+        "of Kafka's transactions: leave aborted and open ones out, or record all events",
+        "read_committed|read_uncommitted"},
     {"until", OPTION_TEXT, offsetof(struct record_settings, until), "WHEN",
         "end (as it is now), a time, or a number of events; then stop", NULL},
     {"for", OPTION_SECONDS, offsetof(struct record_settings, for_ns), "SECONDS",

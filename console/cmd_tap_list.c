@@ -51,6 +51,15 @@ add_text_or_null(struct buffer *to, const char *text)
         json_append_string(to, bytes_of(text));
 }
 
+/* Of Kafka's transactions; NULL where there are none. */
+static const char *
+isolation_text(const struct recorder_tap *tap)
+{
+    if (strncmp(tap->url, "kafka://", strlen("kafka://")) != 0)
+        return NULL;
+    return tap->isolation == NULL ? "read_committed" : tap->isolation;
+}
+
 static void
 add_json(struct buffer *to, const struct recorder_tap *tap, const struct live_tap *live)
 {
@@ -65,6 +74,8 @@ add_json(struct buffer *to, const struct recorder_tap *tap, const struct live_ta
             (unsigned long long)tap->max_bytes_per_second);
     else
         buffer_append_text(to, ",\"max_bytes_per_second\":null");
+    buffer_append_text(to, ",\"isolation\":");
+    add_text_or_null(to, isolation_text(tap));
     buffer_append_text(to, ",\"state\":");
     add_text_or_null(to, live == NULL ? NULL : tap_state_text(live->state));
     buffer_append_text(to, ",\"reason\":");
@@ -90,6 +101,8 @@ add_row(struct buffer *to, const struct recorder_tap *tap, const struct live_tap
     char budget[SIZES_TEXT_MAX];
     if (tap->max_bytes_per_second > 0)
         buffer_printf(to, "  at most %s/s", sizes_format(tap->max_bytes_per_second, budget));
+    if (tap->isolation != NULL)
+        buffer_printf(to, "  %s", tap->isolation);
     buffer_append_byte(to, '\n');
     if (live != NULL && live->error[0] != '\0') {
         buffer_printf(to, "%-*s  -> ", width, "");

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "collectors/start_offsets.h"
 #include "console/config_file.h"
 #include "console/nearest.h"
 #include "console/safe_text.h"
@@ -247,7 +248,16 @@ check_from(const struct config *config, const struct config_section *section, st
         strcmp(from->text, "end") == 0 ||
         clock_parse(from->text, strlen(from->text), clock_now_ns(), &ignored, &unclear))
         return true;
-    return fail_value(config, from, err, "resume, beginning, end or a time");
+    if (!start_offsets_is(from->text))
+        return fail_value(config, from, err, "resume, beginning, end, a time or offsets");
+    struct start_offsets offsets = {0};
+    if (is_zeromq(section))
+        return config_fail_at(
+            config, from->line, from->column, err, "zeromq has no offsets to begin at");
+    if (!start_offsets_parse(&offsets, from->text, &unclear))
+        return config_fail_at(config, from->line, from->column, err, "from: %s", unclear.text);
+    start_offsets_done(&offsets);
+    return true;
 }
 
 /* A transport that cannot wait would lose what is over the budget. */
@@ -265,11 +275,32 @@ check_budget(const struct config *config, const struct config_section *section, 
            fail_value(config, value, err, "a size from 1K on, like 5M");
 }
 
+/* Two keys that say the same thing would hide one of them. */
+static bool
+check_isolation(
+    const struct config *config, const struct config_section *section, struct error *err)
+{
+    const struct config_value *value = config_section_find(section, "isolation");
+    const struct config_value *property = config_section_find(section, "kafka.isolation.level");
+    if (value == NULL)
+        return true;
+    if (is_zeromq(section))
+        return config_fail_at(config, value->line, value->key_column, err,
+            "'%s' has no meaning for zeromq", value->key);
+    if (property != NULL)
+        return config_fail_at(config, property->line, property->key_column, err,
+            "%s cannot stand beside isolation (line %d)", property->key, value->line);
+    return strcmp(value->text, "read_committed") == 0 ||
+           strcmp(value->text, "read_uncommitted") == 0 ||
+           fail_value(config, value, err, "read_committed or read_uncommitted");
+}
+
 static bool
 check_endpoint(const struct config *config, const struct config_section *section, struct error *err)
 {
     if (!check_type_and_url(config, section, err) || !check_address(config, section, err) ||
-        !check_from(config, section, err) || !check_budget(config, section, err))
+        !check_from(config, section, err) || !check_budget(config, section, err) ||
+        !check_isolation(config, section, err))
         return false;
     for (size_t i = 0; is_zeromq(section) && i < section->value_count; i++) {
         const struct config_value *value = &section->values[i];
@@ -458,16 +489,30 @@ resolve_properties(const struct config *config, const struct config_section *sec
     return true;
 }
 
+/* NULL: not said, or by the property as a secret, which is not looked at here. */
+static const char *
+isolation_of(const struct config_section *section)
+{
+    const struct config_value *value = config_section_find(section, "isolation");
+    if (value == NULL)
+        value = config_section_find(section, "kafka.isolation.level");
+    bool is_word = value != NULL && (strcmp(value->text, "read_committed") == 0 ||
+                                        strcmp(value->text, "read_uncommitted") == 0);
+    return is_word ? value->text : NULL;
+}
+
 static struct recorder_tap *
 append_tap(const struct config_section *section, struct config_taps *taps)
 {
     const struct config_value *from = config_section_find(section, "from");
     const struct config_value *budget = config_section_find(section, "max_bytes_per_second");
+    const char *isolation = isolation_of(section);
     struct recorder_tap *tap = &taps->taps[taps->count++];
     *tap = (struct recorder_tap){
         .name = alloc_text(section->name),
         .url = url_of(section),
         .from = from == NULL ? NULL : alloc_text(from->text),
+        .isolation = isolation == NULL ? NULL : alloc_text(isolation),
     };
     if (budget != NULL)
         (void)parse_size(budget->text, BUDGET_LEAST, &tap->max_bytes_per_second);
@@ -600,6 +645,7 @@ config_taps_done(struct config_taps *taps)
         free_text(tap->name);
         free_text(tap->url);
         free_text(tap->from);
+        free_text(tap->isolation);
     }
     free(taps->taps);
     *taps = (struct config_taps){0};

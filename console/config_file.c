@@ -47,6 +47,7 @@ static const struct {
     {CONFIG_TAP, "topics"},
     {CONFIG_TAP, "from"},
     {CONFIG_TAP, "max_bytes_per_second"},
+    {CONFIG_TAP, "isolation"},
     {CONFIG_TAP, "kafka."},
     {CONFIG_TAP, "sequence"},
     {CONFIG_TAP, "zeromq."},

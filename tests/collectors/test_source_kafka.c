@@ -297,6 +297,57 @@ says_which_topics_there_are_when_one_is_missing(void **state)
 }
 
 static void
+begins_at_the_offsets_that_are_named(void **state)
+{
+    struct setting *setting = *state;
+    for (int32_t partition = 0; partition < 3; partition++)
+        kafka_mock_send_many(&setting->mock, "orders", partition, "m", 10);
+    record(setting, "orders[0]@7,orders[2]@0");
+    for (int32_t partition = 0; partition < 3; partition++)
+        kafka_mock_send_many(&setting->mock, "orders", partition, "m", 5);
+    record(setting, "0=3,1=12"); /* known lanes go on where the tape ends, or later */
+
+    struct taped taped;
+    struct hole hole;
+    taped_read(&taped, setting->directory);
+    assert_int_equal(taped_count(&taped, "shop/orders", 0), 8);
+    assert_int_equal(taped_count(&taped, "shop/orders", 1), 3);
+    assert_int_equal(taped_count(&taped, "shop/orders", 2), 15);
+    (void)taped_at(&taped, "shop/orders", 0, 7);
+    (void)taped_at(&taped, "shop/orders", 1, 12);
+    taped_done(&taped);
+    assert_int_equal(taped_holes(setting->directory, "shop/orders", 0, &hole, 1), 1);
+    assert_int_equal(hole.from, 0);
+    assert_int_equal(hole.to, 6);
+    assert_int_equal(hole.reason, HOLE_NOT_RECORDED);
+}
+
+static void
+expect_refused_start(struct setting *setting, const char *from, int code, const char *words)
+{
+    struct error err;
+    assert_null(try_start(setting, from, UNTIL_END, &err));
+    if (strstr(err.text, words) == NULL)
+        fail_msg("'%s' is not in: %s", words, err.text);
+    assert_int_equal(error_exit_code(&err), code);
+}
+
+static void
+refuses_offsets_that_are_not_there(void **state)
+{
+    struct setting *setting = *state;
+    kafka_mock_send_many(&setting->mock, "orders", 0, "m", 10);
+    expect_refused_start(
+        setting, "3=1", 2, "partition 3 of topic 'orders', which has partitions 0 to 2");
+    expect_refused_start(setting, "order[0]@1", 2, "has no such topic");
+    expect_refused_start(setting, "0=11", 4, "ends at 10, before offset 11 that from names");
+    expect_refused_start(setting, "orders[0]", 2, "expected TOPIC[PARTITION]@OFFSET");
+    free(setting->url);
+    setting->url = kafka_mock_url(&setting->mock, "orders,payments");
+    expect_refused_start(setting, "0=5", 2, "write TOPIC[0]@5");
+}
+
+static void
 says_that_nobody_is_there(void **state)
 {
     struct setting *setting = *state;
@@ -549,6 +600,58 @@ records_a_topic_that_was_made_anew_as_another_stream(void **state)
     taped_done(&taped);
 }
 
+/* The same name, another log. */
+static void
+make_topic_anew(struct setting *setting)
+{
+    kafka_mock_stop(&setting->mock);
+    kafka_mock_start(&setting->mock, 1);
+    kafka_mock_topic(&setting->mock, "orders", 3);
+    free(setting->url);
+    setting->url = kafka_mock_url(&setting->mock, "orders");
+}
+
+static void
+never_appends_a_longer_new_log_to_an_old_lane(void **state)
+{
+    struct setting *setting = *state;
+    kafka_mock_send_many(&setting->mock, "orders", 0, "old", 30);
+    kafka_mock_send_many(&setting->mock, "orders", 1, "old", 5);
+    record(setting, "beginning");
+    make_topic_anew(setting);
+    kafka_mock_send_many(&setting->mock, "orders", 0, "new", 40);
+    record(setting, NULL);
+
+    struct taped taped;
+    taped_read(&taped, setting->directory);
+    assert_int_equal(taped_count(&taped, "shop/orders", 0), 30);
+    assert_int_equal(taped_count(&taped, "shop/orders", 1), 5);
+    assert_int_equal(taped_count(&taped, "shop/orders#2", 0), 40);
+    assert_true(bytes_equal_text(taped_at(&taped, "shop/orders#2", 0, 39)->payload, "new39"));
+    taped_done(&taped);
+    struct hole hole;
+    assert_int_equal(taped_holes(setting->directory, "shop/orders", 0, &hole, 1), 1);
+    assert_int_equal(hole.from, 30);
+    assert_int_equal(hole.to, -1);
+}
+
+static void
+finds_a_new_log_that_ends_where_the_tape_does(void **state)
+{
+    struct setting *setting = *state;
+    kafka_mock_send_many(&setting->mock, "orders", 0, "old", 30);
+    record(setting, "beginning");
+    make_topic_anew(setting);
+    kafka_mock_send_many(&setting->mock, "orders", 0, "new", 30);
+    record(setting, NULL);
+
+    struct taped taped;
+    taped_read(&taped, setting->directory);
+    assert_int_equal(taped_count(&taped, "shop/orders", 0), 30);
+    assert_int_equal(taped_count(&taped, "shop/orders#2", 0), 30);
+    taped_done(&taped);
+}
+
 static void
 takes_properties_and_refuses_wrong_ones(void **state)
 {
@@ -616,6 +719,8 @@ main(void)
         KAFKA_TEST(misses_nothing_after_a_start_at_the_end_without_events),
         KAFKA_TEST(takes_exactly_so_many_events),
         KAFKA_TEST(says_which_topics_there_are_when_one_is_missing),
+        KAFKA_TEST(begins_at_the_offsets_that_are_named),
+        KAFKA_TEST(refuses_offsets_that_are_not_there),
         KAFKA_TEST(says_that_nobody_is_there),
         KAFKA_TEST(records_one_tap_while_another_is_not_there),
         KAFKA_TEST(records_one_tap_while_another_is_refused),
@@ -627,6 +732,8 @@ main(void)
         KAFKA_TEST(goes_on_after_the_broker_was_away),
         KAFKA_TEST(names_what_the_broker_deleted_before_it_was_read),
         KAFKA_TEST(records_a_topic_that_was_made_anew_as_another_stream),
+        KAFKA_TEST(never_appends_a_longer_new_log_to_an_old_lane),
+        KAFKA_TEST(finds_a_new_log_that_ends_where_the_tape_does),
         KAFKA_TEST(takes_properties_and_refuses_wrong_ones),
         KAFKA_TEST(refuses_urls_that_cannot_be_recorded),
         KAFKA_TEST(refuses_a_second_recorder),

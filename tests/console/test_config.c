@@ -191,7 +191,12 @@ refuses_values_that_are_wrong(void **state)
     expect_error(*state, "[tap.a]\ntype = kafak\n",
         "2:8: unknown type 'kafak' (kafka, zeromq); the nearest is kafka");
     expect_error(*state, "[tap.a]\nurl = kafka://h/t\nfrom = tomorrow\n",
-        "3:8: from takes resume, beginning, end or a time, not 'tomorrow'");
+        "3:8: from takes resume, beginning, end, a time or offsets, not 'tomorrow'");
+    expect_error(*state, "[tap.a]\nurl = kafka://h/t\nfrom = 0=12, t[1]\n",
+        "3:8: from: 't[1]' is not an offset to begin at; expected TOPIC[PARTITION]@OFFSET, or "
+        "PARTITION=OFFSET of one topic");
+    expect_error(*state, "[tap.a]\nurl = zmq://h:1\nfrom = 0=12\n",
+        "3:8: zeromq has no offsets to begin at");
     expect_error(
         *state, "[stream.a]\nid = message-id\n", "2:6: id takes header:NAME, not 'message-id'");
 }
@@ -364,6 +369,34 @@ names_a_secret_that_is_not_there(void **state)
 }
 
 static void
+reads_the_isolation_of_a_tap(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct config config;
+    struct config_taps taps;
+    struct error err;
+    assert_ok(load(fixture,
+        "[tap.a]\nurl = kafka://h/orders\nisolation = read_uncommitted\n"
+        "[tap.b]\nurl = kafka://h/orders\nkafka.isolation.level = read_uncommitted\n"
+        "[tap.c]\nurl = kafka://h/orders\nkafka.isolation.level = env:LEVEL\n",
+        &config, &err));
+    config_taps_without_secrets(&config, &taps);
+    assert_string_equal(taps.taps[0].isolation, "read_uncommitted");
+    assert_string_equal(taps.taps[1].isolation, "read_uncommitted");
+    assert_null(taps.taps[2].isolation);
+    config_taps_done(&taps);
+    config_free(&config);
+    expect_error(fixture, "[tap.a]\nurl = kafka://h/t\nisolation = none\n",
+        "3:13: isolation takes read_committed or read_uncommitted, not 'none'");
+    expect_error(fixture,
+        "[tap.a]\nurl = kafka://h/t\nisolation = read_committed\n"
+        "kafka.isolation.level = read_committed\n",
+        "4:1: kafka.isolation.level cannot stand beside isolation (line 3)");
+    expect_error(fixture, "[tap.a]\nurl = zmq://h:1\nisolation = read_committed\n",
+        "3:1: 'isolation' has no meaning for zeromq");
+}
+
+static void
 reads_the_budget_of_a_tap(void **state)
 {
     const struct fixture *fixture = *state;
@@ -445,6 +478,7 @@ main(void)
         TEST(hides_values_where_a_key_is_wrong),
         TEST(fetches_secrets_from_where_they_are),
         TEST(names_a_secret_that_is_not_there),
+        TEST(reads_the_isolation_of_a_tap),
         TEST(reads_the_budget_of_a_tap),
         TEST(gives_a_zeromq_tap_its_properties_and_counter),
     };

@@ -56,6 +56,32 @@ run_topic(const struct arguments *arguments)
 }
 
 static int
+run_delete(const struct arguments *arguments)
+{
+    static const char *const preset[] = {NULL};
+    struct client client;
+    client_open(&client, RD_KAFKA_PRODUCER, arguments, arguments->count, preset);
+
+    rd_kafka_DeleteTopic_t *topic = rd_kafka_DeleteTopic_new(arguments->values[0]);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client.handle);
+    rd_kafka_DeleteTopics(client.handle, &topic, 1, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
+    if (event == NULL)
+        die(arguments->values[0], "no answer");
+    check(arguments->values[0], rd_kafka_event_error(event));
+    size_t count;
+    const rd_kafka_topic_result_t **results =
+        rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &count);
+    check(arguments->values[0], rd_kafka_topic_result_error(results[0]));
+
+    rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_DeleteTopic_destroy(topic);
+    rd_kafka_destroy(client.handle);
+    return 0;
+}
+
+static int
 run_commit(const struct arguments *arguments)
 {
     const char *preset[] = {"group.id", arguments->values[0], NULL};
@@ -234,6 +260,7 @@ run_state(const struct arguments *arguments)
 
 static const struct subcommand commands[] = {
     {"topic", 2, run_topic, "NAME PARTITIONS [K=V]..."},
+    {"delete", 1, run_delete, "NAME"},
     {"commit", 4, run_commit, "GROUP TOPIC PARTITION OFFSET"},
     {"dump", 1, run_dump, "TOPIC [K=V]...               one line per committed event"},
     {"state", 0, run_state, "                             topics, offsets, groups, commits"},

@@ -72,6 +72,24 @@ done = json.loads(sys.stdin.read())
 sys.exit(0 if done.get("done") is True and done["complete"] is True else f"{done}")'
 }
 
+# With open and aborted transactions: the 300 events of the aborted one more, and nothing else.
+holds_aborted_too() {
+    record_to_end "$work/tape-all" "$corpus" --isolation read_uncommitted || return
+    tape_lines "$work/tape-all" "$corpus" >"$work/all.lines" || return
+    comm -13 <(sort "$work/topic.lines") <(sort "$work/all.lines") >"$work/more.lines"
+    comm -23 <(sort "$work/topic.lines") <(sort "$work/all.lines") >"$work/less.lines"
+    wc -l "$work/more.lines" "$work/less.lines"
+    [ "$(wc -l <"$work/more.lines")" = 300 ] && [ ! -s "$work/less.lines" ]
+}
+
+begins_where_asked() { # the offsets of one partition from 100 on, and no other event
+    timeout 60 "$tapedeck" record --tape "$work/tape-from" --from "$corpus[3]@100" --until end \
+        "kafka://$address/$corpus" || return
+    tape_lines "$work/tape-from" "$corpus" | cut -d ' ' -f 1,2 >"$work/from.lines"
+    cut -d ' ' -f 1,2 "$work/topic.lines" | awk '$1 == 3 && $2 >= 100' >"$work/from.wanted"
+    [ -s "$work/from.wanted" ] && same_lines "$work/from.wanted" "$work/from.lines"
+}
+
 need fill_corpus
 need fill_others
 
@@ -82,6 +100,8 @@ check "the corpus is on the tape byte for byte" same_as_topic "$tape" "$corpus"
 check "the answer says that it is complete" answer_is_complete
 check "streams counts the same events in each partition" same_counts "$corpus"
 check "plain lines let no control character through" hides_escapes
+check "read_uncommitted has the aborted events too" holds_aborted_too
+check "named offsets are where a partition begins" begins_where_asked
 check "recording again adds nothing" record_to_end "$tape" "$corpus"
 check "and the corpus is still the same" same_as_topic "$tape" "$corpus"
 
