@@ -10,7 +10,7 @@ tape=$work/tape
 # What producers send differs by the number of the first event.
 make_topic() { # make_topic FIRST COUNT
     wait_until 20 "the topic can be made" "$client" topic "$address" "$topic" 2 &&
-        "$producer" produce "$address" "$topic" "$1" "$2"
+        wait_until 20 "it is known" "$producer" produce "$address" "$topic" "$1" "$2"
 }
 
 delete_topic() {
