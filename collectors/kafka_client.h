@@ -48,8 +48,7 @@ void kafka_client_close(struct kafka_client *client);
 /* How many bytes the library reads ahead before it pauses (queued.max.messages.kbytes). */
 size_t kafka_client_read_ahead(const struct kafka_client *client);
 
-/* Ask a broker something, for the sake of its answer's coming: see fetch_pause.h. Waits a tenth of a
- * second at most. */
+/* Ask a broker something, for the sake of its answer's coming: see fetch_pause.h. Does not wait. */
 void kafka_client_wake(struct kafka_client *client);
 
 /* Read what librdkafka reported since the last call. */
