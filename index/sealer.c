@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@
 #define RETRY_S     5
 #define RETENTION_S 30
 #define QUIET_S     2
+#define SEALER_NICE 5
 #define KEPT_BYTES  ((size_t)96 * 1024 * 1024) /* a journal of the usual size, and its last frame */
 
 /* waiting[] is in the order of the numbers; everything in here is under the lock except while one
@@ -272,6 +274,9 @@ static void *
 run(void *self)
 {
     struct sealer *sealer = self;
+    /* Sealing can wait: what is received, and who follows it, go first when there is too little time
+     * for all. On Linux the nice value is the thread's own. */
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), SEALER_NICE);
     (void)pthread_mutex_lock(&sealer->lock);
     for (;;) {
         if (sealer->stopping && (!sealer->drain || sealer->waiting_count == 0))
