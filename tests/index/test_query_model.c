@@ -181,8 +181,8 @@ make_sample(struct sample *sample)
     static char labels[2][2][12] = {{"shop/orders", "shop/ord"}, {"lab/orders", "lab/ord"}};
     unsigned tap = pick(2);
     unsigned name = pick(2);
-    *sample =
-        (struct sample){.stream = {tap * 2 + name, taps[tap], names[name], labels[tap][name]}};
+    *sample = (struct sample){
+        .stream = {tap * 2 + name, taps[tap], names[name], labels[tap][name], NULL}};
     sample->key = random_text_or_null();
     sample->payload = random_text_or_null();
     sample->event = (struct event){
