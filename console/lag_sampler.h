@@ -28,7 +28,7 @@ struct recorder_tap;
 
 #define LAG_SAMPLER_STREAM      "@lag"
 #define LAG_SAMPLER_GROUPS      500
-#define LAG_SAMPLER_BYTES_PER_S (128 * 1024)
+#define LAG_SAMPLER_BYTES_PER_S INT64_C(131072)
 
 struct lag_sampler_options {
     const struct recorder_tap *tap; /* name, url and properties; outlives the sampler */

@@ -36,8 +36,8 @@ loses_nothing_that_was_acknowledged(void **state)
     /* On a machine that has no time for us all of them may come before anything is acknowledged. */
     for (int i = 0; i < KILLS || (acknowledged == 0 && clock_monotonic_ns() < deadline_ns); i++) {
         struct crash_result result;
-        unsigned longer = 1 + (unsigned)i / KILLS;
-        unsigned delay_us = (unsigned)(test_random(&random) % (DELAY_MAX_US * longer));
+        uint64_t most_us = DELAY_MAX_US * (1 + (uint64_t)i / KILLS);
+        unsigned delay_us = (unsigned)(test_random(&random) % most_us);
         if (!crash_trial(*state, delay_us, checked, &result, &err))
             fail_msg("kill %d after %u us (seed %llu): %s", i, delay_us, (unsigned long long)seed,
                 err.text);

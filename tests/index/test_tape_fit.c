@@ -22,7 +22,7 @@ make_tape(const char *directory)
     for (int i = 0; i < SEGMENTS; i++) {
         struct tape_writer *writer = test_writer_sealing(directory, 0, true);
         const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
-        test_append(writer, orders, 0, i * EACH, EACH);
+        test_append(writer, orders, 0, (int64_t)i * EACH, EACH);
         tape_writer_close(writer);
     }
 }

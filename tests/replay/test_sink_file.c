@@ -67,7 +67,7 @@ read_file(const struct setting *setting)
 {
     struct error err;
     struct buffer content = {0};
-    assert_ok(file_read_whole(setting->path, 64u * 1024 * 1024, &content, &err));
+    assert_ok(file_read_whole(setting->path, (size_t)64 * 1024 * 1024, &content, &err));
     char *text = alloc_text(buffer_text(&content));
     buffer_done(&content);
     return text;

@@ -286,7 +286,9 @@ a_payload_of_one_long_line_is_opened_at_once(void **state)
     size_t length = (size_t)4 * 1024 * 1024;
     char *payload = alloc_array(length, 1);
     memset(payload, 'x', length);
-    memcpy(payload, "first\n\nthird", 12);
+    static const char begin[] = {"first\n\nthird"};
+    for (size_t i = 0; begin[i] != '\0'; i++)
+        payload[i] = begin[i];
     open_stage(&fixture, true, "events");
     ui_tape_add(&fixture.tape, "orders", UI_TAPE_NOW_NS, 9000001, bytes_of("long"),
         bytes_make(payload, length));
