@@ -292,6 +292,63 @@ takes_nothing_twice(void **state)
     buffer_done(&lines);
 }
 
+/* Two recorders' tapes, which have payment 2 in common. */
+static void
+write_two_tapes(const struct fixture *fixture, const char *second)
+{
+    const struct sample samples[] = {
+        {.stream = "payments", .offset = 2, .payload = {(const unsigned char *)"b", 1}},
+        {.stream = "payments", .offset = 3, .payload = {(const unsigned char *)"d", 1}},
+        {.stream = "orders", .offset = 2, .payload = {(const unsigned char *)"e", 1}},
+    };
+    write_small_tape(fixture->tape);
+    sample_tape_write(second, samples, 3);
+}
+
+static void
+makes_one_tape_of_an_export_a_packed_tape_and_a_directory(void **state)
+{
+    const struct fixture *fixture = *state;
+    char *second = alloc_format("%s/second", fixture->home);
+    write_two_tapes(fixture, second);
+    struct buffer lines = export_to_file(fixture);
+    expect(
+        fixture, WORDS("export", "--tape", second, "--tape-file", fixture->packed), 0, NULL, NULL);
+    expect(fixture,
+        WORDS("import", "--tape", fixture->other, fixture->file, fixture->packed, second), 0,
+        "5 events imported; 4 copies of the same offsets left out\n", NULL);
+    expect(fixture, WORDS("streams", "--json", "--tape", fixture->other), 0,
+        "\"from\":\"1\",\"to\":\"3\",\"events\":\"3\",\"holes\":[]", NULL);
+    expect(fixture, WORDS("import", "--json", "--tape", fixture->other, second, fixture->file), 0,
+        "{\"v\":1,\"done\":true,\"events\":\"0\",\"skipped\":\"5\",\"holes\":\"0\","
+        "\"duplicates\":\"1\",\"conflicts\":\"0\",\"complete\":true}\n",
+        NULL);
+    assert_int_equal(count_entries(fixture->scratch), 0);
+    buffer_done(&lines);
+    free(second);
+}
+
+static void
+refuses_inputs_that_cannot_be_merged(void **state)
+{
+    const struct fixture *fixture = *state;
+    char *second = alloc_format("%s/second", fixture->home);
+    write_two_tapes(fixture, second);
+    struct buffer lines = export_to_file(fixture);
+    expect(fixture, WORDS("import", "--tape", fixture->other, second, second), 2, NULL,
+        "is named twice");
+    expect(fixture, WORDS("import", "--tape", fixture->other, second, "nowhere"), 2, NULL,
+        "cannot open nowhere: No such file");
+    assert_int_not_equal(access(fixture->other, F_OK), 0);
+
+    write_file(fixture->file, lines.data, lines.length / 2); /* cut off in the middle of a line */
+    expect(fixture, WORDS("import", "--tape", fixture->other, second, fixture->file), 1, NULL,
+        "events.ndjson: line");
+    assert_int_equal(count_entries(fixture->scratch), 0);
+    buffer_done(&lines);
+    free(second);
+}
+
 static void
 notices_that_an_export_was_cut_off(void **state)
 {
@@ -645,6 +702,8 @@ main(void)
         TEST(is_byte_exact_both_ways),
         TEST(prints_the_lines_that_events_prints),
         TEST(takes_nothing_twice),
+        TEST(makes_one_tape_of_an_export_a_packed_tape_and_a_directory),
+        TEST(refuses_inputs_that_cannot_be_merged),
         TEST(notices_that_an_export_was_cut_off),
         TEST(takes_what_stands_before_a_bad_line_and_goes_on_when_it_is_mended),
         TEST(reads_from_a_pipe),
