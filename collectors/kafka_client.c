@@ -46,6 +46,13 @@ static const struct setting fixed[] = {
     {"auto.offset.reset", "error"},
 };
 
+/* What a member of a group has besides: partitions change hands one by one while the others go on, and
+ * topics that an expression fits are soon found. */
+static const struct setting of_member[] = {
+    {"partition.assignment.strategy", "cooperative-sticky"},
+    {"topic.metadata.refresh.interval.ms", "10000"},
+};
+
 static const char *const reserved[] = {"bootstrap.servers", "metadata.broker.list", "group.id",
     "group.instance.id", "log.queue", "auto.commit.enable"};
 
@@ -189,6 +196,15 @@ on_certificate(rd_kafka_t *rk, const char *name, int32_t id, int *certificate_er
     return 0;
 }
 
+static bool
+set_member(rd_kafka_conf_t *conf, const char *group, struct error *err)
+{
+    for (size_t i = 0; i < sizeof(of_member) / sizeof(of_member[0]); i++)
+        if (!set(conf, of_member[i].name, of_member[i].value, err))
+            return false;
+    return set(conf, "group.id", group, err);
+}
+
 static rd_kafka_conf_t *
 make_conf(const struct source_config *config, struct error *err)
 {
@@ -211,15 +227,17 @@ kafka_client_check(const struct source_config *config, struct error *err)
     return true;
 }
 
-bool
-kafka_client_open(
-    struct kafka_client *client, const struct source_config *config, struct error *err)
+static void
+begin(struct kafka_client *client, const struct source_config *config)
 {
     *client = (struct kafka_client){.address = config->url->address};
     (void)pthread_mutex_init(&client->miss_lock, NULL);
-    rd_kafka_conf_t *conf = make_conf(config, err);
-    if (conf == NULL)
-        return false;
+}
+
+/* Takes `conf`. */
+static bool
+open_with(struct kafka_client *client, rd_kafka_conf_t *conf, struct error *err)
+{
     char why[256];
     rd_kafka_conf_set_opaque(conf, client);
     rd_kafka_conf_set_ssl_cert_verify_cb(conf, on_certificate);
@@ -230,6 +248,31 @@ kafka_client_open(
     }
     client->events = rd_kafka_queue_get_main(client->rk);
     return true;
+}
+
+bool
+kafka_client_open(
+    struct kafka_client *client, const struct source_config *config, struct error *err)
+{
+    begin(client, config);
+    rd_kafka_conf_t *conf = make_conf(config, err);
+    return conf != NULL && open_with(client, conf, err);
+}
+
+bool
+kafka_client_open_member(struct kafka_client *client, const struct source_config *config,
+    kafka_client_rebalance *on_rebalance, struct error *err)
+{
+    begin(client, config);
+    rd_kafka_conf_t *conf = make_conf(config, err);
+    if (conf == NULL)
+        return false;
+    if (!set_member(conf, config->group, err)) {
+        rd_kafka_conf_destroy(conf);
+        return false;
+    }
+    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    return open_with(client, conf, err);
 }
 
 void

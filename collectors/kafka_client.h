@@ -1,6 +1,7 @@
 /* kafka_client.h - librdkafka as the Kafka source wants it: a client that only looks.
  *
- * It joins no group, commits nothing and creates no topic. What librdkafka would log or report on its
+ * It joins no group, commits nothing and creates no topic; only a member of a group that the user named
+ * (kafka_client_open_member()) joins it, and commits there. What librdkafka would log or report on its
  * own threads is read here, and turned into one sentence for the console.
  *
  * Threads: one owns a client. It stays where it is from open to close: librdkafka's threads write
@@ -43,6 +44,14 @@ bool kafka_client_check(const struct source_config *config, struct error *err);
 /* Make the client; it connects when it is first asked something. */
 bool kafka_client_open(
     struct kafka_client *client, const struct source_config *config, struct error *err);
+
+/* The same as a member of config->group; config->group of all other clients is ignored. `on_rebalance`
+ * is called by whoever polls the consumer's queue, with `client` as its opaque. */
+typedef void kafka_client_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t why,
+    rd_kafka_topic_partition_list_t *partitions, void *opaque);
+bool kafka_client_open_member(struct kafka_client *client, const struct source_config *config,
+    kafka_client_rebalance *on_rebalance, struct error *err);
+
 void kafka_client_close(struct kafka_client *client);
 
 /* How many bytes the library reads ahead before it pauses (queued.max.messages.kbytes). */

@@ -26,6 +26,7 @@
 #define QUIET_MS      100
 #define WAIT_SLICE_MS 50
 #define STOP_WAIT_MS  5000
+#define FLUSH_LOOK_NS NS_PER_MS
 
 /* Counters have one writer, the collector's thread: a load and a store, no locked instruction. */
 struct counter {
@@ -50,6 +51,8 @@ counted(const struct counter *counter)
 struct outlet {
     struct outlet_options options;
     struct batch *batch;
+    uint64_t handed;                   /* batches that the queue took */
+    atomic_uint_fast64_t acknowledged; /* the last of them that is on the tape */
     uint64_t seen_events;
     int64_t first_ns;
     int64_t last_ns;
@@ -148,8 +151,12 @@ outlet_mark_received(struct outlet *outlet)
 static bool
 hand_over(struct outlet *outlet, int timeout_ms)
 {
-    return outlet->batch == NULL ||
-           outlet->options.push(outlet->options.push_self, &outlet->batch, timeout_ms);
+    if (outlet->batch == NULL)
+        return true;
+    if (!outlet->options.push(outlet->options.push_self, &outlet->batch, timeout_ms))
+        return false;
+    outlet->handed++;
+    return true;
 }
 
 /* The same for an outlet that can wait: for as long as it takes, but when the recorder stops only
@@ -215,6 +222,7 @@ static void
 begin_batch(struct outlet *outlet)
 {
     outlet->batch = batch_new();
+    batch_set_receipt(outlet->batch, &outlet->acknowledged, outlet->handed + 1);
     outlet->seen_events = counted(&outlet->events);
     outlet->first_ns = clock_monotonic_ns();
     outlet->last_ns = outlet->first_ns;
@@ -380,6 +388,33 @@ outlet_skip_to(struct outlet *outlet, struct tap_lane *lane, int64_t next, enum 
         outlet_hole(outlet, lane, lane->next, next - 1, reason);
     if (lane->next < next)
         lane->next = next;
+}
+
+uint64_t
+outlet_ticket(const struct outlet *outlet)
+{
+    return outlet->handed + (outlet->batch != NULL ? 1 : 0);
+}
+
+uint64_t
+outlet_acknowledged(const struct outlet *outlet)
+{
+    return atomic_load_explicit(&outlet->acknowledged, memory_order_acquire);
+}
+
+bool
+outlet_flush(struct outlet *outlet, int timeout_ms)
+{
+    int64_t deadline_ns = clock_monotonic_ns() + timeout_ms * NS_PER_MS;
+    if (!hand_over(outlet, timeout_ms))
+        return false;
+    while (outlet_acknowledged(outlet) < outlet->handed) {
+        int64_t now = clock_monotonic_ns();
+        if (now >= deadline_ns)
+            return false;
+        clock_sleep_until_ns(now + FLUSH_LOOK_NS);
+    }
+    return true;
 }
 
 static void

@@ -109,6 +109,15 @@ void outlet_begin_at(struct outlet *outlet, struct tap_lane *lane, int64_t next)
 void outlet_skip_to(
     struct outlet *outlet, struct tap_lane *lane, int64_t next, enum hole_reason reason);
 
+/* How far the tape is behind the source: a ticket stands for everything that was given to the outlet
+ * until now, and is on the tape when outlet_acknowledged() has come to it. For a source that must tell
+ * the other side what it may forget. */
+uint64_t outlet_ticket(const struct outlet *outlet);
+uint64_t outlet_acknowledged(const struct outlet *outlet);
+
+/* Hand over what there is and wait until the tape has it; false when that took longer than timeout_ms. */
+bool outlet_flush(struct outlet *outlet, int timeout_ms);
+
 /* Tell the console how the tap is. TAP_LIVE takes no text and clears the last one. */
 void outlet_set_state(struct outlet *outlet, enum tap_state state, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -26,6 +26,7 @@ struct tap {
     char *name;
     const struct source_ops *ops;
     struct tap_url url;
+    char *group;
     struct source_config config;
     struct recorder_property *properties;
     char **texts; /* of the properties, name and value in turn */
@@ -136,6 +137,7 @@ tap_done(struct tap *tap)
     free(tap->properties);
     start_offsets_done(&tap->config.offsets);
     tap_url_done(&tap->url);
+    free(tap->group);
     free(tap->name);
     *tap = (struct tap){0};
 }
@@ -165,11 +167,12 @@ static bool
 prepare_tap(struct recorder *recorder, const struct recorder_tap *given, struct error *err)
 {
     struct tap *tap = &recorder->taps[recorder->tap_count];
-    tap->ops = source_for_url(given->url, err);
+    tap->ops = source_for(given->url, given->group, err);
     if (tap->ops == NULL || !tap_url_parse(given->url, tap->ops->default_port, &tap->url, err))
         return false;
 
     copy_properties(tap, given);
+    tap->group = given->group == NULL ? NULL : alloc_text(given->group);
     tap->config = (struct source_config){
         .url = &tap->url,
         .until = recorder->options.until,
@@ -179,6 +182,7 @@ prepare_tap(struct recorder *recorder, const struct recorder_tap *given, struct 
         .max_bytes_per_second = given->max_bytes_per_second,
         .isolation = isolation_word(given->isolation),
         .tape = recorder->options.directory,
+        .group = tap->group,
         .is_one_of_many = recorder->options.tap_count > 1,
     };
     if (!read_from(given->from, &tap->config, err) || !check_from(tap, given->from, err) ||

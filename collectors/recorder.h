@@ -32,6 +32,7 @@ struct recorder_tap {
         from; /* "resume" (NULL; where the tape ends, else end), "beginning", "end", a time, offsets */
     const struct recorder_property *properties;
     size_t property_count;
+    const char *group;             /* Kafka: be a member of this consumer group; NULL: of none */
     uint64_t max_bytes_per_second; /* of keys and payloads, on average; 0: no limit */
     const char *
         isolation; /* Kafka: "read_committed", "read_uncommitted"; NULL: as the properties say, else the first */

@@ -33,3 +33,23 @@ source_for_url(const char *url, struct error *err)
     buffer_done(&known);
     return NULL;
 }
+
+const struct source_ops *
+source_for(const char *url, const char *group, struct error *err)
+{
+    const struct source_ops *ops = source_for_url(url, err);
+    if (ops == NULL || group == NULL)
+        return ops;
+    if (ops->in_group == NULL) {
+        error_set(
+            err, ERROR_ARGUMENT, "'%.200s' cannot be read by a group: only Kafka has them", url);
+        return NULL;
+    }
+    size_t length = strlen(group);
+    if (length == 0 || length > SOURCE_GROUP_MAX) {
+        error_set(err, ERROR_ARGUMENT, "a group's name has 1 to %d bytes, not %zu",
+            SOURCE_GROUP_MAX, length);
+        return NULL;
+    }
+    return ops->in_group;
+}

@@ -4,7 +4,8 @@
  * and add the row SOURCE(NAME) to collectors/sources.def. Nothing else changes.
  *
  * A source knows its client library and the outlet, nothing else: not the queue, the tape, or when to
- * try again. It must change nothing in the system it watches.
+ * try again. It must change nothing in the system it watches; only as a member of a consumer group that
+ * the user named (`in_group`) it commits there what the tape has.
  */
 #ifndef COLLECTORS_SOURCE_H
 #define COLLECTORS_SOURCE_H
@@ -15,6 +16,9 @@
 
 #include "collectors/recorder.h"
 #include "collectors/start_offsets.h"
+
+/* The longest name of a group. */
+#define SOURCE_GROUP_MAX 249
 
 struct error;
 struct outlet;
@@ -49,6 +53,7 @@ struct source_config {
     uint64_t max_bytes_per_second; /* 0: as fast as can be; for a transport that can wait */
     const char *tape;              /* its directory, for reading what is on it; NULL: nobody can */
     const char *isolation;         /* Kafka: overrides the properties; NULL: not given */
+    const char *group;             /* member of this consumer group; NULL: of none */
     bool is_one_of_many;           /* other taps go on: what is refused is tried again */
 };
 
@@ -75,9 +80,16 @@ struct source_ops {
     enum source_state (*poll)(void *self, int timeout_ms, struct error *err);
 
     void (*close)(void *self);
+
+    /* The same transport as one of several recorders that share the work; NULL: it cannot do that. */
+    const struct source_ops *in_group;
 };
 
 /* The transport for `url`, by its scheme. NULL with ERROR_ARGUMENT that lists the known ones. */
 const struct source_ops *source_for_url(const char *url, struct error *err);
+
+/* The same for a member of `group`; NULL: of none. ERROR_ARGUMENT when the transport has no groups, or no
+ * group can be called that. */
+const struct source_ops *source_for(const char *url, const char *group, struct error *err);
 
 #endif

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "collectors/fetch_pause.h"
 #include "collectors/kafka_client.h"
+#include "collectors/kafka_event.h"
 #include "collectors/kafka_lanes.h"
 #include "collectors/kafka_proof.h"
 #include "collectors/kafka_start.h"
@@ -246,38 +247,6 @@ kafka_open(
 
 /* ---- messages ---- */
 
-static void
-read_time(const rd_kafka_message_t *message, struct event *event)
-{
-    rd_kafka_timestamp_type_t type;
-    int64_t ms = rd_kafka_message_timestamp(message, &type);
-    event->time_type = TIME_NONE;
-    event->time_ns = CLOCK_NONE;
-    if (type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms < 0 || ms > INT64_MAX / NS_PER_MS)
-        return;
-    event->time_type = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME ? TIME_APPEND : TIME_CREATE;
-    event->time_ns = ms * NS_PER_MS;
-}
-
-static struct bytes
-read_headers(struct kafka *kafka, const rd_kafka_message_t *message)
-{
-    rd_kafka_headers_t *headers;
-    if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return BYTES_NULL;
-    kafka->headers.length = 0;
-    size_t count = rd_kafka_header_cnt(headers);
-    headers_begin(&kafka->headers, count);
-    for (size_t i = 0; i < count; i++) {
-        const char *name = "";
-        const void *value = NULL;
-        size_t size = 0;
-        (void)rd_kafka_header_get_all(headers, i, &name, &value, &size);
-        headers_add(&kafka->headers, bytes_of(name), bytes_make(value, size));
-    }
-    return bytes_make(kafka->headers.data, kafka->headers.length);
-}
-
 /* The first event of a lane that must be seen to be the old one. False: it is not, and all of the topic
  * begins anew. */
 static bool
@@ -306,13 +275,8 @@ take_message(struct kafka *kafka, struct kafka_topic *topic, struct kafka_lane *
         kafka_lane_advance(&kafka->lanes, lane, message->offset);
         return OUTLET_GO_ON;
     }
-    struct event event = {
-        .offset = message->offset,
-        .key = bytes_make(message->key, message->key_len),
-        .headers = read_headers(kafka, message),
-        .payload = bytes_make(message->payload, message->len),
-    };
-    read_time(message, &event);
+    struct event event;
+    kafka_event_read(message, &kafka->headers, &event);
     if (lane->is_proving && !prove(kafka, topic, lane, &event))
         return OUTLET_GO_ON;
     enum outlet_step step = outlet_event(kafka->outlet, lane->lane, &event);
@@ -511,6 +475,8 @@ kafka_poll(void *self, int timeout_ms, struct error *err)
     return step == OUTLET_DONE || is_at_end(kafka) ? SOURCE_ENDED : SOURCE_LIVE;
 }
 
+extern const struct source_ops source_kafka_group;
+
 const struct source_ops source_kafka = {
     .scheme = "kafka",
     .summary = "topics of a Kafka cluster, without a consumer group",
@@ -522,4 +488,5 @@ const struct source_ops source_kafka = {
     .open = kafka_open,
     .poll = kafka_poll,
     .close = kafka_close,
+    .in_group = &source_kafka_group,
 };

@@ -37,7 +37,7 @@ tap_check_run(const struct recorder_tap *tap, tap_check_report *report, void *se
 {
     struct error err;
     struct tap_url url = {0};
-    const struct source_ops *ops = source_for_url(tap->url, &err);
+    const struct source_ops *ops = source_for(tap->url, tap->group, &err);
     if (ops == NULL || !tap_url_parse(tap->url, ops->default_port, &url, &err))
         return say_url(report, self, &err);
     struct source_config config = {
@@ -47,6 +47,7 @@ tap_check_run(const struct recorder_tap *tap, tap_check_report *report, void *se
         .properties = tap->properties,
         .property_count = tap->property_count,
         .isolation = tap->isolation,
+        .group = tap->group,
     };
     enum error_code code =
         ops->check(&config, &err) ? say_url(report, self, NULL) : say_url(report, self, &err);

@@ -29,6 +29,7 @@
 struct record_settings {
     const char *from;
     const char *isolation;
+    const char *group;
     const char *until;
     int64_t for_ns;
     const char *durability;
@@ -203,6 +204,10 @@ choose_taps(const struct invocation *invocation, const struct config *config, st
     if (settings->proxy != NULL)
         chosen->proxy_url = alloc_format("zmq+proxy://%s", settings->proxy);
     bool is_named = urls > 0 || chosen->proxy_url != NULL;
+    if (settings->group != NULL && urls == 0)
+        return error_set(err, ERROR_ARGUMENT,
+            "--group is for the URLs of the command line; a configured tap has mode = group and "
+            "group = NAME");
     if (!is_named && !config_taps(config, &chosen->configured, err))
         return false;
     if (!is_named && chosen->configured.count == 0)
@@ -212,7 +217,8 @@ choose_taps(const struct invocation *invocation, const struct config *config, st
 
     chosen->list = alloc_array(urls + chosen->configured.count + 1, sizeof(chosen->list[0]));
     for (size_t i = 0; i < urls; i++)
-        chosen->list[chosen->count++] = (struct recorder_tap){.url = invocation->argv[i]};
+        chosen->list[chosen->count++] =
+            (struct recorder_tap){.url = invocation->argv[i], .group = settings->group};
     if (chosen->proxy_url != NULL)
         chosen->list[chosen->count++] = (struct recorder_tap){.url = chosen->proxy_url};
     for (size_t i = 0; i < chosen->configured.count; i++)
@@ -528,6 +534,8 @@ static const struct option_row options[] = {
     {"isolation", OPTION_TEXT, offsetof(struct record_settings, isolation), "LEVEL",
         "of Kafka's transactions: leave aborted and open ones out, or record all events",
         "read_committed|read_uncommitted"},
+    {"group", OPTION_TEXT, offsetof(struct record_settings, group), "NAME",
+        "share the topics with other recorders of this consumer group, and commit there", NULL},
     {"until", OPTION_TEXT, offsetof(struct record_settings, until), "WHEN",
         "end (as it is now), a time, or a number of events; then stop", NULL},
     {"for", OPTION_SECONDS, offsetof(struct record_settings, for_ns), "SECONDS",
@@ -555,7 +563,9 @@ const struct command command_record = {
         "  zmq+bind://HOST:PORT/prefix                    publishers connect to us\n"
         "  zmq+pull://host:5557/name                      the capture socket of a proxy\n"
         "  zmq+proxy://HOST:PORT,HOST:PORT/prefix         see --proxy\n"
-        "Watching changes nothing: no group is joined, nothing is committed or created.\n"
+        "Watching changes nothing: no group is joined, nothing is committed or created. With "
+        "--group\n"
+        "offsets of that group, and only those, are committed, behind what is on the tape.\n"
         "The log is on stderr; --quiet leaves out its line of progress.\n"
         "SIGINT or SIGTERM stops when what was received is on the tape, a second one at once.",
     .options = options,

@@ -76,6 +76,8 @@ add_json(struct buffer *to, const struct recorder_tap *tap, const struct live_ta
         buffer_append_text(to, ",\"max_bytes_per_second\":null");
     buffer_append_text(to, ",\"isolation\":");
     add_text_or_null(to, isolation_text(tap));
+    buffer_printf(to, ",\"mode\":\"%s\",\"group\":", tap->group == NULL ? "watch" : "group");
+    add_text_or_null(to, tap->group);
     buffer_append_text(to, ",\"state\":");
     add_text_or_null(to, live == NULL ? NULL : tap_state_text(live->state));
     buffer_append_text(to, ",\"reason\":");
@@ -103,6 +105,10 @@ add_row(struct buffer *to, const struct recorder_tap *tap, const struct live_tap
         buffer_printf(to, "  at most %s/s", sizes_format(tap->max_bytes_per_second, budget));
     if (tap->isolation != NULL)
         buffer_printf(to, "  %s", tap->isolation);
+    if (tap->group != NULL) {
+        buffer_append_text(to, "  member of group ");
+        safe_text_append_message(to, tap->group);
+    }
     buffer_append_byte(to, '\n');
     if (live != NULL && live->error[0] != '\0') {
         buffer_printf(to, "%-*s  -> ", width, "");

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "collectors/source.h"
 #include "collectors/start_offsets.h"
 #include "console/config_file.h"
 #include "console/nearest.h"
@@ -295,12 +296,38 @@ check_isolation(
            fail_value(config, value, err, "read_committed or read_uncommitted");
 }
 
+/* A tap of Kafka only looks, or is a member of the group that is named. */
+static bool
+check_group(const struct config *config, const struct config_section *section, struct error *err)
+{
+    const struct config_value *mode = config_section_find(section, "mode");
+    const struct config_value *group = config_section_find(section, "group");
+    const struct config_value *either = mode != NULL ? mode : group;
+    if (either == NULL)
+        return true;
+    if (is_zeromq(section))
+        return config_fail_at(config, either->line, either->key_column, err,
+            "'%s' has no meaning for zeromq", either->key);
+    if (mode != NULL && strcmp(mode->text, "watch") != 0 && strcmp(mode->text, "group") != 0)
+        return fail_value(config, mode, err, "watch or group");
+    bool is_member = mode != NULL && strcmp(mode->text, "group") == 0;
+    if (is_member && group == NULL)
+        return config_fail_at(config, mode->line, mode->column, err,
+            "mode = group needs group = NAME, the name of a consumer group for recorders only");
+    if (!is_member && group != NULL)
+        return config_fail_at(config, group->line, group->key_column, err,
+            "group needs mode = group: then offsets of that group are committed");
+    size_t length = group == NULL ? 1 : strlen(group->text);
+    return (length > 0 && length <= SOURCE_GROUP_MAX) ||
+           fail_value(config, group, err, "a name of 1 to 249 bytes");
+}
+
 static bool
 check_endpoint(const struct config *config, const struct config_section *section, struct error *err)
 {
     if (!check_type_and_url(config, section, err) || !check_address(config, section, err) ||
         !check_from(config, section, err) || !check_budget(config, section, err) ||
-        !check_isolation(config, section, err))
+        !check_isolation(config, section, err) || !check_group(config, section, err))
         return false;
     for (size_t i = 0; is_zeromq(section) && i < section->value_count; i++) {
         const struct config_value *value = &section->values[i];
@@ -507,12 +534,14 @@ append_tap(const struct config_section *section, struct config_taps *taps)
     const struct config_value *from = config_section_find(section, "from");
     const struct config_value *budget = config_section_find(section, "max_bytes_per_second");
     const char *isolation = isolation_of(section);
+    const struct config_value *group = config_section_find(section, "group");
     struct recorder_tap *tap = &taps->taps[taps->count++];
     *tap = (struct recorder_tap){
         .name = alloc_text(section->name),
         .url = url_of(section),
         .from = from == NULL ? NULL : alloc_text(from->text),
         .isolation = isolation == NULL ? NULL : alloc_text(isolation),
+        .group = group == NULL ? NULL : alloc_text(group->text),
     };
     if (budget != NULL)
         (void)parse_size(budget->text, BUDGET_LEAST, &tap->max_bytes_per_second);
@@ -646,6 +675,7 @@ config_taps_done(struct config_taps *taps)
         free_text(tap->url);
         free_text(tap->from);
         free_text(tap->isolation);
+        free_text(tap->group);
     }
     free(taps->taps);
     *taps = (struct config_taps){0};

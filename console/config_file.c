@@ -48,6 +48,8 @@ static const struct {
     {CONFIG_TAP, "from"},
     {CONFIG_TAP, "max_bytes_per_second"},
     {CONFIG_TAP, "isolation"},
+    {CONFIG_TAP, "mode"},
+    {CONFIG_TAP, "group"},
     {CONFIG_TAP, "kafka."},
     {CONFIG_TAP, "sequence"},
     {CONFIG_TAP, "zeromq."},

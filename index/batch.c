@@ -19,6 +19,8 @@ struct batch {
     uint32_t event_count;
     uint32_t hole_count;
     bool is_internal;
+    atomic_uint_fast64_t *receipt; /* NULL: nobody asked */
+    uint64_t number;
     struct buffer records;
     struct buffer holes;
 };
@@ -53,6 +55,7 @@ keep_as_spare(struct batch *batch)
     batch->records.length = batch->holes.length = 0;
     batch->event_count = batch->hole_count = 0;
     batch->is_internal = false;
+    batch->receipt = NULL;
     (void)pthread_mutex_lock(&spare.lock);
     bool kept = spare.count < SPARE_MAX;
     if (kept)
@@ -137,6 +140,20 @@ bool
 batch_is_internal(const struct batch *batch)
 {
     return batch->is_internal;
+}
+
+void
+batch_set_receipt(struct batch *batch, atomic_uint_fast64_t *receipt, uint64_t number)
+{
+    batch->receipt = receipt;
+    batch->number = number;
+}
+
+void
+batch_acknowledge(const struct batch *batch)
+{
+    if (batch->receipt != NULL)
+        atomic_store_explicit(batch->receipt, batch->number, memory_order_release);
 }
 
 bool

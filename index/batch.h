@@ -9,6 +9,7 @@
 #ifndef INDEX_BATCH_H
 #define INDEX_BATCH_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,6 +44,13 @@ void batch_add_hole(struct batch *batch, const struct hole *hole);
 /* The events of this batch are the recorder's own words: on the tape, but not counted as received. */
 void batch_set_internal(struct batch *batch);
 bool batch_is_internal(const struct batch *batch);
+
+/* Whoever fills the batch wants to know when it is on the tape: batch_acknowledge() stores `number` into
+ * *receipt, which must live until the batch is released or acknowledged. */
+void batch_set_receipt(struct batch *batch, atomic_uint_fast64_t *receipt, uint64_t number);
+
+/* The batch is on the tape: tell whoever asked for a receipt (with release order). */
+void batch_acknowledge(const struct batch *batch);
 
 /* True when the next event should go into a new batch. */
 bool batch_is_full(const struct batch *batch);

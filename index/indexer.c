@@ -166,8 +166,10 @@ run(void *self)
         if (result == QUEUE_OK) {
             struct batch *batch = item;
             if (!atomic_load_explicit(&indexer->has_failed, memory_order_relaxed) &&
-                append(indexer, batch))
+                append(indexer, batch)) {
+                batch_acknowledge(batch);
                 count_batch(indexer, batch);
+            }
             batch_release(batch);
         }
         tick(indexer);

@@ -21,6 +21,7 @@ enum {
 struct receiver {
     bool is_full;
     bool has_room_later; /* for whoever waits */
+    bool acknowledges;   /* as the indexer does, once a batch is on the tape */
     int waits;
     int pushes;
     int64_t offsets[KEPT_MAX];
@@ -48,6 +49,8 @@ push(void *self, struct batch **batch, int timeout_ms)
         assert_true(receiver->hole_count < KEPT_MAX);
         assert_true(hole_record_read(&record, &receiver->holes[receiver->hole_count++]));
     }
+    if (receiver->acknowledges)
+        batch_acknowledge(*batch);
     batch_release(*batch);
     *batch = NULL;
     return true;
@@ -132,6 +135,44 @@ hands_over_what_it_got_in_order(void **state)
     assert_int_equal(setting.receiver.offsets[0], 7);
     assert_int_equal(setting.receiver.offsets[2], 9);
     assert_int_equal(setting.receiver.hole_count, 0);
+    close_outlet(&setting);
+}
+
+static void
+tells_how_far_the_tape_has_come(void **state)
+{
+    (void)state;
+    struct setting setting;
+    open_outlet(&setting, &(struct outlet_options){.can_wait = true});
+    assert_int_equal(outlet_ticket(setting.outlet), 0);
+    assert_true(outlet_flush(setting.outlet, 0)); /* nothing was given: nothing is missing */
+    (void)send_event(&setting, 7);
+    uint64_t first = outlet_ticket(setting.outlet);
+    assert_true(first > outlet_acknowledged(setting.outlet));
+    assert_false(outlet_flush(setting.outlet, 0)); /* it is handed over, and no more */
+    assert_int_equal(setting.receiver.event_count, 1);
+    assert_int_equal(outlet_ticket(setting.outlet), first);
+    assert_true(first > outlet_acknowledged(setting.outlet));
+
+    setting.receiver.acknowledges = true;
+    (void)send_event(&setting, 8);
+    assert_true(outlet_ticket(setting.outlet) > first);
+    assert_true(outlet_flush(setting.outlet, 0));
+    assert_int_equal(outlet_acknowledged(setting.outlet), outlet_ticket(setting.outlet));
+    close_outlet(&setting);
+}
+
+static void
+does_not_flush_into_a_full_queue(void **state)
+{
+    (void)state;
+    struct setting setting;
+    open_outlet(&setting, &(struct outlet_options){.can_wait = true});
+    setting.receiver.acknowledges = true;
+    setting.receiver.is_full = true;
+    (void)send_event(&setting, 7);
+    assert_false(outlet_flush(setting.outlet, 1));
+    assert_true(outlet_ticket(setting.outlet) > outlet_acknowledged(setting.outlet));
     close_outlet(&setting);
 }
 
@@ -418,6 +459,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hands_over_what_it_got_in_order),
+        cmocka_unit_test(tells_how_far_the_tape_has_come),
+        cmocka_unit_test(does_not_flush_into_a_full_queue),
         cmocka_unit_test(ignores_an_event_that_it_had),
         cmocka_unit_test(records_a_jump_in_the_offsets_as_a_hole),
         cmocka_unit_test(records_what_is_skipped_with_its_reason),

@@ -54,6 +54,7 @@ run(struct setting *setting, const char *topics, const char *command, const char
     struct error err;
     char *text = alloc_format("[tap.shop]\nbrokers = %s\ntopics = %s\nmax_bytes_per_second = 5M\n"
                               "isolation = read_uncommitted\n"
+                              "mode = group\ngroup = recorders\n"
                               "kafka.sasl.password = env:NOT_THERE_FOR_LIST\n",
         rd_kafka_mock_cluster_bootstraps(setting->cluster), topics);
     assert_ok(file_replace(setting->config, text, strlen(text), &err));
@@ -80,7 +81,8 @@ lists_taps_without_looking_at_secrets(void **state)
     assert_says(&setting->program.out, "{\"v\":1,\"tap\":\"shop\",\"url\":\"kafka://127.0.0.1:");
     assert_says(&setting->program.out,
         "/orders\",\"from\":\"resume\",\"max_bytes_per_second\":\"5242880\","
-        "\"isolation\":\"read_uncommitted\",\"state\":null,");
+        "\"isolation\":\"read_uncommitted\",\"mode\":\"group\",\"group\":\"recorders\",\"state\":"
+        "null,");
 }
 
 static void

@@ -417,6 +417,34 @@ reads_the_budget_of_a_tap(void **state)
 }
 
 static void
+makes_a_tap_a_member_of_the_group_that_is_named(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct config config;
+    struct config_taps taps;
+    struct error err;
+    assert_ok(load(fixture,
+        "[tap.a]\nurl = kafka://h/orders\nmode = group\ngroup = recorders\n"
+        "[tap.b]\nurl = kafka://h/orders\nmode = watch\n",
+        &config, &err));
+    config_taps_without_secrets(&config, &taps);
+    assert_string_equal(taps.taps[0].group, "recorders");
+    assert_null(taps.taps[1].group);
+    config_taps_done(&taps);
+    config_free(&config);
+    expect_error(fixture, "[tap.a]\nurl = kafka://h/t\nmode = member\n",
+        "3:8: mode takes watch or group, not 'member'");
+    expect_error(fixture, "[tap.a]\nurl = kafka://h/t\nmode = group\n",
+        "3:8: mode = group needs group = NAME, the name of a consumer group for recorders only");
+    expect_error(fixture, "[tap.a]\nurl = kafka://h/t\ngroup = g\n",
+        "3:1: group needs mode = group: then offsets of that group are committed");
+    expect_error(fixture, "[tap.a]\nurl = kafka://h/t\nmode = group\ngroup =\n",
+        "4:8: group takes a name of 1 to 249 bytes, not ''");
+    expect_error(fixture, "[tap.a]\nurl = zmq://h:1\nmode = group\ngroup = g\n",
+        "3:1: 'mode' has no meaning for zeromq");
+}
+
+static void
 gives_a_zeromq_tap_its_properties_and_counter(void **state)
 {
     struct config config;
@@ -480,6 +508,7 @@ main(void)
         TEST(names_a_secret_that_is_not_there),
         TEST(reads_the_isolation_of_a_tap),
         TEST(reads_the_budget_of_a_tap),
+        TEST(makes_a_tap_a_member_of_the_group_that_is_named),
         TEST(gives_a_zeromq_tap_its_properties_and_counter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
