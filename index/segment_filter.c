@@ -69,9 +69,9 @@ tokens_may_be_there(struct segment_filter *filter, uint32_t block)
 
 /* Headers that hold, in some stream of the tape, what the kind of token says. */
 static size_t
-other_places(const struct segment_filter *filter, const char *kind, const char **names)
+other_places(const struct tape *tape, const char *kind, const char **names)
 {
-    const struct places *places = tape_places(filter->tape);
+    const struct places *places = tape_places(tape);
     enum place_field field;
     if (!place_field_parse(kind, &field))
         return 0;
@@ -83,7 +83,7 @@ static void
 learn_token(struct segment_filter *filter, const struct query_token *token)
 {
     const char *names[FILTER_TOKENS_MAX];
-    size_t count = other_places(filter, token->kind, names);
+    size_t count = other_places(filter->tape, token->kind, names);
     if (filter->token_count + 1 + count > FILTER_TOKENS_MAX)
         return;
     size_t first = filter->token_count;
@@ -111,6 +111,19 @@ learn_tokens(struct segment_filter *filter)
             filter->in_headers = tokens[i].value;
     }
     filter->is_hopeless = !tokens_may_be_there(filter, UINT32_MAX);
+}
+
+size_t
+segment_filter_needs(const struct query *query, const struct tape *tape,
+    struct query_token tokens[FILTER_TOKENS_MAX])
+{
+    const char *names[FILTER_TOKENS_MAX];
+    size_t count = query_required_tokens(query, tokens, FILTER_TOKENS_MAX);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (other_places(tape, tokens[i].kind, names) == 0)
+            tokens[kept++] = tokens[i];
+    return kept;
 }
 
 void

@@ -50,6 +50,11 @@ void segment_filter_start(struct segment_filter *filter, struct segment *segment
 bool segment_filter_excludes(const struct query *query, const struct segment_info *info,
     const struct lanes *lanes, struct tape *tape);
 
+/* The values that a segment must have itself, under their own kind, to hold a match: those that could
+ * also stand in one of the tape's places are not among them. Returns how many. */
+size_t segment_filter_needs(const struct query *query, const struct tape *tape,
+    struct query_token tokens[FILTER_TOKENS_MAX]);
+
 /* Can block number `index` hold a match? By what is known without reading it. */
 bool segment_filter_block(struct segment_filter *filter, uint32_t index);
 

@@ -244,7 +244,7 @@ is_out_of_question(const struct segment_walk *self)
     if (segment_filter_excludes(self->options.query, segment_file_info(file), lanes, self->tape))
         return true;
     struct query_token tokens[FILTER_TOKENS_MAX];
-    size_t count = query_required_tokens(self->options.query, tokens, FILTER_TOKENS_MAX);
+    size_t count = segment_filter_needs(self->options.query, self->tape, tokens);
     return !segment_file_may_hold(file, tokens, count);
 }
 

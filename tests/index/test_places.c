@@ -11,7 +11,8 @@
 #include "index/tape_writer.h"
 #include "tests/support/unit.h"
 
-#define EVENTS 4000
+#define EVENTS   4000
+#define SEGMENTS 12
 
 static int
 make_directory(void **state)
@@ -241,6 +242,25 @@ segments_from_before_are_searched_without_filters(void **state)
     assert_int_equal(count(*state, "id=C501", &scanned), 1);
 }
 
+/* With so many files they are asked through the catalogue, without opening them. */
+static void
+files_that_are_not_open_are_asked_for_all_places(void **state)
+{
+    struct error err = {0};
+    struct places places = {0};
+    uint64_t scanned;
+    for (int i = 0; i < SEGMENTS; i++)
+        write_tape(*state, NULL);
+    assert_int_equal(count(*state, "id=C500", &scanned), SEGMENTS);
+    assert_int_equal(count(*state, "id=O500", &scanned), 0);
+
+    set(&places, "orders", PLACE_ID, "order-id");
+    assert_ok(places_write(*state, &places, &err));
+    places_done(&places);
+    assert_int_equal(count(*state, "id=O500", &scanned), SEGMENTS);
+    assert_int_equal(count(*state, "id=C501", &scanned), SEGMENTS);
+}
+
 static void
 a_reader_that_is_there_learns_of_new_places(void **state)
 {
@@ -286,6 +306,8 @@ main(void)
             fields_are_where_the_stream_has_them, make_directory, remove_directory),
         cmocka_unit_test_setup_teardown(
             segments_from_before_are_searched_without_filters, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(
+            files_that_are_not_open_are_asked_for_all_places, make_directory, remove_directory),
         cmocka_unit_test_setup_teardown(
             a_reader_that_is_there_learns_of_new_places, make_directory, remove_directory),
     };
