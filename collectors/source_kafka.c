@@ -44,8 +44,9 @@ struct kafka {
     struct kafka_lanes lanes;
     rd_kafka_queue_t *queue;
     int wake;
-    int64_t look_ns; /* monotonic: when to ask for metadata again */
-    bool is_well;    /* what the console was told */
+    int64_t look_ns;     /* monotonic: when to ask for metadata again */
+    unsigned unanswered; /* questions in a row */
+    bool is_well;        /* what the console was told */
     struct read_budget budget;
     struct fetch_pause pause;
     struct buffer headers;
@@ -439,10 +440,13 @@ look(struct kafka *kafka)
         return;
     bool good = kafka_lanes_look(&kafka->lanes, &err);
     if (good || kafka->lanes.is_answered) {
+        kafka->unanswered = 0;
         start_lanes(kafka, good ? NULL : &err);
         return;
     }
-    report(kafka, false, &err);
+    /* One answer that does not come in time is a busy machine, not a broken tap. */
+    if (kafka->unanswered++ > 0 || kafka->client.is_down)
+        report(kafka, false, &err);
     kafka->look_ns = clock_monotonic_ns() + LOOK_AGAIN_NS;
 }
 
