@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vterm.h>
@@ -88,6 +89,7 @@ static _Noreturn void
 record(const char *directory, bool is_busy, struct shared *shared)
 {
     struct error err;
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* or it would fill the disk when the bench is killed */
     struct tape_writer *writer = tape_writer_open(directory, NULL, &err);
     struct indexer *indexer =
         writer == NULL ? NULL
@@ -113,8 +115,11 @@ recorder_start(struct recorder *recorder, const char *directory, bool is_busy)
     recorder->pid = fork();
     if (recorder->pid == 0)
         record(directory, is_busy, recorder->shared);
-    while (!atomic_load(&recorder->shared->is_ready))
+    while (!atomic_load(&recorder->shared->is_ready)) {
+        if (waitpid(recorder->pid, NULL, WNOHANG) != 0)
+            fail("the recorder ended before it was ready");
         clock_sleep_until_ns(clock_monotonic_ns() + NS_PER_MS);
+    }
     recorder->started_ns = clock_monotonic_ns();
 }
 
