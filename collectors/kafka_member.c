@@ -328,7 +328,7 @@ first_start(const struct kafka_member *member, const struct member_topic *topic,
                       outlet_stream_is_known(member->outlet, topic->stream);
     if (is_younger || is_on_tape || member->config->from == FROM_BEGINNING)
         return begin;
-    if (member->config->from != FROM_TIME)
+    if (bounds->at_time == NULL)
         return end;
     int64_t at_time = bounds->at_time->elems[i].offset;
     return at_time < 0 ? end : at_time;

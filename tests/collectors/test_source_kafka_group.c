@@ -156,7 +156,7 @@ commits_what_the_tape_has(void **state)
     struct setting *setting = *state;
     send_to_all(setting, "m", 25);
     struct recorder *recorder = start(setting, 0, "beginning");
-    wait_for_events(recorder, 25 * PARTITIONS);
+    wait_for_events(recorder, UINT64_C(25) * PARTITIONS);
     for (int32_t partition = 0; partition < PARTITIONS; partition++)
         wait_for_commit(setting, partition, 25);
     stop(recorder);
@@ -175,7 +175,7 @@ commits_the_last_events_when_it_stops(void **state)
     struct recorder *recorder = start(setting, 0, "beginning");
     wait_for_share(recorder, "4 partitions are now ours");
     send_to_all(setting, "m", 3);
-    wait_for_events(recorder, 3 * PARTITIONS);
+    wait_for_events(recorder, UINT64_C(3) * PARTITIONS);
     stop(recorder);
     for (int32_t partition = 0; partition < PARTITIONS; partition++)
         assert_int_equal(committed(setting, "orders", partition), 3);
@@ -192,7 +192,7 @@ commits_where_it_begins_before_there_is_an_event(void **state)
     send_to_all(setting, "new", 2);
 
     recorder = start(setting, 1, NULL); /* another tape: the group knows where to go on */
-    wait_for_events(recorder, 2 * PARTITIONS);
+    wait_for_events(recorder, UINT64_C(2) * PARTITIONS);
     stop(recorder);
     struct taped taped;
     struct hole hole;
@@ -212,17 +212,18 @@ shares_partitions_and_takes_them_over(void **state)
     struct setting *setting = *state;
     send_to_all(setting, "a", 10);
     struct recorder *first = start(setting, 0, "beginning");
-    wait_for_events(first, 10 * PARTITIONS);
+    wait_for_events(first, UINT64_C(10) * PARTITIONS);
     struct recorder *second = start(setting, 1, "beginning");
     wait_for_share(second, "2 partitions are now ours");
     wait_for_share(first, "2 partitions are now ours");
     send_to_all(setting, "b", 10);
-    wait_for_events(second, 10 * 2);
-    wait_for_events(first, 10 * PARTITIONS + 10 * 2);
+    wait_for_events(second, UINT64_C(10) * 2);
+    wait_for_events(first, UINT64_C(10) * PARTITIONS + UINT64_C(10) * 2);
     stop(second);
     wait_for_share(first, "4 partitions are now ours");
     send_to_all(setting, "c", 10);
-    wait_for_events(first, 10 * PARTITIONS + 10 * 2 + 10 * PARTITIONS);
+    wait_for_events(
+        first, UINT64_C(10) * PARTITIONS + UINT64_C(10) * 2 + UINT64_C(10) * PARTITIONS);
     stop(first);
 
     struct taped one;
@@ -293,7 +294,7 @@ reads_a_topic_that_was_made_anew_as_another_stream(void **state)
     send_to_all(setting, "new", 7);
 
     recorder = start(setting, 0, NULL);
-    wait_for_events(recorder, 7 * PARTITIONS);
+    wait_for_events(recorder, UINT64_C(7) * PARTITIONS);
     wait_for_commit(setting, 3, 7);
     stop(recorder);
     struct taped taped;
