@@ -38,9 +38,10 @@ static const struct cause causes[] = {
     {"alert certificate required", ERROR_REFUSED, KAFKA_STEP_TLS,
         "the broker wants a client certificate",
         "set kafka.ssl.certificate.location and kafka.ssl.key.location"},
+    /* Some brokers say this when there is none, too. */
     {"alert bad certificate", ERROR_REFUSED, KAFKA_STEP_TLS,
-        "the broker does not take our client certificate",
-        "set kafka.ssl.certificate.location and kafka.ssl.key.location to one that it trusts"},
+        "the broker wants a client certificate that it trusts",
+        "set kafka.ssl.certificate.location and kafka.ssl.key.location to one"},
     {"alert certificate expired", ERROR_REFUSED, KAFKA_STEP_TLS,
         "our client certificate is out of date", "renew the one in kafka.ssl.certificate.location"},
     {"alert unknown ca", ERROR_REFUSED, KAFKA_STEP_TLS,

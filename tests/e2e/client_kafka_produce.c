@@ -3,6 +3,7 @@
  * Event number N of the corpus is always the same, so that runs can be repeated and continued.
  */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -304,10 +305,22 @@ now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Sends event i not before start + i / rate, and answers librdkafka meanwhile. */
+static volatile sig_atomic_t is_asked_to_end;
+
+static void
+end_soon(int number)
+{
+    (void)number;
+    is_asked_to_end = 1;
+}
+
+/* Sends event i not before start + i / rate, and answers librdkafka meanwhile. SIGINT ends it as if the
+ * last event had been sent. */
 static int
 run_stream(const struct arguments *arguments)
 {
+    struct sigaction action = {.sa_handler = end_soon};
+    (void)sigaction(SIGINT, &action, NULL);
     struct client client;
     struct sample sample = {.time_ms = BASE_TIME_MS};
     client_open(&client, RD_KAFKA_PRODUCER, arguments, 3, producer_preset);
@@ -317,7 +330,7 @@ run_stream(const struct arguments *arguments)
     int64_t count = number(arguments->values[2]);
 
     int64_t start_ns = now_ns();
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < count && !is_asked_to_end; i++) {
         int64_t due_ns = start_ns + i * 1000000000 / rate;
         for (int64_t left_ns = due_ns - now_ns(); left_ns > 0; left_ns = due_ns - now_ns())
             rd_kafka_poll(client.handle, left_ns > 1000000 ? (int)(left_ns / 1000000) : 0);
