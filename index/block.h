@@ -121,7 +121,8 @@ struct block_streams {
 struct block {
     uint64_t owner; /* with index: which block it is; 0: none */
     uint32_t index;
-    unsigned loaded; /* BLOCK_BIT of each section */
+    unsigned unpacked; /* BLOCK_BIT of each section whose bytes are there */
+    unsigned loaded;   /* and of each that the events say */
     uint32_t count;
     struct event *events;
     uint32_t *flags; /* RECORD_FLAG_* of each */
@@ -133,11 +134,32 @@ struct block {
     struct block_memory *memory;
 };
 
-struct block *block_new(void);
+/* What is needed only while a section is decoded. The blocks of one thread share it; it must outlive
+ * them. */
+struct block_scratch;
+struct block_scratch *block_scratch_new(void);
+void block_scratch_free(struct block_scratch *scratch);
+
+struct block *block_new(void); /* with a scratch of its own */
+struct block *block_new_sharing(struct block_scratch *scratch);
 void block_free(struct block *block);
 
-/* Decode one section out of its bytes in the file; META first. False with ERROR_DAMAGED, and then the
- * block holds nothing. */
+/* Forget which block it is; its memory stays. */
+void block_clear(struct block *block);
+
+/* Memory that the block keeps, roughly. */
+size_t block_memory_bytes(const struct block *block);
+
+/* Check and decompress one section, in any order, without looking into it. False with ERROR_DAMAGED,
+ * and then the block holds nothing. */
+bool block_unpack(struct block *block, const struct block_info *info, enum block_section section,
+    struct bytes stored, struct error *err);
+
+/* Let the events say what an unpacked section has; META first. False as block_unpack(). */
+bool block_load(struct block *block, const struct block_info *info, enum block_section section,
+    const struct block_streams *streams, struct error *err);
+
+/* Both. */
 bool block_decode(struct block *block, const struct block_info *info, enum block_section section,
     struct bytes stored, const struct block_streams *streams, struct error *err);
 
@@ -152,5 +174,11 @@ uint32_t block_event_of_payload(const struct block *block, size_t place);
  * must be loaded. Searches all of them in one go: to skip what cannot match, before looking closely. */
 uint32_t block_find(
     const struct block *block, enum block_section section, struct bytes wanted, uint32_t from);
+
+/* False: no event of the block has the bytes somewhere in its key (BLOCK_KEY) or payload (BLOCK_PAY), or as
+ * a header's value or the trace id of a traceparent (BLOCK_HDR). For sections that are unpacked, loaded or
+ * not: most blocks that are searched have no match, and need not be taken apart to see it. */
+bool block_may_hold(const struct block *block, const struct block_info *info,
+    enum block_section section, struct bytes wanted);
 
 #endif

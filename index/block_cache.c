@@ -4,12 +4,14 @@
 
 #include "base/alloc.h"
 #include "index/block.h"
+#include "index/block_pool.h"
+#include "index/event.h"
 #include "index/segment.h"
 
 #define NOTHING UINT32_MAX
 
-/* rows[number] is in the list of used ones (newer, older; by number) while it has a block. `spare` is
- * an empty block whose memory can be used again; `parting` one that goes at the next call. */
+/* rows[number] is in the list of used ones (newer, older; by number) while it has a block. `parting`
+ * is one that goes at the next call. */
 struct row {
     struct block *block;
     uint32_t newer;
@@ -18,20 +20,21 @@ struct row {
 
 struct block_cache {
     struct segment *segment;
+    struct block_pool *pool;
     struct row *rows;
     uint32_t count;
     uint32_t newest;
     uint32_t oldest;
     uint32_t parting;
     uint64_t bytes;
-    struct block *spare;
 };
 
 struct block_cache *
-block_cache_new(struct segment *segment, uint32_t block_count)
+block_cache_new(struct segment *segment, uint32_t block_count, struct block_pool *pool)
 {
     struct block_cache *cache = alloc_zeroed(sizeof(*cache));
     cache->segment = segment;
+    cache->pool = pool;
     cache->rows = alloc_array(block_count, sizeof(*cache->rows));
     cache->count = block_count;
     cache->newest = cache->oldest = cache->parting = NOTHING;
@@ -43,9 +46,8 @@ block_cache_free(struct block_cache *cache)
 {
     if (cache == NULL)
         return;
-    for (uint32_t i = 0; i < cache->count; i++)
-        block_free(cache->rows[i].block);
-    block_free(cache->spare);
+    while (cache->newest != NOTHING)
+        block_cache_drop(cache, cache->newest);
     free(cache->rows);
     free(cache);
 }
@@ -85,10 +87,7 @@ block_cache_drop(struct block_cache *cache, uint32_t number)
         return;
     unlink_row(cache, number);
     cache->bytes -= segment_block(cache->segment, number)->record_bytes;
-    if (cache->spare == NULL)
-        cache->spare = row->block;
-    else
-        block_free(row->block);
+    block_pool_give(cache->pool, row->block);
     row->block = NULL;
 }
 
@@ -100,11 +99,22 @@ block_cache_drop_later(struct block_cache *cache, uint32_t number)
     cache->parting = number;
 }
 
-bool
-block_cache_has(const struct block_cache *cache, uint32_t number, unsigned wanted)
+const struct block *
+block_cache_get(const struct block_cache *cache, uint32_t number, unsigned wanted)
 {
     const struct block *block = cache->rows[number].block;
-    return block != NULL && (block->loaded & wanted) == wanted;
+    return block != NULL && (block->loaded & wanted) == wanted ? block : NULL;
+}
+
+void
+block_cache_expect(const struct block_cache *cache, uint32_t number, uint32_t index)
+{
+    const struct block *block = cache->rows[number].block;
+    if (block == NULL || block->loaded == 0)
+        return;
+    const char *event = (const char *)&block->events[index];
+    __builtin_prefetch(event);
+    __builtin_prefetch(event + sizeof(struct event) - 1);
 }
 
 static struct block *
@@ -112,14 +122,12 @@ room_for(struct block_cache *cache, uint64_t bytes)
 {
     while (cache->oldest != NOTHING && cache->bytes + bytes > BLOCK_CACHE_BYTES)
         block_cache_drop(cache, cache->oldest);
-    struct block *block = cache->spare != NULL ? cache->spare : block_new();
-    cache->spare = NULL;
-    block->loaded = 0; /* what is in it belongs to the block that it was before */
-    return block;
+    return block_pool_take(cache->pool);
 }
 
-const struct block *
-block_cache_read(struct block_cache *cache, uint32_t number, unsigned wanted, struct error *err)
+/* The row of the block, with memory for it, as the one used last. */
+static struct row *
+use_row(struct block_cache *cache, uint32_t number)
 {
     if (cache->parting != NOTHING && cache->parting != number) {
         block_cache_drop(cache, cache->parting);
@@ -135,9 +143,25 @@ block_cache_read(struct block_cache *cache, uint32_t number, unsigned wanted, st
         unlink_row(cache, number);
         link_newest(cache, number);
     }
-    if (block_cache_has(cache, number, wanted))
+    return row;
+}
+
+const struct block *
+block_cache_read(struct block_cache *cache, uint32_t number, unsigned wanted, struct error *err)
+{
+    struct row *row = use_row(cache, number);
+    if (block_cache_get(cache, number, wanted) != NULL ||
+        segment_read_block(cache->segment, number, wanted, row->block, err))
         return row->block;
-    if (segment_read_block(cache->segment, number, wanted, row->block, err))
+    block_cache_drop(cache, number);
+    return NULL;
+}
+
+const struct block *
+block_cache_unpack(struct block_cache *cache, uint32_t number, unsigned wanted, struct error *err)
+{
+    struct row *row = use_row(cache, number);
+    if (segment_unpack_block(cache->segment, number, wanted, row->block, err))
         return row->block;
     block_cache_drop(cache, number);
     return NULL;

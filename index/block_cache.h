@@ -11,20 +11,32 @@
 
 struct block;
 struct block_cache;
+struct block_pool;
 struct error;
 struct segment;
 
 /* More than a whole segment of the usual size, so that arrival order decodes each block once. */
 #define BLOCK_CACHE_BYTES ((uint64_t)80 * 1024 * 1024)
 
-struct block_cache *block_cache_new(struct segment *segment, uint32_t block_count);
+/* Blocks come from `pool`, which outlives it. */
+struct block_cache *block_cache_new(
+    struct segment *segment, uint32_t block_count, struct block_pool *pool);
 void block_cache_free(struct block_cache *cache);
 
 /* Block number `number` with the wanted sections (BLOCK_BIT of each). NULL as segment_read_block(). */
 const struct block *block_cache_read(
     struct block_cache *cache, uint32_t number, unsigned wanted, struct error *err);
 
-bool block_cache_has(const struct block_cache *cache, uint32_t number, unsigned wanted);
+/* The same, unpacked only: segment_unpack_block(). */
+const struct block *block_cache_unpack(
+    struct block_cache *cache, uint32_t number, unsigned wanted, struct error *err);
+
+/* The block if it is at hand with the wanted sections, else NULL. Does not count as a use. */
+const struct block *block_cache_get(
+    const struct block_cache *cache, uint32_t number, unsigned wanted);
+
+/* Event `index` of the block will be wanted soon, if the block is at hand. */
+void block_cache_expect(const struct block_cache *cache, uint32_t number, uint32_t index);
 
 /* Nobody will ask for it again: now, or once something else was read. */
 void block_cache_drop(struct block_cache *cache, uint32_t number);

@@ -9,35 +9,48 @@
 #include "base/clock.h"
 #include "base/crc32c.h"
 #include "base/error.h"
-#include "index/block.h"
+#include "index/block_internal.h"
 #include "index/column.h"
 #include "index/event.h"
 #include "index/header_shape.h"
 
-/* Lengths as they are in META; they tell null from empty when the bytes come. */
-struct block_memory {
-    ZSTD_DCtx *zstd;
-    struct buffer sections[BLOCK_SECTIONS];
-    struct buffer headers; /* rebuilt lists, one behind the other */
-    struct header_reader *header_reader;
-    uint64_t *numbers; /* a column on its way */
-    uint32_t *key_lengths;
-    uint32_t *headers_lengths;
-    uint32_t *payload_lengths;
-    uint32_t *stream_ids;
-    uint32_t *key_at; /* like block->payload_at */
-    uint32_t *headers_at;
-    size_t capacity;
-};
-
 static const char *const section_names[BLOCK_SECTIONS] = {"META", "KEY", "HDR", "PAY"};
+
+struct block_scratch *
+block_scratch_new(void)
+{
+    struct block_scratch *scratch = alloc_zeroed(sizeof(*scratch));
+    scratch->header_reader = header_reader_new();
+    return scratch;
+}
+
+void
+block_scratch_free(struct block_scratch *scratch)
+{
+    if (scratch == NULL)
+        return;
+    (void)ZSTD_freeDCtx(scratch->zstd);
+    header_reader_free(scratch->header_reader);
+    for (size_t i = 0; i < COLUMN_COUNT; i++)
+        free(scratch->columns[i]);
+    free(scratch);
+}
+
+struct block *
+block_new_sharing(struct block_scratch *scratch)
+{
+    struct block *block = alloc_zeroed(sizeof(*block));
+    block->memory = alloc_zeroed(sizeof(*block->memory));
+    block->memory->scratch = scratch;
+    return block;
+}
 
 struct block *
 block_new(void)
 {
-    struct block *block = alloc_zeroed(sizeof(*block));
-    block->memory = alloc_zeroed(sizeof(*block->memory));
-    block->memory->header_reader = header_reader_new();
+    struct block_scratch *scratch = block_scratch_new();
+    struct block *block = block_new_sharing(scratch);
+    block->memory->own_scratch = scratch;
     return block;
 }
 
@@ -47,14 +60,11 @@ block_free(struct block *block)
     if (block == NULL)
         return;
     struct block_memory *memory = block->memory;
-    (void)ZSTD_freeDCtx(memory->zstd);
+    block_scratch_free(memory->own_scratch);
     for (size_t i = 0; i < BLOCK_SECTIONS; i++)
         buffer_done(&memory->sections[i]);
     buffer_done(&memory->headers);
-    header_reader_free(memory->header_reader);
-    free(memory->numbers);
     free(memory->key_lengths);
-    free(memory->headers_lengths);
     free(memory->payload_lengths);
     free(memory->stream_ids);
     free(memory->key_at);
@@ -66,31 +76,52 @@ block_free(struct block *block)
     free(block);
 }
 
+size_t
+block_memory_bytes(const struct block *block)
+{
+    const struct block_memory *memory = block->memory;
+    size_t each = sizeof(*block->events) + sizeof(*block->flags) + 6 * sizeof(uint32_t);
+    size_t bytes = memory->headers.capacity + memory->capacity * each;
+    for (size_t i = 0; i < BLOCK_SECTIONS; i++)
+        bytes += memory->sections[i].capacity;
+    return bytes;
+}
+
+static void
+make_room_for_columns(struct block_scratch *scratch, size_t count)
+{
+    if (count <= scratch->capacity)
+        return;
+    scratch->capacity = count + count / 4;
+    for (size_t i = 0; i < COLUMN_COUNT; i++)
+        scratch->columns[i] =
+            alloc_resize(scratch->columns[i], scratch->capacity * sizeof(*scratch->columns[i]));
+}
+
 static void
 make_room(struct block *block, size_t count)
 {
     struct block_memory *memory = block->memory;
+    make_room_for_columns(memory->scratch, count);
     if (count <= memory->capacity)
         return;
     memory->capacity = count + count / 4;
     size_t capacity = memory->capacity;
-    memory->numbers = alloc_resize(memory->numbers, capacity * sizeof(*memory->numbers));
+    size_t places = (capacity + 1) * sizeof(uint32_t);
     memory->key_lengths =
         alloc_resize(memory->key_lengths, capacity * sizeof(*memory->key_lengths));
-    memory->headers_lengths =
-        alloc_resize(memory->headers_lengths, capacity * sizeof(*memory->headers_lengths));
     memory->payload_lengths =
         alloc_resize(memory->payload_lengths, capacity * sizeof(*memory->payload_lengths));
     memory->stream_ids = alloc_resize(memory->stream_ids, capacity * sizeof(*memory->stream_ids));
     block->events = alloc_resize(block->events, capacity * sizeof(*block->events));
     block->flags = alloc_resize(block->flags, capacity * sizeof(*block->flags));
-    memory->key_at = alloc_resize(memory->key_at, (capacity + 1) * sizeof(uint32_t));
-    memory->headers_at = alloc_resize(memory->headers_at, (capacity + 1) * sizeof(uint32_t));
-    block->payload_at = alloc_resize(block->payload_at, (capacity + 1) * sizeof(uint32_t));
+    memory->key_at = alloc_resize(memory->key_at, places);
+    memory->headers_at = alloc_resize(memory->headers_at, places);
+    block->payload_at = alloc_resize(block->payload_at, places);
 }
 
 static bool
-decompress(struct block_memory *memory, const struct block_extent *extent, struct bytes stored,
+decompress(struct block_scratch *scratch, const struct block_extent *extent, struct bytes stored,
     unsigned char *to)
 {
     switch (extent->codec) {
@@ -102,158 +133,148 @@ decompress(struct block_memory *memory, const struct block_extent *extent, struc
         return LZ4_decompress_safe((const char *)stored.data, (char *)to, (int)stored.length,
                    (int)extent->decoded) == (int)extent->decoded;
     case BLOCK_ZSTD:
-        if (memory->zstd == NULL)
-            memory->zstd = ZSTD_createDCtx();
-        return ZSTD_decompressDCtx(memory->zstd, to, extent->decoded, stored.data, stored.length) ==
-               extent->decoded;
+        if (scratch->zstd == NULL)
+            scratch->zstd = ZSTD_createDCtx();
+        return ZSTD_decompressDCtx(scratch->zstd, to, extent->decoded, stored.data,
+                   stored.length) == extent->decoded;
     }
     return false;
 }
 
-/* One lane run after the other until every event has its lane. */
+/* One lane run, which begins at event `done`. */
 static bool
-read_lanes(struct block *block, struct bytes meta, size_t *at, const struct block_streams *streams)
+read_run(const struct block *block, struct bytes meta, size_t *at, uint32_t done, uint32_t *count,
+    uint32_t *stream_id, int32_t *partition)
 {
-    for (uint32_t done = 0; done < block->count;) {
-        uint64_t count;
-        uint64_t stream_id;
-        uint64_t partition;
-        if (!varint_get(meta, at, &count) || !varint_get(meta, at, &stream_id) ||
-            !varint_get(meta, at, &partition) || count == 0 || count > block->count - done ||
-            stream_id > UINT32_MAX || partition > UINT32_MAX)
+    uint64_t run[3];
+    for (size_t i = 0; i < 3; i++)
+        if (!varint_get(meta, at, &run[i]))
             return false;
-        const struct stream *stream = streams->lookup(streams->self, (uint32_t)stream_id);
-        if (stream == NULL)
-            return false;
-        for (; count > 0; count--, done++) {
-            block->events[done].stream = stream;
-            block->events[done].partition = (int32_t)(uint32_t)partition;
-            block->memory->stream_ids[done] = (uint32_t)stream_id;
-        }
-    }
+    if (run[0] == 0 || run[0] > block->count - done || run[1] > UINT32_MAX || run[2] > UINT32_MAX)
+        return false;
+    *count = (uint32_t)run[0];
+    *stream_id = (uint32_t)run[1];
+    *partition = (int32_t)(uint32_t)run[2];
     return true;
 }
 
-/* Read a column of lengths, which are stored plus `minus` where they are not 0, and add them up. */
+/* Past the lane runs, until every event has its lane. */
 static bool
-read_lengths(struct block *block, struct bytes meta, size_t *at, uint32_t *lengths, uint64_t minus,
-    uint64_t *sum)
+skip_runs(const struct block *block, struct bytes meta, size_t *at)
 {
-    const uint64_t *numbers = block->memory->numbers;
-    if (!column_get(meta, at, block->memory->numbers, block->count))
-        return false;
-    const uint32_t most = RECORD_MAX_BYTES;
-    *sum = 0;
+    uint32_t count;
+    uint32_t stream_id;
+    int32_t partition;
+    for (uint32_t done = 0; done < block->count; done += count)
+        if (!read_run(block, meta, at, done, &count, &stream_id, &partition))
+            return false;
+    return true;
+}
+
+static bool
+read_columns(struct block *block, struct bytes meta, size_t *at)
+{
+    for (size_t i = 0; i < COLUMN_COUNT; i++)
+        if (!column_get(meta, at, block->memory->scratch->columns[i], block->count))
+            return false;
+    return true;
+}
+
+/* Are the numbers such as a writer puts there? Sums are those of the bytes, not of the column. */
+static bool
+check_columns(const struct block *block, const struct block_info *info)
+{
+    uint64_t *const *columns = block->memory->scratch->columns;
+    uint64_t keys = 0;
+    uint64_t headers = 0;
+    uint64_t payloads = 0;
+    bool is_wrong = false;
     for (uint32_t i = 0; i < block->count; i++) {
-        if (numbers[i] > most)
-            return false;
-        lengths[i] = (uint32_t)numbers[i];
-        *sum += numbers[i] - (numbers[i] > 0 ? minus : 0);
+        uint64_t seq = columns[COLUMN_SEQ][i];
+        uint64_t key = columns[COLUMN_KEY_LENGTH][i];
+        uint64_t header = columns[COLUMN_HEADERS_LENGTH][i];
+        uint64_t payload = columns[COLUMN_PAYLOAD_LENGTH][i];
+        is_wrong |= seq < info->min_seq || seq > info->max_seq;
+        is_wrong |= key > RECORD_MAX_BYTES || header > RECORD_MAX_BYTES ||
+                    payload > RECORD_MAX_BYTES || columns[COLUMN_FLAGS][i] >= UINT64_C(1) << 24;
+        keys += key - (key > 0);
+        headers += header;
+        payloads += payload - (payload > 0);
     }
-    return true;
+    return !is_wrong && keys == info->sections[BLOCK_KEY].decoded &&
+           payloads == info->sections[BLOCK_PAY].decoded &&
+           keys + headers + payloads + (uint64_t)block->count * RECORD_HEADER_BYTES ==
+               info->record_bytes;
 }
 
-static bool
-read_places(struct block *block, const struct block_info *info, struct bytes meta, size_t *at)
+/* Where the bytes of event `i`, which are `length` long, begin, and those of the next one. */
+static struct bytes
+put_place(uint32_t *places, uint32_t i, uint64_t length)
 {
-    const uint64_t *numbers = block->memory->numbers;
-    uint32_t count = block->count;
-    struct event *events = block->events;
-    if (!column_get(meta, at, block->memory->numbers, count))
-        return false;
-    for (uint32_t i = 0; i < count; i++) {
-        if (numbers[i] < info->min_seq || numbers[i] > info->max_seq)
-            return false;
-        events[i].seq = numbers[i];
-    }
-    if (!column_get(meta, at, block->memory->numbers, count))
-        return false;
-    for (uint32_t i = 0; i < count; i++)
-        events[i].received_ns = (int64_t)numbers[i];
-    if (!column_get(meta, at, block->memory->numbers, count))
-        return false;
-    for (uint32_t i = 0; i < count; i++)
-        events[i].time_ns = (int64_t)numbers[i];
-    if (!column_get(meta, at, block->memory->numbers, count))
-        return false;
-    for (uint32_t i = 0; i < count; i++)
-        events[i].offset = (int64_t)numbers[i];
-    return true;
-}
-
-static bool
-read_flags(struct block *block, struct bytes meta, size_t *at)
-{
-    const uint64_t *numbers = block->memory->numbers;
-    if (!column_get(meta, at, block->memory->numbers, block->count))
-        return false;
-    for (uint32_t i = 0; i < block->count; i++) {
-        struct event *event = &block->events[i];
-        if (numbers[i] >= UINT64_C(1) << 24)
-            return false;
-        block->flags[i] = (uint32_t)numbers[i];
-        unsigned time_type = block->flags[i] & RECORD_FLAG_TIME_MASK;
-        event->time_type = time_type > TIME_APPEND ? TIME_NONE : (enum time_type)time_type;
-        event->offset_is_synthetic = (block->flags[i] & RECORD_FLAG_SYNTHETIC) != 0;
-    }
-    return true;
-}
-
-static size_t
-less_one(uint32_t length)
-{
-    return length > 0 ? length - 1 : 0;
+    places[i + 1] = places[i] + (uint32_t)length;
+    return (struct bytes){NULL, (size_t)length};
 }
 
 static void
-set_lengths(struct block *block)
+fill_event(struct block *block, uint32_t i, const struct stream *stream, int32_t partition)
 {
-    const struct block_memory *memory = block->memory;
-    uint32_t key = 0;
-    uint32_t headers = 0;
-    uint32_t payload = 0;
-    for (uint32_t i = 0; i < block->count; i++) {
-        struct event *event = &block->events[i];
-        event->key = (struct bytes){NULL, less_one(memory->key_lengths[i])};
-        event->headers = (struct bytes){NULL, memory->headers_lengths[i]};
-        event->payload = (struct bytes){NULL, less_one(memory->payload_lengths[i])};
-        memory->key_at[i] = key;
-        memory->headers_at[i] = headers;
-        block->payload_at[i] = payload;
-        key += (uint32_t)event->key.length;
-        headers += (uint32_t)event->headers.length;
-        payload += (uint32_t)event->payload.length;
+    struct block_memory *memory = block->memory;
+    uint64_t *const *columns = memory->scratch->columns;
+    uint64_t key = columns[COLUMN_KEY_LENGTH][i];
+    uint64_t payload = columns[COLUMN_PAYLOAD_LENGTH][i];
+    uint32_t flags = (uint32_t)columns[COLUMN_FLAGS][i];
+    unsigned time_type = flags & RECORD_FLAG_TIME_MASK;
+    memory->key_lengths[i] = (uint32_t)key;
+    memory->payload_lengths[i] = (uint32_t)payload;
+    block->flags[i] = flags;
+    block->events[i] = (struct event){
+        .seq = columns[COLUMN_SEQ][i],
+        .received_ns = (int64_t)columns[COLUMN_RECEIVED][i],
+        .time_ns = (int64_t)columns[COLUMN_TIME][i],
+        .offset = (int64_t)columns[COLUMN_OFFSET][i],
+        .stream = stream,
+        .partition = partition,
+        .time_type = time_type > TIME_APPEND ? TIME_NONE : (enum time_type)time_type,
+        .offset_is_synthetic = (flags & RECORD_FLAG_SYNTHETIC) != 0,
+        .key = put_place(memory->key_at, i, key - (key > 0)),
+        .headers = put_place(memory->headers_at, i, columns[COLUMN_HEADERS_LENGTH][i]),
+        .payload = put_place(block->payload_at, i, payload - (payload > 0)),
+    };
+}
+
+/* In one pass: events are large, and each is touched once. */
+static bool
+fill_events(struct block *block, struct bytes meta, const struct block_streams *streams)
+{
+    size_t at = 0;
+    uint32_t count;
+    block->memory->key_at[0] = block->memory->headers_at[0] = block->payload_at[0] = 0;
+    for (uint32_t done = 0; done < block->count; done += count) {
+        uint32_t stream_id;
+        int32_t partition;
+        if (!read_run(block, meta, &at, done, &count, &stream_id, &partition))
+            return false;
+        const struct stream *stream = streams->lookup(streams->self, stream_id);
+        if (stream == NULL)
+            return false;
+        for (uint32_t i = done; i < done + count; i++) {
+            block->memory->stream_ids[i] = stream_id;
+            fill_event(block, i, stream, partition);
+        }
     }
-    memory->key_at[block->count] = key;
-    memory->headers_at[block->count] = headers;
-    block->payload_at[block->count] = payload;
+    return true;
 }
 
 static bool
 read_meta(struct block *block, const struct block_info *info, struct bytes meta,
     const struct block_streams *streams)
 {
-    struct block_memory *memory = block->memory;
     size_t at = 0;
-    uint64_t keys;
-    uint64_t headers;
-    uint64_t payloads;
     block->count = info->event_count;
     block->keys = block->headers = block->payloads = BYTES_NULL;
     make_room(block, block->count);
-    if (!read_lanes(block, meta, &at, streams) || !read_places(block, info, meta, &at) ||
-        !read_lengths(block, meta, &at, memory->key_lengths, 1, &keys) ||
-        !read_lengths(block, meta, &at, memory->headers_lengths, 0, &headers) ||
-        !read_lengths(block, meta, &at, memory->payload_lengths, 1, &payloads) ||
-        !read_flags(block, meta, &at) || at != meta.length)
-        return false;
-    if (keys != info->sections[BLOCK_KEY].decoded ||
-        payloads != info->sections[BLOCK_PAY].decoded ||
-        keys + headers + payloads + (uint64_t)block->count * RECORD_HEADER_BYTES !=
-            info->record_bytes)
-        return false;
-    set_lengths(block);
-    return true;
+    return skip_runs(block, meta, &at) && read_columns(block, meta, &at) && at == meta.length &&
+           check_columns(block, info) && fill_events(block, meta, streams);
 }
 
 static void
@@ -280,13 +301,13 @@ static bool
 set_headers(struct block *block, const struct block_info *info, struct bytes section)
 {
     struct block_memory *memory = block->memory;
-    struct header_reader *reader = memory->header_reader;
+    struct header_reader *reader = memory->scratch->header_reader;
     memory->headers.length = 0;
     unsigned char *to = buffer_reserve(&memory->headers, info->record_bytes);
     if (!header_reader_begin(reader, section, block->count))
         return false;
     for (uint32_t i = 0; i < block->count; i++) {
-        size_t length = memory->headers_lengths[i];
+        size_t length = block->events[i].headers.length;
         if (!header_reader_next(reader, to, length))
             return false;
         block->events[i].headers.data = to;
@@ -320,22 +341,27 @@ use_section(struct block *block, const struct block_info *info, enum block_secti
 static bool
 damaged(struct block *block, enum block_section section, const char *why, struct error *err)
 {
-    block->owner = 0;
-    block->loaded = 0;
-    block->count = 0;
+    block_clear(block);
     return error_set(err, ERROR_DAMAGED, "section %s: %s", section_names[section], why);
 }
 
+void
+block_clear(struct block *block)
+{
+    block->owner = 0;
+    block->unpacked = 0;
+    block->loaded = 0;
+    block->count = 0;
+}
+
 bool
-block_decode(struct block *block, const struct block_info *info, enum block_section section,
-    struct bytes stored, const struct block_streams *streams, struct error *err)
+block_unpack(struct block *block, const struct block_info *info, enum block_section section,
+    struct bytes stored, struct error *err)
 {
     assert(section < BLOCK_SECTIONS);
 
     const struct block_extent *extent = &info->sections[section];
     struct block_memory *memory = block->memory;
-    if (section != BLOCK_META && (block->loaded & BLOCK_BIT(BLOCK_META)) == 0)
-        return damaged(block, section, "decoded before META", err);
     if (extent->decoded > BLOCK_SECTION_MAX || stored.length != extent->stored)
         return damaged(block, section, "is not all there", err);
     if (crc32c(0, stored.data, stored.length) != extent->checksum)
@@ -345,13 +371,34 @@ block_decode(struct block *block, const struct block_info *info, enum block_sect
     buffer->length = 0;
     /* One byte more, so that an empty section has an address too. */
     unsigned char *to = buffer_reserve(buffer, (size_t)extent->decoded + 1);
-    if (!decompress(memory, extent, stored, to))
+    if (!decompress(memory->scratch, extent, stored, to))
         return damaged(block, section, "cannot be decompressed", err);
     buffer->length = extent->decoded;
-    if (!use_section(block, info, section, bytes_make(to, extent->decoded), streams))
+    block->unpacked |= BLOCK_BIT(section);
+    return true;
+}
+
+bool
+block_load(struct block *block, const struct block_info *info, enum block_section section,
+    const struct block_streams *streams, struct error *err)
+{
+    assert((block->unpacked & BLOCK_BIT(section)) != 0);
+
+    const struct buffer *buffer = &block->memory->sections[section];
+    if (section != BLOCK_META && (block->loaded & BLOCK_BIT(BLOCK_META)) == 0)
+        return damaged(block, section, "decoded before META", err);
+    if (!use_section(block, info, section, bytes_make(buffer->data, buffer->length), streams))
         return damaged(block, section, "its content contradicts itself", err);
     block->loaded = section == BLOCK_META ? BLOCK_BIT(section) : block->loaded | BLOCK_BIT(section);
     return true;
+}
+
+bool
+block_decode(struct block *block, const struct block_info *info, enum block_section section,
+    struct bytes stored, const struct block_streams *streams, struct error *err)
+{
+    return block_unpack(block, info, section, stored, err) &&
+           block_load(block, info, section, streams, err);
 }
 
 void
@@ -370,67 +417,4 @@ block_record(const struct block *block, uint32_t i, struct record *record)
         .headers = event->headers,
         .payload = event->payload,
     };
-}
-
-/* Where event number `i` begins in the section's bytes; `i` may be the count. */
-static uint32_t
-place_of(const struct block *block, enum block_section section, uint32_t i)
-{
-    switch (section) {
-    case BLOCK_KEY:
-        return block->memory->key_at[i];
-    case BLOCK_HDR:
-        return block->memory->headers_at[i];
-    default:
-        return block->payload_at[i];
-    }
-}
-
-/* The last event that begins at or before `place`: the one that holds it, since empty ones in front of
- * it begin there too. */
-static uint32_t
-event_at(const struct block *block, enum block_section section, size_t place)
-{
-    uint32_t low = 0;
-    uint32_t high = block->count - 1;
-    while (low < high) {
-        uint32_t middle = low + (high - low + 1) / 2;
-        if (place_of(block, section, middle) <= place)
-            low = middle;
-        else
-            high = middle - 1;
-    }
-    return low;
-}
-
-uint32_t
-block_event_of_payload(const struct block *block, size_t place)
-{
-    return event_at(block, BLOCK_PAY, place);
-}
-
-uint32_t
-block_find(
-    const struct block *block, enum block_section section, struct bytes wanted, uint32_t from)
-{
-    assert(section != BLOCK_META && (block->loaded & BLOCK_BIT(section)) != 0);
-    assert(wanted.length > 0);
-
-    struct bytes all = section == BLOCK_KEY   ? block->keys
-                       : section == BLOCK_HDR ? block->headers
-                                              : block->payloads;
-    while (from < block->count) {
-        const unsigned char *start = all.data + place_of(block, section, from);
-        const unsigned char *hit =
-            memmem(start, (size_t)(all.data + all.length - start), wanted.data, wanted.length);
-        if (hit == NULL)
-            return block->count;
-        size_t place = (size_t)(hit - all.data);
-        from = event_at(block, section, place);
-        if (place + wanted.length <= place_of(block, section, from + 1))
-            return from;
-        /* It reaches into the next event, and none begins before it in this one. */
-        from++;
-    }
-    return block->count;
 }

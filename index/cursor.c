@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "index/block_pool.h"
 #include "index/cursor_internal.h"
 #include "index/lane_walk.h"
 #include "index/part.h"
@@ -77,6 +78,7 @@ cursor_new(struct tape *tape, const struct cursor_options *options)
 {
     struct cursor *cursor = alloc_zeroed(sizeof(*cursor));
     cursor->tape = tape;
+    block_pool_enter(tape_block_pool(tape));
     cursor->options = *options;
     cursor->bounds = open_bounds;
     if (options->query != NULL) {
@@ -117,6 +119,7 @@ cursor_free(struct cursor *cursor)
     for (size_t i = 0; i < FETCH_PARTS; i++)
         end_walk(&cursor->fetch[i]);
     lane_merge_free(cursor->merge);
+    block_pool_leave(tape_block_pool(cursor->tape));
     query_matcher_free(cursor->matcher);
     free(cursor->rows);
     free(cursor);

@@ -59,4 +59,9 @@ bool header_reader_next(struct header_reader *reader, unsigned char *to, size_t 
 /* True when every byte of the section was used. */
 bool header_reader_at_end(const struct header_reader *reader);
 
+/* False: no list of the section has the value, nor a traceparent with it as its trace id. Begins the reader
+ * anew. What is not a section may hold anything. */
+bool header_section_may_hold(
+    struct header_reader *reader, struct bytes section, uint32_t count, struct bytes value);
+
 #endif

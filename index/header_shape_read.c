@@ -282,3 +282,42 @@ header_reader_at_end(const struct header_reader *reader)
     }
     return true;
 }
+
+static bool
+stream_has(
+    const struct header_reader *reader, enum header_stream stream, const void *bytes, size_t length)
+{
+    struct bytes all = reader->streams[stream];
+    return all.length >= length && memmem(all.data, all.length, bytes, length) != NULL;
+}
+
+/* Is the value there in binary? */
+static bool
+packed_is_there(const struct header_reader *reader, struct bytes value)
+{
+    unsigned char packed[TRACEPARENT_BYTES];
+    switch (value.length) {
+    case TRACEPARENT_TEXT:
+        return traceparent_pack(value.data, packed) &&
+               stream_has(reader, STREAM_TRACE, packed, TRACE_BYTES);
+    case UUID_TEXT:
+        return uuid_pack(value.data, packed) && stream_has(reader, STREAM_UUID, packed, 16);
+    case HEX16_TEXT:
+        return hex_pack(value.data, packed, 16) &&
+               (stream_has(reader, STREAM_TRACE, packed, TRACE_BYTES) ||
+                   stream_has(reader, STREAM_HEX16, packed, 16));
+    case HEX8_TEXT:
+        return hex_pack(value.data, packed, 8) && stream_has(reader, STREAM_HEX8, packed, 8);
+    default:
+        return false;
+    }
+}
+
+bool
+header_section_may_hold(
+    struct header_reader *reader, struct bytes section, uint32_t count, struct bytes value)
+{
+    return value.length == 0 || !header_reader_begin(reader, section, count) ||
+           stream_has(reader, STREAM_TEXT, value.data, value.length) ||
+           packed_is_there(reader, value);
+}

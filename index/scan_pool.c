@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/thread.h"
+#include "index/block_pool.h"
 #include "index/event.h"
 #include "index/part.h"
 #include "index/query.h"
@@ -239,6 +240,8 @@ run_worker(void *self)
     if (pool->options.is_polite)
         (void)setpriority(PRIO_PROCESS, (id_t)gettid(), POLITE_NICE);
     worker->tape = tape_open(pool->options.directory, &worker->failure);
+    if (worker->tape != NULL)
+        block_pool_enter(tape_block_pool(worker->tape)); /* until it is closed */
     if (pool->options.query != NULL)
         worker->matcher = query_matcher_new(pool->options.query);
     struct job *job;

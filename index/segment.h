@@ -92,6 +92,11 @@ bool segment_block_may_hold(struct segment *segment, uint32_t index, struct segm
  * segment_block_may_hold()). */
 void segment_trim(struct segment *segment);
 
+/* Read the wanted sections of block number `index` into `block` without looking into them: for
+ * block_may_hold(). Otherwise like segment_read_block(), which then need not read them again. */
+bool segment_unpack_block(struct segment *segment, uint32_t index, unsigned wanted,
+    struct block *block, struct error *err);
+
 /* Make sure that `block` holds the wanted sections (BLOCK_BIT() of each, or BLOCK_ALL; META comes with
  * any) of block number `index`; what it holds already is not read again. What was in it is gone when it
  * was another block.

@@ -178,6 +178,28 @@ segment_filter_block(struct segment_filter *filter, uint32_t index)
     return tokens_may_be_there(filter, index);
 }
 
+enum block_section
+segment_filter_peek_section(const struct segment_filter *filter)
+{
+    if (filter->literal.length > 0)
+        return BLOCK_PAY;
+    if (filter->in_headers.length > 0)
+        return BLOCK_HDR;
+    return filter->key.length > 0 ? BLOCK_KEY : BLOCK_META;
+}
+
+bool
+segment_filter_peek(const struct segment_filter *filter, const struct block *block, uint32_t index)
+{
+    enum block_section section = segment_filter_peek_section(filter);
+    if (section == BLOCK_META)
+        return true;
+    struct bytes wanted = section == BLOCK_PAY   ? filter->literal
+                          : section == BLOCK_HDR ? filter->in_headers
+                                                 : filter->key;
+    return block_may_hold(block, segment_block(filter->segment, index), section, wanted);
+}
+
 unsigned
 segment_filter_sections(const struct segment_filter *filter)
 {

@@ -10,10 +10,10 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "index/block.h"
 #include "index/query.h"
 #include "index/segment.h"
 
-struct block;
 struct event;
 struct lanes;
 struct tape;
@@ -57,6 +57,12 @@ size_t segment_filter_needs(const struct query *query, const struct tape *tape,
 
 /* Can block number `index` hold a match? By what is known without reading it. */
 bool segment_filter_block(struct segment_filter *filter, uint32_t index);
+
+/* The section in which every match has certain bytes; BLOCK_META: none is known. segment_filter_peek()
+ * looks for them in a block of which that section is unpacked. False: it holds no match. */
+enum block_section segment_filter_peek_section(const struct segment_filter *filter);
+bool segment_filter_peek(
+    const struct segment_filter *filter, const struct block *block, uint32_t index);
 
 /* Which sections segment_filter_find() needs. */
 unsigned segment_filter_sections(const struct segment_filter *filter);

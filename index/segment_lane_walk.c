@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "index/block.h"
+#include "index/block_pool.h"
 #include "index/event.h"
 #include "index/lane_walk.h"
 #include "index/lanes.h"
@@ -80,7 +81,7 @@ static void
 end(struct lane_walk *walk)
 {
     struct segment_lane_walk *self = (struct segment_lane_walk *)walk;
-    block_free(self->block);
+    block_pool_give(tape_block_pool(self->tape), self->block);
     if (self->segment != NULL)
         segment_file_release(self->file);
     part_release(walk->part);
@@ -127,7 +128,7 @@ start(struct segment_lane_walk *self, struct error *err)
         tape_note_damage(self->tape, part->first_seq, part->end_seq, "%s", err->text);
         return CURSOR_END;
     }
-    self->block = block_new();
+    self->block = block_pool_take(tape_block_pool(self->tape));
     segment_filter_start(&self->filter, self->segment, self->tape, self->options.query,
         self->options.first_seq, self->options.end_seq);
     return find_block(self);
@@ -138,6 +139,22 @@ note_block(struct segment_lane_walk *self, const struct error *err)
 {
     const struct block_info *info = segment_block(self->segment, self->number);
     tape_note_block(self->tape, info, err->text);
+}
+
+/* Have the block as find_event() needs it, unless its bytes say that it holds no match. */
+static bool
+read_block(struct segment_lane_walk *self, bool *may_match, struct error *err)
+{
+    enum block_section peek = segment_filter_peek_section(&self->filter);
+    if (peek != BLOCK_META) {
+        if (!segment_unpack_block(self->segment, self->number, BLOCK_BIT(peek), self->block, err))
+            return false;
+        *may_match = segment_filter_peek(&self->filter, self->block, self->number);
+        if (!*may_match)
+            return true;
+    }
+    return segment_read_block(
+        self->segment, self->number, segment_filter_sections(&self->filter), self->block, err);
 }
 
 /* The next event of the block that may match. False: it has no more. */
@@ -173,14 +190,14 @@ settle(struct lane_walk *walk, uint64_t *budget, struct error *err)
     self->options.progress->scanned_blocks++;
     self->options.progress->scanned_events += info->event_count;
     self->options.progress->scanned_bytes += info->record_bytes;
-    bool good = segment_read_block(
-        self->segment, self->number, segment_filter_sections(&self->filter), self->block, err);
+    bool may_match = true;
+    bool good = read_block(self, &may_match, err);
     if (!good && err->code != ERROR_DAMAGED)
         return CURSOR_FAILED;
     if (!good)
         note_block(self, err);
-    self->is_read = good;
-    if (good && find_event(self))
+    self->is_read = good && may_match;
+    if (self->is_read && find_event(self))
         return CURSOR_EVENT;
     leave_block(self);
     return find_block(self);

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "index/block.h"
 #include "index/block_cache.h"
+#include "index/block_pool.h"
 #include "index/catalogue.h"
 #include "index/event.h"
 #include "index/lanes.h"
@@ -23,6 +24,9 @@
 #include "index/segment_file.h"
 #include "index/segment_filter.h"
 #include "index/tape_internal.h"
+
+/* How many events ahead memory is fetched. */
+#define EXPECTED 12u
 
 /* Where an event is: number `index` of block `block`. */
 struct place {
@@ -227,7 +231,7 @@ start(struct segment_walk *self, struct error *err)
     if (!self->filter.is_hopeless) {
         uint32_t block_count = segment_info(self->segment)->block_count;
         self->left = alloc_array(block_count, sizeof(*self->left));
-        self->cache = block_cache_new(self->segment, block_count);
+        self->cache = block_cache_new(self->segment, block_count, tape_block_pool(self->tape));
     }
     return CURSOR_EVENT;
 }
@@ -262,6 +266,25 @@ add_places(struct segment_walk *self, uint32_t number, const struct block *block
     }
 }
 
+/* Have the block as segment_filter_find() needs it. *block is NULL when its bytes say that it holds no match.
+ * False with *err. */
+static bool
+open_block(
+    struct segment_walk *self, uint32_t number, const struct block **block, struct error *err)
+{
+    enum block_section peek = segment_filter_peek_section(&self->filter);
+    *block = NULL;
+    if (peek != BLOCK_META) {
+        const struct block *packed = block_cache_unpack(self->cache, number, BLOCK_BIT(peek), err);
+        if (packed == NULL)
+            return false;
+        if (!segment_filter_peek(&self->filter, packed, number))
+            return true;
+    }
+    *block = block_cache_read(self->cache, number, segment_filter_sections(&self->filter), err);
+    return *block != NULL;
+}
+
 /* Look into one block. False: it cannot be read at all. */
 static bool
 plan_block(struct segment_walk *self, uint32_t number, uint64_t *budget, struct error *err)
@@ -277,15 +300,15 @@ plan_block(struct segment_walk *self, uint32_t number, uint64_t *budget, struct 
     progress->scanned_events += info->event_count;
     progress->scanned_bytes += info->record_bytes;
 
-    const struct block *block =
-        block_cache_read(self->cache, number, segment_filter_sections(&self->filter), err);
-    if (block == NULL) {
+    const struct block *block;
+    if (!open_block(self, number, &block, err)) {
         if (err->code != ERROR_DAMAGED)
             return false;
         tape_note_block(self->tape, info, err->text);
         return true;
     }
-    add_places(self, number, block);
+    if (block != NULL)
+        add_places(self, number, block);
     if (self->left[number] == 0)
         block_cache_drop(self->cache, number);
     return true;
@@ -357,6 +380,54 @@ plan(struct segment_walk *self, uint64_t *budget, struct error *err)
 
 /* ---- giving out ---- */
 
+/* Events in the order of arrival lie all over the blocks: have those that come soon on their way. */
+static void
+expect_later(const struct segment_walk *self, size_t number)
+{
+    size_t later = self->options.newest_first ? number - EXPECTED : number + EXPECTED;
+    if (later < self->place_count)
+        block_cache_expect(self->cache, self->places[later].block, self->places[later].index);
+}
+
+/* The block whole, for a place in it. CURSOR_END: it is damaged. */
+static enum cursor_step
+open_whole(struct segment_walk *self, uint32_t number, uint64_t *budget, const struct block **block,
+    struct error *err)
+{
+    const struct block_info *info = segment_block(segment_of(self), number);
+    if (*budget == 0)
+        return CURSOR_PAUSED;
+    *budget -= *budget < info->event_count ? *budget : info->event_count;
+    *block = block_cache_read(self->cache, number, BLOCK_ALL, err);
+    if (*block != NULL)
+        return CURSOR_EVENT;
+    if (err->code != ERROR_DAMAGED)
+        return CURSOR_FAILED;
+    tape_note_block(self->tape, info, err->text);
+    self->left[number] = 0; /* reading it again for each of its events says nothing new */
+    return CURSOR_END;
+}
+
+/* The event at the place. CURSOR_END: its block is damaged. */
+static enum cursor_step
+take(struct segment_walk *self, const struct place *place, uint64_t *budget, struct event *event,
+    struct error *err)
+{
+    uint32_t number = place->block;
+    if (self->left[number] == 0)
+        return CURSOR_END;
+    const struct block *block = block_cache_get(self->cache, number, BLOCK_ALL);
+    if (block == NULL) {
+        enum cursor_step step = open_whole(self, number, budget, &block, err);
+        if (step != CURSOR_EVENT)
+            return step;
+    }
+    if (--self->left[number] == 0)
+        block_cache_drop_later(self->cache, number);
+    *event = block->events[place->index];
+    return CURSOR_EVENT;
+}
+
 static enum cursor_step
 next_event(struct part_walk *walk, uint64_t *budget, struct event *event, struct error *err)
 {
@@ -378,31 +449,13 @@ next_event(struct part_walk *walk, uint64_t *budget, struct event *event, struct
             return CURSOR_END;
         size_t number = self->options.newest_first ? self->next - 1 : self->next;
         const struct place *place = &self->places[number];
-        if (self->left[place->block] == 0) {
-            /* Its block was found damaged: reading it again for each of its events says nothing new. */
-            self->next = self->options.newest_first ? self->next - 1 : self->next + 1;
-            continue;
-        }
-        if (!block_cache_has(self->cache, place->block, BLOCK_ALL)) {
-            if (*budget == 0)
-                return CURSOR_PAUSED;
-            uint32_t count = segment_block(segment_of(self), place->block)->event_count;
-            *budget -= *budget < count ? *budget : count;
-        }
+        expect_later(self, number);
+        enum cursor_step step = take(self, place, budget, event, err);
+        if (step == CURSOR_PAUSED)
+            return step;
         self->next = self->options.newest_first ? self->next - 1 : self->next + 1;
-        const struct block *block = block_cache_read(self->cache, place->block, BLOCK_ALL, err);
-        if (block == NULL && err->code != ERROR_DAMAGED)
-            return CURSOR_FAILED;
-        if (--self->left[place->block] == 0)
-            block_cache_drop_later(self->cache, place->block);
-        if (block == NULL) {
-            self->left[place->block] = 0;
-            const struct block_info *info = segment_block(segment_of(self), place->block);
-            tape_note_block(self->tape, info, err->text);
-            continue;
-        }
-        *event = block->events[place->index];
-        return CURSOR_EVENT;
+        if (step != CURSOR_END)
+            return step;
     }
 }
 

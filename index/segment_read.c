@@ -167,12 +167,11 @@ name_block(const struct segment *segment, uint32_t index, struct error *err)
         label_of(segment, info->last_stream), info->last_partition, (long long)info->last_offset);
 }
 
-/* Read and decode the sections in `missing`, which is not empty, with one pread. */
+/* Read and unpack the sections in `missing`, which is not empty, with one pread. */
 static bool
-load(struct segment *segment, const struct block_info *info, unsigned missing, struct block *block,
-    struct error *err)
+unpack(struct segment *segment, const struct block_info *info, unsigned missing,
+    struct block *block, struct error *err)
 {
-    const struct block_streams streams = {find_stream, segment};
     uint64_t start[BLOCK_SECTIONS + 1];
     int first = BLOCK_SECTIONS;
     int last = 0;
@@ -194,29 +193,43 @@ load(struct segment *segment, const struct block_info *info, unsigned missing, s
     for (int i = first; i <= last; i++) {
         struct bytes stored = {bytes + (start[i] - start[first]), info->sections[i].stored};
         if ((missing & BLOCK_BIT(i)) != 0 &&
-            !block_decode(block, info, (enum block_section)i, stored, &streams, err))
+            !block_unpack(block, info, (enum block_section)i, stored, err))
             return false;
     }
     return true;
 }
 
 bool
-segment_read_block(struct segment *segment, uint32_t index, unsigned wanted, struct block *block,
+segment_unpack_block(struct segment *segment, uint32_t index, unsigned wanted, struct block *block,
     struct error *err)
 {
     assert(index < segment->info.block_count);
 
     if (block->owner != segment->serial || block->index != index)
-        block->loaded = 0;
-    unsigned missing = (wanted | BLOCK_BIT(BLOCK_META)) & ~block->loaded & BLOCK_ALL;
+        block_clear(block);
+    unsigned missing = wanted & ~block->unpacked & BLOCK_ALL;
     if (missing == 0)
         return true;
     block->owner = segment->serial;
     block->index = index;
-    if (load(segment, &segment->blocks[index], missing, block, err))
+    if (unpack(segment, &segment->blocks[index], missing, block, err))
         return true;
-    block->owner = 0;
-    block->loaded = 0;
-    block->count = 0;
+    block_clear(block);
     return name_block(segment, index, err);
+}
+
+bool
+segment_read_block(struct segment *segment, uint32_t index, unsigned wanted, struct block *block,
+    struct error *err)
+{
+    const struct block_streams streams = {find_stream, segment};
+    wanted |= BLOCK_BIT(BLOCK_META);
+    if (!segment_unpack_block(segment, index, wanted, block, err))
+        return false;
+    for (int i = 0; i < BLOCK_SECTIONS; i++) {
+        if ((wanted & ~block->loaded & BLOCK_BIT(i)) != 0 &&
+            !block_load(block, &segment->blocks[index], (enum block_section)i, &streams, err))
+            return name_block(segment, index, err);
+    }
+    return true;
 }

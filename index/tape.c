@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "index/block.h"
+#include "index/block_pool.h"
 #include "index/catalogue.h"
 #include "index/journal.h"
 #include "index/lanes.h"
@@ -62,6 +63,7 @@ struct tape {
     size_t damage_count;
     size_t damage_capacity;
     struct segment_pool segments;
+    struct block_pool *blocks;
     struct places places;
     struct stat places_file;     /* that they were read from; zeros: none */
     char catalogue_problem[256]; /* as of the last time that it was read; "": none */
@@ -601,6 +603,7 @@ tape_open(const char *directory, struct error *err)
 {
     struct tape *tape = alloc_zeroed(sizeof(*tape));
     tape->directory = alloc_text(directory);
+    tape->blocks = block_pool_new();
     tape->must_list = true;
     tape->notify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (tape->notify_fd >= 0 && inotify_add_watch(tape->notify_fd, directory,
@@ -621,6 +624,7 @@ tape_close(struct tape *tape)
     if (tape == NULL)
         return;
     drop_parts(tape);
+    block_pool_free(tape->blocks);
     if (tape->notify_fd >= 0)
         (void)close(tape->notify_fd);
     stream_table_done(&tape->streams);
@@ -682,6 +686,12 @@ tape_stream(const struct tape *tape, size_t index)
 {
     assert(index < tape->known_count);
     return tape->known[index];
+}
+
+struct block_pool *
+tape_block_pool(struct tape *tape)
+{
+    return tape->blocks;
 }
 
 struct segment_pool *

@@ -10,6 +10,7 @@
 #include "index/journal.h"
 
 struct block_info;
+struct block_pool;
 struct error;
 struct part;
 struct places;
@@ -52,6 +53,9 @@ bool tape_is_own(const struct tape *tape, const char *path,
 
 /* The tape's own number, out of its files; false when no file says one. */
 bool tape_uuid(const struct tape *tape, unsigned char uuid[TAPE_UUID_BYTES]);
+
+/* Where the tape's walks have their blocks from. */
+struct block_pool *tape_block_pool(struct tape *tape);
 
 /* The segment files that are open and idle. */
 struct segment_pool *tape_segment_pool(struct tape *tape);

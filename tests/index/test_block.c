@@ -324,6 +324,80 @@ finds_bytes_within_events_only(void **state)
     buffer_done(&written.bytes);
 }
 
+/* Sections are searched before META is there, and what they are made of afterwards is the same. */
+static void
+says_what_it_cannot_hold(void **state)
+{
+    (void)state;
+    struct written written;
+    struct error err;
+    struct block *block = block_new();
+    write_block(&written, BLOCK_ZSTD);
+    const struct block_info *info = &written.info;
+    const struct block_streams streams = {any_stream, &written.stream};
+    for (int i = BLOCK_PAY; i >= 0; i--)
+        assert_ok(block_unpack(
+            block, info, (enum block_section)i, section_of(&written, (enum block_section)i), &err));
+
+    assert_true(block_may_hold(block, info, BLOCK_PAY, bytes_of("\"number\":23,")));
+    assert_false(block_may_hold(block, info, BLOCK_PAY, bytes_of("\"number\":40,")));
+    assert_true(block_may_hold(block, info, BLOCK_KEY, bytes_of("or-000039")));
+    assert_false(block_may_hold(block, info, BLOCK_KEY, bytes_of("or-000040")));
+    assert_false(
+        block_may_hold(block, info, BLOCK_HDR, bytes_of("00000028-1111-4222-8333-444455556666")));
+    assert_false(
+        block_may_hold(block, info, BLOCK_HDR, bytes_of("0000000e000000000000000000000abc")));
+    assert_false(block_may_hold(block, info, BLOCK_HDR, bytes_of("b7ad6b7169203331")));
+    assert_false(block_may_hold(block, info, BLOCK_HDR, bytes_of("or-000039")));
+
+    for (int i = 0; i < BLOCK_SECTIONS; i++)
+        assert_ok(block_load(block, info, (enum block_section)i, &streams, &err));
+    for (uint32_t i = 0; i < block->count; i++) {
+        struct event_header header;
+        size_t at = 0;
+        while (event_next_header(&block->events[i], &at, &header))
+            assert_true(block_may_hold(block, info, BLOCK_HDR, header.value));
+        struct event_identity identity;
+        event_identify(&block->events[i], &identity);
+        assert_true(block_may_hold(block, info, BLOCK_HDR, identity.trace));
+        assert_true(block_may_hold(block, info, BLOCK_HDR, identity.id));
+    }
+    block_free(block);
+    buffer_done(&written.bytes);
+}
+
+/* Values of every packing, and those that look like one and are text. */
+static void
+values_of_all_packings_may_be_there(void **state)
+{
+    (void)state;
+    static const char *const values[] = {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+        "0af7651916cd43dd8448eb211c80319c", "0AF7651916CD43DD8448EB211C80319C", "b7ad6b7169203331",
+        "B7ad6b7169203331", "0af76519-16cd-43dd-8448-eb211c80319c",
+        "0af76519-16cd-43dd-8448-eb211c80319C", "x", "plain text"};
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        struct header_writer *writer = header_writer_new();
+        struct header_reader *reader = header_reader_new();
+        struct header_list list;
+        struct buffer headers = {0};
+        struct buffer section = {0};
+        headers_begin(&headers, 1);
+        headers_add(&headers, bytes_of("name"), bytes_of(values[i]));
+        (void)header_writer_add(writer, bytes_make(headers.data, headers.length), &list);
+        header_writer_finish(writer, &section);
+        struct bytes all = bytes_make(section.data, section.length);
+        assert_true(header_section_may_hold(reader, all, 1, bytes_of(values[i])));
+        assert_false(header_section_may_hold(reader, all, 1, bytes_of("something else")));
+        assert_false(header_section_may_hold(
+            reader, all, 1, bytes_of("1af76519-16cd-43dd-8448-eb211c80319c")));
+        buffer_done(&section);
+        buffer_done(&headers);
+        header_reader_free(reader);
+        header_writer_free(writer);
+    }
+}
+
 /* Decode all sections of a changed block; returns how many could be. */
 static unsigned
 decode_changed(struct block *block, struct written *written)
@@ -446,6 +520,8 @@ main(void)
         cmocka_unit_test(sections_come_one_by_one),
         cmocka_unit_test(a_large_payload_can_be_joined),
         cmocka_unit_test(finds_bytes_within_events_only),
+        cmocka_unit_test(says_what_it_cannot_hold),
+        cmocka_unit_test(values_of_all_packings_may_be_there),
         cmocka_unit_test(survives_changed_sections_with_fitting_checksums),
         cmocka_unit_test(notices_every_flipped_bit),
         cmocka_unit_test(refuses_a_stream_that_nobody_knows),
