@@ -16,6 +16,7 @@
 #include "index/hole.h"
 #include "index/lanes.h"
 #include "index/segment_internal.h"
+#include "index/segment_probe.h"
 
 /* One read of this much gets everything that opening a segment of 64 MiB needs. */
 #define TAIL_BYTES          ((size_t)192 * 1024)
@@ -441,6 +442,7 @@ segment_close(struct segment *segment)
     free((void *)segment->token_headers);
     lanes_free(segment->lanes);
     free(segment->blocks);
+    segment_probe_close(segment->probe);
     buffer_done(&segment->filters);
     buffer_done(&segment->io);
     file_close_read(segment->fd);

@@ -81,7 +81,7 @@ struct segment_filter_place {
     uint32_t blocks; /* that the tokens are spread over */
     uint64_t seed;   /* bloom_tape_seed() of the tokens */
 };
-struct segment_filter_place segment_filter_place(struct segment *segment);
+struct segment_filter_place segment_filter_place(const struct segment *segment);
 
 /* False: surely no event of the segment, or of the block, has the value. Reads the filter when it is
  * not in memory; true when that fails. */

@@ -16,8 +16,7 @@ enum filters_state {
     FILTERS_DAMAGED,
 };
 
-/* An open segment. `streams` is sorted by id; `page` is the page of the segment filter that was read
- * last, `filters` the filters of all blocks. */
+/* An open segment. `streams` is sorted by id; `filters` are the filters of all blocks. */
 struct segment {
     uint64_t serial; /* differs from that of every other segment this process ever opened */
     int fd;
@@ -34,9 +33,8 @@ struct segment {
     size_t token_header_count;
     enum filters_state filters_state;
     struct buffer filters;
-    bool page_is_read;
-    uint32_t page_number;
-    unsigned char page[FILTER_PAGE_BYTES];
+    bool probe_is_made; /* when it is needed first; NULL: there is no filter, or it is broken */
+    struct segment_probe *probe;
     struct buffer io;
     block_stream_lookup *lookup;
     void *lookup_self;

@@ -17,6 +17,7 @@
 /* verified: a bit for each page whose checksum was found right. */
 struct segment_probe {
     int fd;
+    bool owns_fd;
     struct segment_filter_place place;
     unsigned char *verified;
 };
@@ -28,13 +29,10 @@ page_count(const struct segment_filter_place *place)
 }
 
 struct segment_probe *
-segment_probe_open(const char *path, const struct segment_filter_place *place, uint64_t file_bytes)
+segment_probe_of(int fd, const struct segment_filter_place *place, uint64_t file_bytes)
 {
     uint64_t bytes = (uint64_t)page_count(place) * FILTER_PAGE_BYTES;
     if (place->blocks == 0 || place->at > file_bytes || bytes > file_bytes - place->at)
-        return NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
         return NULL;
     struct segment_probe *probe = alloc_zeroed(sizeof(*probe));
     probe->fd = fd;
@@ -43,12 +41,27 @@ segment_probe_open(const char *path, const struct segment_filter_place *place, u
     return probe;
 }
 
+struct segment_probe *
+segment_probe_open(const char *path, const struct segment_filter_place *place, uint64_t file_bytes)
+{
+    int fd = place->blocks == 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return NULL;
+    struct segment_probe *probe = segment_probe_of(fd, place, file_bytes);
+    if (probe == NULL)
+        (void)close(fd);
+    else
+        probe->owns_fd = true;
+    return probe;
+}
+
 void
 segment_probe_close(struct segment_probe *probe)
 {
     if (probe == NULL)
         return;
-    (void)close(probe->fd);
+    if (probe->owns_fd)
+        (void)close(probe->fd);
     free(probe->verified);
     free(probe);
 }
@@ -102,7 +115,12 @@ segment_probe_may_hold(struct segment_probe *probe, const char *kind, struct byt
     if (value.data == NULL || !is_always_indexed(kind))
         return true;
     uint64_t seed = bloom_kind_seed(probe->place.seed, bytes_of(kind));
-    uint64_t token = bloom_token(seed, value);
+    return segment_probe_may_hold_token(probe, bloom_token(seed, value));
+}
+
+bool
+segment_probe_may_hold_token(struct segment_probe *probe, uint64_t token)
+{
     unsigned char block[BLOOM_BLOCK_BYTES];
     return !read_block(probe, bloom_block_of(probe->place.blocks, token), block) ||
            bloom_may_hold(block, token);

@@ -1,4 +1,4 @@
-/* segment_probe.h - asks the segment filter of a file that is not open otherwise.
+/* segment_probe.h - asks the segment filter of a file, which need not be open otherwise.
  *
  * Opening a segment reads some 200 KiB of its end; to learn that a key is not in it, one page of its
  * filter is enough, when the catalogue says where the filter is. That is what makes a search for a key
@@ -23,7 +23,14 @@ struct segment_probe;
  * is known of its filter. */
 struct segment_probe *segment_probe_open(
     const char *path, const struct segment_filter_place *place, uint64_t file_bytes);
-void segment_probe_close(struct segment_probe *probe);
+void segment_probe_close(struct segment_probe *probe); /* NULL is allowed */
+
+/* The same for a file that is open: `fd` stays the caller's and open until the probe is closed. */
+struct segment_probe *segment_probe_of(
+    int fd, const struct segment_filter_place *place, uint64_t file_bytes);
+
+/* False: surely no event has the token (segment_token()). */
+bool segment_probe_may_hold_token(struct segment_probe *probe, uint64_t token);
 
 /* False: surely no event has the value; `kind` as in segment_token(). Reads a page of 4 KiB the first
  * time that it is needed, 32 bytes of it after that. */

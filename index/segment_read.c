@@ -7,6 +7,7 @@
 #include "index/event.h"
 #include "index/segment.h"
 #include "index/segment_internal.h"
+#include "index/segment_probe.h"
 
 #define HEADER_KIND "header:"
 
@@ -44,40 +45,26 @@ page_count(const struct segment *segment)
     return pages > UINT32_MAX / FILTER_PAGE_BLOCKS ? 0 : (uint32_t)pages;
 }
 
-/* Have page `number` of the segment filter in segment->page. */
-static bool
-read_page(struct segment *segment, uint32_t number)
-{
-    struct error err;
-    if (segment->page_is_read && segment->page_number == number)
-        return true;
-    const struct section_row *row = &segment->sections[SECTION_SEGMENT_FILTER];
-    const unsigned char *page = segment->page;
-    segment->page_is_read = false;
-    if (!segment_read_at(segment, segment->page, FILTER_PAGE_BYTES,
-            row->at + (uint64_t)number * FILTER_PAGE_BYTES, &err) ||
-        load_u32(page + FILTER_PAGE_CRC) != crc32c(0, page, FILTER_PAGE_CRC) ||
-        load_u32(page + FILTER_PAGE_NUMBER) != number)
-        return false;
-    segment->page_is_read = true;
-    segment->page_number = number;
-    return true;
-}
-
-/* How many filter blocks the segment filter has: each page says so. 0 when none can be read. */
+/* How many filter blocks the segment filter has: each page says so. 0 when the first cannot be read. */
 static uint32_t
-filter_block_count(struct segment *segment)
+filter_block_count(const struct segment *segment)
 {
+    struct error ignored;
+    unsigned char page[FILTER_PAGE_BYTES];
     uint32_t pages = page_count(segment);
-    if (pages == 0 || (!segment->page_is_read && !read_page(segment, 0)))
+    if (pages == 0 ||
+        !segment_read_at(
+            segment, page, sizeof(page), segment->sections[SECTION_SEGMENT_FILTER].at, &ignored) ||
+        load_u32(page + FILTER_PAGE_CRC) != crc32c(0, page, FILTER_PAGE_CRC) ||
+        load_u32(page + FILTER_PAGE_NUMBER) != 0)
         return 0;
-    uint32_t blocks = load_u32(segment->page + FILTER_PAGE_TOTAL);
+    uint32_t blocks = load_u32(page + FILTER_PAGE_TOTAL);
     uint32_t needed = blocks / FILTER_PAGE_BLOCKS + (blocks % FILTER_PAGE_BLOCKS != 0);
     return needed == pages ? blocks : 0;
 }
 
 struct segment_filter_place
-segment_filter_place(struct segment *segment)
+segment_filter_place(const struct segment *segment)
 {
     uint32_t blocks = filter_block_count(segment);
     if (blocks == 0)
@@ -94,14 +81,12 @@ segment_may_hold(struct segment *segment, struct segment_token token)
 {
     if (!token.is_indexed)
         return true;
-    uint32_t blocks = filter_block_count(segment);
-    if (blocks == 0)
-        return true;
-    uint32_t block = bloom_block_of(blocks, token.hash);
-    if (!read_page(segment, block / FILTER_PAGE_BLOCKS))
-        return true;
-    size_t place = (size_t)(block % FILTER_PAGE_BLOCKS) * BLOOM_BLOCK_BYTES;
-    return bloom_may_hold(segment->page + place, token.hash);
+    if (!segment->probe_is_made) {
+        struct segment_filter_place place = segment_filter_place(segment);
+        segment->probe = segment_probe_of(segment->fd, &place, segment->info.file_bytes);
+        segment->probe_is_made = true;
+    }
+    return segment->probe == NULL || segment_probe_may_hold_token(segment->probe, token.hash);
 }
 
 static void
