@@ -164,8 +164,11 @@ append_sum(struct buffer *to, const struct sum *sum, bool looked_at_all)
 }
 
 static void
-append_missing(struct buffer *to, uint64_t holes, size_t damaged)
+append_missing(struct buffer *to, uint64_t holes, size_t damaged, uint64_t gave_up)
 {
+    if (gave_up > 0)
+        buffer_printf(to, "; the pattern gave up on %" PRIu64 " value%s, which may match", gave_up,
+            gave_up == 1 ? "" : "s");
     if (damaged > 0)
         buffer_printf(to, "; %zu damaged place%s", damaged, damaged == 1 ? "" : "s");
     if (holes > 0)
@@ -180,7 +183,7 @@ coverage_append_text(struct buffer *to, const struct coverage *coverage)
 {
     struct sum sum = sum_of(coverage->lanes, coverage->count);
     append_sum(to, &sum, coverage->looked_at_all);
-    append_missing(to, sum.holes, coverage->damaged);
+    append_missing(to, sum.holes, coverage->damaged, coverage->gave_up);
     uint64_t named = 0;
     size_t at = 0;
     for (size_t i = 0; i < coverage->count; i++) {

@@ -33,6 +33,7 @@ struct coverage {
     size_t count;
     const struct hole_times *times; /* of their holes */
     size_t damaged;                 /* places that were met and could not be read */
+    uint64_t gave_up;               /* values that a regular expression could not be decided on */
     bool looked_at_all;
 };
 

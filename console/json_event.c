@@ -448,6 +448,10 @@ json_append_done(struct buffer *to, const struct json_done *done)
     buffer_append(to, done->coverage.data, done->coverage.length);
     if (!done->is_stable || done->damage_count > 0)
         append_damaged(to, done->damage, done->damage_count);
+    if (!done->is_stable || done->gave_up > 0) {
+        APPEND(to, ",\"gave_up\":");
+        json_append_u64(to, done->gave_up);
+    }
     if (!done->is_stable) {
         APPEND(to, ",\"scanned_blocks\":");
         json_append_u64(to, done->scanned_blocks);

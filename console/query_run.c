@@ -232,6 +232,7 @@ print_done_line(struct query_run *run, bool is_complete, struct error *err)
                                  .damage_count = damage_count,
                                  .scanned_blocks = progress.scanned_blocks,
                                  .pruned_blocks = progress.pruned_blocks,
+                                 .gave_up = progress.gave_up,
                                  .duration_ns = clock_monotonic_ns() - run->started_ns,
                              });
     buffer_done(&coverage);
@@ -251,11 +252,14 @@ print_coverage(struct query_run *run)
     struct output output;
     output_start(&output, STDERR_FILENO);
     const struct tape_damage *damage;
+    struct cursor_progress progress;
+    scan_progress(run->scan, &progress);
     coverage_append_text(&output.buffer, &(struct coverage){
                                              .lanes = lanes,
                                              .count = count,
                                              .times = times,
                                              .damaged = tape_damage(run->tape, &damage),
+                                             .gave_up = progress.gave_up,
                                              .looked_at_all = !run->was_cut && !run->was_stopped,
                                          });
     (void)output_finish(&output, &ignored);

@@ -358,6 +358,7 @@ cursor_progress(const struct cursor *cursor, struct cursor_progress *progress)
         total += extent.blocks;
     }
     *progress = cursor->progress;
+    progress->gave_up = cursor->matcher == NULL ? 0 : query_gave_up(cursor->matcher);
     progress->total_blocks = total > done ? total : done;
 }
 

@@ -49,9 +49,11 @@ struct cursor_progress {
     uint64_t scanned_bytes;
     uint64_t scanned_blocks; /* frames of journals, blocks of segments */
     uint64_t pruned_blocks;  /* skipped without reading */
+    /* Of the files that can hold a match by their seqs; at the end, files that retention took meanwhile
+     * may be missing from the other two. */
+    uint64_t total_blocks;
     uint64_t
-        total_blocks; /* of the files that can hold a match by their seqs; at the end, files that
-                              * retention took meanwhile may be missing from the other two */
+        gave_up; /* values that a regular expression could not be decided on: query_gave_up() */
 };
 
 struct cursor *cursor_new(struct tape *tape, const struct cursor_options *options);

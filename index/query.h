@@ -45,6 +45,10 @@ bool query_names_internal(const struct query *query);
 
 bool query_matches(struct query_matcher *matcher, const struct event *event);
 
+/* On how many values so far a regular expression needed more steps or memory than it may have. They count
+ * as not matching, which may be wrong: an answer must say so. */
+uint64_t query_gave_up(const struct query_matcher *matcher);
+
 /* Bounds that every match obeys, for skipping without looking; wide where the query says nothing.
  * `stream` and lane tests must be asked through query_may_match_lane(). */
 struct query_bounds {

@@ -9,8 +9,9 @@
 #include "index/query_json.h"
 
 /* A pattern that needs more steps than these on one value does not match it: a bound against patterns
- * that would take hours. Going over the value a few times is always within it. */
-#define REGEX_STEPS           2000000u
+ * that would take hours, and so that a search can be stopped within milliseconds. Going over the value a few
+ * times is always within it. */
+#define REGEX_STEPS           500000u
 #define REGEX_STEPS_PER_BYTE  4u
 #define REGEX_DEPTH_LIMIT     100000u
 #define REGEX_HEAP_LIMIT_KIB  65536u
@@ -28,6 +29,7 @@ struct query_matcher {
     pcre2_match_data *match;
     pcre2_match_context *context;
     pcre2_jit_stack *stack;
+    uint64_t gave_up; /* values */
 };
 
 struct query_matcher *
@@ -177,6 +179,7 @@ regex_matches(struct query_matcher *matcher, const struct query_node *node, stru
     if (result == PCRE2_ERROR_JIT_STACKLIMIT)
         result = pcre2_match(node->regex, value.data, value.length, 0, PCRE2_NO_JIT, matcher->match,
             matcher->context);
+    matcher->gave_up += result < 0 && result != PCRE2_ERROR_NOMATCH;
     return result >= 0;
 }
 
@@ -338,6 +341,12 @@ evaluate(struct query_matcher *matcher, uint32_t index)
         return false;
     }
     return false;
+}
+
+uint64_t
+query_gave_up(const struct query_matcher *matcher)
+{
+    return matcher->gave_up;
 }
 
 bool

@@ -40,7 +40,7 @@ struct job {
     atomic_bool is_awaited;
 };
 
-/* `progress` belongs to the thread, which shows the other five to everyone. */
+/* `progress` belongs to the thread, which shows the other six to everyone. */
 struct worker {
     struct scan_pool *pool;
     pthread_t thread;
@@ -55,6 +55,7 @@ struct worker {
     _Atomic uint64_t scanned_bytes;
     _Atomic uint64_t scanned_blocks;
     _Atomic uint64_t pruned_blocks;
+    _Atomic uint64_t gave_up;
 };
 
 /* jobs[0 .. next_job - 1] were claimed. `bytes` is the sum over all batches in jobs[]. */
@@ -112,6 +113,9 @@ show_progress(struct worker *worker)
     atomic_store_explicit(&worker->scanned_bytes, progress->scanned_bytes, memory_order_relaxed);
     atomic_store_explicit(&worker->scanned_blocks, progress->scanned_blocks, memory_order_relaxed);
     atomic_store_explicit(&worker->pruned_blocks, progress->pruned_blocks, memory_order_relaxed);
+    if (worker->matcher != NULL)
+        atomic_store_explicit(
+            &worker->gave_up, query_gave_up(worker->matcher), memory_order_relaxed);
 }
 
 /* Under the lock. */
@@ -425,5 +429,6 @@ scan_pool_progress(const struct scan_pool *pool, struct cursor_progress *progres
             atomic_load_explicit(&worker->scanned_blocks, memory_order_relaxed);
         progress->pruned_blocks +=
             atomic_load_explicit(&worker->pruned_blocks, memory_order_relaxed);
+        progress->gave_up += atomic_load_explicit(&worker->gave_up, memory_order_relaxed);
     }
 }

@@ -207,7 +207,8 @@ static enum cursor_step
 take(struct lane_walk *walk, struct event *event, struct error *err)
 {
     struct segment_lane_walk *self = (struct segment_lane_walk *)walk;
-    if (!segment_read_block(self->segment, self->number, BLOCK_ALL, self->block, err)) {
+    if (self->block->loaded != BLOCK_ALL &&
+        !segment_read_block(self->segment, self->number, BLOCK_ALL, self->block, err)) {
         if (err->code != ERROR_DAMAGED)
             return CURSOR_FAILED;
         note_block(self, err);

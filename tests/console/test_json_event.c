@@ -294,12 +294,14 @@ writes_the_done_line_as_documented(void **state)
         .coverage = bytes_of("[]"),
         .scanned_blocks = 4,
         .pruned_blocks = 5,
+        .gave_up = 6,
         .duration_ns = 6 * NS_PER_MS + 999};
     struct buffer text = {0};
     json_append_done(&text, &done);
     assert_string_equal(buffer_text(&text),
         "{\"v\":1,\"done\":true,\"matched\":\"3\",\"complete\":true,\"coverage\":[],"
-        "\"damaged\":[],\"scanned_blocks\":\"4\",\"pruned_blocks\":\"5\",\"ms\":6}\n");
+        "\"damaged\":[],\"gave_up\":\"6\",\"scanned_blocks\":\"4\",\"pruned_blocks\":\"5\",\"ms\":"
+        "6}\n");
     buffer_done(&text);
 }
 

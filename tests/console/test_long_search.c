@@ -152,6 +152,27 @@ says_the_same_while_a_recorder_holds_the_tape(void **state)
     tape_writer_close(writer);
 }
 
+/* 27 of the payloads are nothing but letters a: on them the pattern explodes, wherever the scan is. */
+static void
+says_on_how_many_values_a_pattern_gave_up(void **state)
+{
+    const struct fixture *fixture = *state;
+    const char *const json[] = {
+        "search", "--tape", fixture->tape, "--json", "payload~/(?:(?:a|aa)+)+[}\\x00]$/", NULL};
+    struct program program;
+    expect_same(fixture, json);
+    program_run(&program, fixture->home, json);
+    json_t *done = take_done_line(&program);
+    assert_string_equal(json_string_value(json_object_get(done, "gave_up")), "27");
+    json_decref(done);
+    program_done(&program);
+    program_run(&program, fixture->home,
+        WORDS("search", "--tape", fixture->tape, "payload~/(?:(?:a|aa)+)+[}\\x00]$/"));
+    assert_non_null(
+        strstr(buffer_text(&program.err), "the pattern gave up on 27 values, which may match"));
+    program_done(&program);
+}
+
 static void
 takes_payloads_along_into_another_tape(void **state)
 {
@@ -177,6 +198,8 @@ main(void)
         cmocka_unit_test_setup_teardown(says_the_same_with_all_cores, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             says_the_same_while_a_recorder_holds_the_tape, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            says_on_how_many_values_a_pattern_gave_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(takes_payloads_along_into_another_tape, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -206,6 +206,33 @@ goes_over_large_payloads_with_patterns(void **state)
     free(text);
 }
 
+static uint64_t
+gave_up(const struct event *event, const char *text)
+{
+    struct error err;
+    struct query *query = query_compile(text, NOW, NULL, &err);
+    assert_non_null(query);
+    struct query_matcher *matcher = query_matcher_new(query);
+    assert_false(query_matches(matcher, event));
+    uint64_t count = query_gave_up(matcher);
+    query_matcher_free(matcher);
+    query_free(query);
+    return count;
+}
+
+static void
+counts_the_values_that_a_pattern_gave_up_on(void **state)
+{
+    (void)state;
+    struct event event = order();
+    char *text = alloc_zeroed(2001);
+    memset(text, 'a', 2000);
+    event.payload = bytes_make(text, 2000);
+    assert_int_equal(gave_up(&event, "payload~/^(?:(?:a|aa)+)+[bc]/"), 1);
+    assert_int_equal(gave_up(&event, "payload~/[bc]/"), 0);
+    free(text);
+}
+
 static void
 survives_an_explosive_pattern(void **state)
 {
@@ -572,6 +599,7 @@ main(void)
         cmocka_unit_test(contains_text_and_regular_expressions),
         cmocka_unit_test(goes_over_large_payloads_with_patterns),
         cmocka_unit_test(survives_an_explosive_pattern),
+        cmocka_unit_test(counts_the_values_that_a_pattern_gave_up_on),
         cmocka_unit_test(any_header_of_the_name_may_match),
         cmocka_unit_test(knows_missing_null_and_empty_headers),
         cmocka_unit_test(orders_numeric_text_by_number),
