@@ -17,6 +17,9 @@
  * between neighbours. */
 #define FETCH_PARTS 3
 
+/* How many parts are told at a time that they come next. */
+#define EXPECTED_PARTS 32u
+
 /* Merging by offset keeps a block of each of its parts at hand and the files open; beyond this many parts
  * it is better to sort. */
 #define MERGE_PARTS_MAX 512u
@@ -40,6 +43,7 @@ struct cursor {
     struct cursor_progress progress;
     bool downward; /* the walk goes from new to old: by seq, newest first */
     struct part_walk *walk;
+    unsigned expected; /* parts that come next and know it */
     uint64_t next_seq;
     bool sorted;
     struct sort_row *rows;
@@ -125,9 +129,25 @@ cursor_free(struct cursor *cursor)
     free(cursor);
 }
 
+/* Let the parts that come next have read what they will be asked first, all at the same time. */
+static void
+expect_parts(struct cursor *cursor, struct part *part)
+{
+    if (cursor->options.query == NULL || cursor->expected-- > 0)
+        return;
+    for (cursor->expected = 0; part != NULL && cursor->expected < EXPECTED_PARTS;
+         cursor->expected++) {
+        if (part->ops->expect != NULL)
+            part->ops->expect(part, cursor->tape, cursor->options.query);
+        part = cursor->downward ? tape_part_below(cursor->tape, part->first_seq)
+                                : tape_part_at(cursor->tape, part->end_seq);
+    }
+}
+
 static struct part_walk *
 begin_walk(struct cursor *cursor, struct part *part)
 {
+    expect_parts(cursor, part);
     struct part_walk_options options = {
         .query = cursor->options.query,
         .first_seq = cursor->options.first_seq,

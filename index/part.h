@@ -67,6 +67,9 @@ struct part_ops {
     struct part_walk *(*walk)(
         struct part *part, struct tape *tape, const struct part_walk_options *options);
 
+    /* A walk with the query will begin soon: have the system read what it asks first. NULL: nothing to do. */
+    void (*expect)(struct part *part, struct tape *tape, const struct query *query);
+
     /* The next event that may match: everything that does is among them. Takes what it looked at from
      * *budget and pauses at 0. CURSOR_END may become CURSOR_EVENT after the part has grown. Damaged
      * places are told to the tape and stepped over. */

@@ -170,18 +170,34 @@ segment_file_is_open(const struct segment_file *file)
 
 /* ---- asking ---- */
 
+/* Have a probe. False: there can be none. */
+static bool
+begin_probe(struct segment_file *file)
+{
+    if (file->probe != NULL)
+        return true;
+    file->probe = segment_probe_open(file->path, &file->filter, file->info.file_bytes);
+    if (file->probe != NULL)
+        tape_segment_pool(file->tape)->probes++;
+    return file->probe != NULL;
+}
+
+void
+segment_file_expect(struct segment_file *file, const struct query_token *tokens, size_t count)
+{
+    if (file->segment != NULL || count == 0 ||
+        tape_segment_pool(file->tape)->probes >= SEGMENT_FILES_IDLE || !begin_probe(file))
+        return;
+    for (size_t i = 0; i < count; i++)
+        segment_probe_expect(file->probe, tokens[i].kind, tokens[i].value);
+}
+
 bool
 segment_file_may_hold(struct segment_file *file, const struct query_token *tokens, size_t count)
 {
     struct segment_pool *pool = tape_segment_pool(file->tape);
-    if (file->segment != NULL || count == 0)
+    if (file->segment != NULL || count == 0 || !begin_probe(file))
         return true;
-    if (file->probe == NULL) {
-        file->probe = segment_probe_open(file->path, &file->filter, file->info.file_bytes);
-        if (file->probe == NULL)
-            return true;
-        pool->probes++;
-    }
     bool may_hold = true;
     for (size_t i = 0; may_hold && i < count; i++)
         may_hold = segment_probe_may_hold(file->probe, tokens[i].kind, tokens[i].value);
@@ -204,6 +220,8 @@ struct segment *
 segment_file_hold(struct segment_file *file, struct error *err)
 {
     if (file->segment == NULL) {
+        if (file->probe != NULL)
+            segment_probe_expect_open(file->probe);
         struct segment *segment = segment_open(file->path, err);
         if (segment == NULL)
             return NULL;

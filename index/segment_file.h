@@ -51,6 +51,9 @@ struct query_token;
 bool segment_file_may_hold(
     struct segment_file *file, const struct query_token *tokens, size_t count);
 
+/* The same will be asked soon, of this file among others: reads of several files overlap that way. */
+void segment_file_expect(struct segment_file *file, const struct query_token *tokens, size_t count);
+
 /* The open segment, until segment_file_release(). NULL as segment_open(): ERROR_DAMAGED also when the
  * catalogue said something else; errno is ENOENT when the file is gone. */
 struct segment *segment_file_hold(struct segment_file *file, struct error *err);

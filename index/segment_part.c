@@ -252,6 +252,15 @@ is_out_of_question(const struct segment_walk *self)
     return !segment_file_may_hold(file, tokens, count);
 }
 
+static void
+expect(struct part *part, struct tape *tape, const struct query *query)
+{
+    struct segment_file *file = as_segment(part)->file;
+    struct query_token tokens[FILTER_TOKENS_MAX];
+    if (!segment_file_is_open(file))
+        segment_file_expect(file, tokens, segment_filter_needs(query, tape, tokens));
+}
+
 /* ---- planning ---- */
 
 static void
@@ -599,6 +608,7 @@ const struct part_ops segment_part = {
     .refresh = refresh,
     .lanes = lanes_of,
     .walk = walk,
+    .expect = expect,
     .next = next_event,
     .walk_free = walk_free,
     .cut = cut,

@@ -82,21 +82,32 @@ is_page(const struct segment_probe *probe, const unsigned char *page, uint32_t n
            load_u32(page + FILTER_PAGE_TOTAL) == probe->place.blocks;
 }
 
+static uint64_t
+page_at(const struct segment_probe *probe, uint32_t number)
+{
+    return probe->place.at + (uint64_t)number * FILTER_PAGE_BYTES;
+}
+
+static bool
+is_verified(const struct segment_probe *probe, uint32_t number)
+{
+    return (probe->verified[number / 8] & 1u << number % 8) != 0;
+}
+
 /* Block number `block` of the filter, with its whole page the first time. */
 static bool
 read_block(struct segment_probe *probe, uint32_t block, unsigned char to[BLOOM_BLOCK_BYTES])
 {
     uint32_t number = block / FILTER_PAGE_BLOCKS;
     size_t place = (size_t)(block % FILTER_PAGE_BLOCKS) * BLOOM_BLOCK_BYTES;
-    uint64_t at = probe->place.at + (uint64_t)number * FILTER_PAGE_BYTES;
-    unsigned char bit = (unsigned char)(1u << number % 8);
-    if ((probe->verified[number / 8] & bit) != 0)
+    uint64_t at = page_at(probe, number);
+    if (is_verified(probe, number))
         return read_at(probe, to, BLOOM_BLOCK_BYTES, at + place);
 
     unsigned char page[FILTER_PAGE_BYTES];
     if (!read_at(probe, page, sizeof(page), at) || !is_page(probe, page, number))
         return false;
-    probe->verified[number / 8] |= bit;
+    probe->verified[number / 8] |= (unsigned char)(1u << number % 8);
     memcpy(to, page + place, BLOOM_BLOCK_BYTES);
     return true;
 }
@@ -109,13 +120,36 @@ is_always_indexed(const char *kind)
            strcmp(kind, "correlation") == 0;
 }
 
+static uint64_t
+token_of(const struct segment_probe *probe, const char *kind, struct bytes value)
+{
+    return bloom_token(bloom_kind_seed(probe->place.seed, bytes_of(kind)), value);
+}
+
 bool
 segment_probe_may_hold(struct segment_probe *probe, const char *kind, struct bytes value)
 {
+    return value.data == NULL || !is_always_indexed(kind) ||
+           segment_probe_may_hold_token(probe, token_of(probe, kind, value));
+}
+
+void
+segment_probe_expect(struct segment_probe *probe, const char *kind, struct bytes value)
+{
     if (value.data == NULL || !is_always_indexed(kind))
-        return true;
-    uint64_t seed = bloom_kind_seed(probe->place.seed, bytes_of(kind));
-    return segment_probe_may_hold_token(probe, bloom_token(seed, value));
+        return;
+    uint32_t block = bloom_block_of(probe->place.blocks, token_of(probe, kind, value));
+    uint32_t number = block / FILTER_PAGE_BLOCKS;
+    if (!is_verified(probe, number))
+        (void)posix_fadvise(
+            probe->fd, (off_t)page_at(probe, number), FILTER_PAGE_BYTES, POSIX_FADV_WILLNEED);
+}
+
+void
+segment_probe_expect_open(struct segment_probe *probe)
+{
+    (void)posix_fadvise(
+        probe->fd, (off_t)page_at(probe, page_count(&probe->place)), 0, POSIX_FADV_WILLNEED);
 }
 
 bool

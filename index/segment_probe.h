@@ -29,6 +29,13 @@ void segment_probe_close(struct segment_probe *probe); /* NULL is allowed */
 struct segment_probe *segment_probe_of(
     int fd, const struct segment_filter_place *place, uint64_t file_bytes);
 
+/* The same will be asked soon: have the system read what is needed for it meanwhile. */
+void segment_probe_expect(struct segment_probe *probe, const char *kind, struct bytes value);
+
+/* What lies behind the filter will be read soon: all of it that opening the segment needs, and the filters of
+ * its blocks. */
+void segment_probe_expect_open(struct segment_probe *probe);
+
 /* False: surely no event has the token (segment_token()). */
 bool segment_probe_may_hold_token(struct segment_probe *probe, uint64_t token);
 
