@@ -2,7 +2,11 @@
  *
  * A walk first plans: it goes through the blocks, skips those that cannot hold a match, and notes
  * where in them the events are that may; then it puts these places in the order of their seqs and gives
- * them out, decoding each block once and dropping it behind its last event. */
+ * them out, decoding each block once and dropping it behind its last event.
+ *
+ * Whoever wants the newest events of a segment mostly wants few of them: it is planned in slices, ranges of
+ * seqs of which each is SLICE_GROWTH times as long as the one before, unless the bytes of the blocks say which few
+ * hold a match, or the blocks are shared out to threads that want them all. */
 #include "index/segment_part.h"
 
 #include <assert.h>
@@ -27,6 +31,9 @@
 
 /* How many events ahead memory is fetched. */
 #define EXPECTED 12u
+
+#define SLICE_SEQS   8192u
+#define SLICE_GROWTH 8u
 
 /* Where an event is: number `index` of block `block`. */
 struct place {
@@ -138,7 +145,8 @@ verify(struct part *part, struct tape *tape, struct error *err)
 /* places[next] (newest first: places[next - 1]) is given out next once `is_planned`; before that
  * `plan_block` is the next block to look at, and `plan_step` further on comes the one after it; those from
  * `plan_end` on are left to others. left[block] says how many places of a block are still to
- * come. A hopeless walk has neither `left` nor a cache. */
+ * come. All of that is about the events with seqs slice_first .. slice_end - 1; looks[block] says what is known
+ * of the block from the slices before. A hopeless walk has neither `left`, `looks` nor a cache. */
 struct segment_walk {
     struct part_walk walk;
     struct tape *tape;
@@ -154,7 +162,17 @@ struct segment_walk {
     size_t place_capacity;
     size_t next;
     uint32_t *left;
+    unsigned char *looks;
+    uint64_t slice_first;
+    uint64_t slice_end;
+    uint64_t slice_seqs; /* of the next one; UINT64_MAX: one slice has all */
+    bool is_last_slice;
     struct block_cache *cache;
+};
+
+enum look {
+    LOOK_COUNTED = 1, /* in the progress */
+    LOOK_CLOSED = 2,  /* nothing more in it */
 };
 
 static struct segment *
@@ -190,10 +208,12 @@ static uint32_t
 cut(struct part_walk *walk)
 {
     struct segment_walk *self = (struct segment_walk *)walk;
-    if (!self->is_planned && self->plan_block < self->plan_end)
+    bool is_in_slices = self->segment != NULL && self->slice_seqs != UINT64_MAX;
+    if (self->is_planned || is_in_slices)
+        return segment_file_info(as_segment(walk->part)->file)->block_count;
+    if (self->plan_block < self->plan_end)
         self->plan_end = self->plan_block;
-    return self->is_planned ? segment_file_info(as_segment(walk->part)->file)->block_count
-                            : self->plan_end;
+    return self->plan_end;
 }
 
 static void
@@ -203,10 +223,57 @@ walk_free(struct part_walk *walk)
     block_cache_free(self->cache);
     free(self->places);
     free(self->left);
+    free(self->looks);
     if (self->segment != NULL)
         segment_file_release(as_segment(walk->part)->file);
     part_release(walk->part);
     free(self);
+}
+
+static uint64_t
+lower(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t
+higher(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Go on to the next slice, which begins at `near`; newest first: ends there. */
+static void
+set_slice(struct segment_walk *self, uint64_t near)
+{
+    const struct part *part = self->walk.part;
+    uint64_t first = higher(part->first_seq, self->options.first_seq);
+    uint64_t end = higher(first, lower(part->end_seq, self->options.end_seq));
+    if (self->options.newest_first) {
+        self->slice_end = near;
+        self->slice_first = near - first > self->slice_seqs ? near - self->slice_seqs : first;
+        self->is_last_slice = self->slice_first == first;
+    } else {
+        self->slice_first = near;
+        self->slice_end = end - near > self->slice_seqs ? near + self->slice_seqs : end;
+        self->is_last_slice = self->slice_end == end;
+    }
+    self->slice_seqs =
+        self->slice_seqs > UINT64_MAX / SLICE_GROWTH ? UINT64_MAX : self->slice_seqs * SLICE_GROWTH;
+    self->filter.first_seq = self->slice_first;
+    self->filter.end_seq = self->slice_end;
+}
+
+static void
+begin_slices(struct segment_walk *self)
+{
+    const struct part *part = self->walk.part;
+    uint64_t first = higher(part->first_seq, self->options.first_seq);
+    uint64_t end = higher(first, lower(part->end_seq, self->options.end_seq));
+    bool wants_all =
+        self->options.shares > 0 || segment_filter_peek_section(&self->filter) != BLOCK_META;
+    self->slice_seqs = wants_all ? UINT64_MAX : SLICE_SEQS;
+    set_slice(self, self->options.newest_first ? end : first);
 }
 
 /* Open the file, as far as that is needed. CURSOR_EVENT: it is; CURSOR_END: it has nothing to give. */
@@ -231,8 +298,10 @@ start(struct segment_walk *self, struct error *err)
     if (!self->filter.is_hopeless) {
         uint32_t block_count = segment_info(self->segment)->block_count;
         self->left = alloc_array(block_count, sizeof(*self->left));
+        self->looks = alloc_array(block_count, sizeof(*self->looks));
         self->cache = block_cache_new(self->segment, block_count, tape_block_pool(self->tape));
     }
+    begin_slices(self);
     return CURSOR_EVENT;
 }
 
@@ -275,6 +344,14 @@ add_places(struct segment_walk *self, uint32_t number, const struct block *block
     }
 }
 
+/* When nothing more will come out of it. */
+static void
+drop_if_over(struct segment_walk *self, uint32_t number)
+{
+    if (self->left[number] == 0 && (self->looks[number] & LOOK_CLOSED) != 0)
+        block_cache_drop_later(self->cache, number);
+}
+
 /* Have the block as segment_filter_find() needs it. *block is NULL when its bytes say that it holds no match.
  * False with *err. */
 static bool
@@ -294,23 +371,53 @@ open_block(
     return *block != NULL;
 }
 
+static void
+count_block(struct segment_walk *self, uint32_t number, uint64_t *budget)
+{
+    const struct block_info *info = segment_block(segment_of(self), number);
+    struct cursor_progress *progress = self->options.progress;
+    *budget -= lower(*budget, info->event_count);
+    if ((self->looks[number] & LOOK_COUNTED) != 0)
+        return;
+    self->looks[number] |= LOOK_COUNTED;
+    progress->scanned_blocks++;
+    progress->scanned_events += info->event_count;
+    progress->scanned_bytes += info->record_bytes;
+}
+
+static void
+prune_block(struct segment_walk *self, uint32_t number)
+{
+    self->options.progress->pruned_blocks += (self->looks[number] & LOOK_COUNTED) == 0;
+    self->looks[number] |= LOOK_COUNTED | LOOK_CLOSED;
+}
+
+/* Has the block nothing for the slices that come after this one? */
+static bool
+ends_here(const struct segment_walk *self, const struct block_info *info)
+{
+    return self->is_last_slice || (self->options.newest_first ? info->min_seq >= self->slice_first
+                                                              : info->max_seq < self->slice_end);
+}
+
 /* Look into one block. False: it cannot be read at all. */
 static bool
 plan_block(struct segment_walk *self, uint32_t number, uint64_t *budget, struct error *err)
 {
     const struct block_info *info = segment_block(segment_of(self), number);
-    struct cursor_progress *progress = self->options.progress;
-    if (!segment_filter_block(&self->filter, number)) {
-        progress->pruned_blocks++;
+    if ((self->looks[number] & LOOK_CLOSED) != 0)
+        return true;
+    bool is_outside = info->min_seq >= self->slice_end || info->max_seq < self->slice_first;
+    if (is_outside && !ends_here(self, info))
+        return true;
+    if (is_outside || !segment_filter_block(&self->filter, number)) {
+        prune_block(self, number);
         return true;
     }
-    *budget -= *budget < info->event_count ? *budget : info->event_count;
-    progress->scanned_blocks++;
-    progress->scanned_events += info->event_count;
-    progress->scanned_bytes += info->record_bytes;
-
+    count_block(self, number, budget);
     const struct block *block;
     if (!open_block(self, number, &block, err)) {
+        self->looks[number] |= LOOK_CLOSED;
         if (err->code != ERROR_DAMAGED)
             return false;
         tape_note_block(self->tape, info, err->text);
@@ -318,8 +425,9 @@ plan_block(struct segment_walk *self, uint32_t number, uint64_t *budget, struct 
     }
     if (block != NULL)
         add_places(self, number, block);
-    if (self->left[number] == 0)
-        block_cache_drop(self->cache, number);
+    if (block == NULL || ends_here(self, info))
+        self->looks[number] |= LOOK_CLOSED;
+    drop_if_over(self, number);
     return true;
 }
 
@@ -335,7 +443,7 @@ compare_places(const void *a, const void *b)
 static void
 sort_by_slots(struct segment_walk *self, uint64_t span)
 {
-    uint64_t first_seq = self->walk.part->first_seq;
+    uint64_t first_seq = self->slice_first;
     uint32_t *slots = alloc_array((size_t)span, sizeof(*slots));
     for (size_t i = 0; i < self->place_count; i++)
         slots[self->places[i].seq - first_seq] = (uint32_t)i + 1;
@@ -354,7 +462,7 @@ sort_by_slots(struct segment_walk *self, uint64_t span)
 static void
 sort_places(struct segment_walk *self)
 {
-    uint64_t span = self->walk.part->end_seq - self->walk.part->first_seq;
+    uint64_t span = self->slice_end - self->slice_first;
     bool is_sorted = true;
     for (size_t i = 1; i < self->place_count && is_sorted; i++)
         is_sorted = self->places[i - 1].seq < self->places[i].seq;
@@ -372,7 +480,7 @@ plan(struct segment_walk *self, uint64_t *budget, struct error *err)
 {
     if (self->filter.is_hopeless) {
         self->options.progress->pruned_blocks += blocks_to_plan(self);
-        self->is_planned = true;
+        self->is_planned = self->is_last_slice = true;
         return CURSOR_EVENT;
     }
     for (; self->plan_block < self->plan_end; self->plan_block += self->plan_step) {
@@ -414,6 +522,7 @@ open_whole(struct segment_walk *self, uint32_t number, uint64_t *budget, const s
         return CURSOR_FAILED;
     tape_note_block(self->tape, info, err->text);
     self->left[number] = 0; /* reading it again for each of its events says nothing new */
+    self->looks[number] |= LOOK_CLOSED;
     return CURSOR_END;
 }
 
@@ -431,10 +540,31 @@ take(struct segment_walk *self, const struct place *place, uint64_t *budget, str
         if (step != CURSOR_EVENT)
             return step;
     }
-    if (--self->left[number] == 0)
-        block_cache_drop_later(self->cache, number);
+    self->left[number]--;
+    drop_if_over(self, number);
     *event = block->events[place->index];
     return CURSOR_EVENT;
+}
+
+/* See to it that a place is next. CURSOR_END: none is left in the last slice. */
+static enum cursor_step
+have_places(struct segment_walk *self, uint64_t *budget, struct error *err)
+{
+    for (;;) {
+        if (!self->is_planned) {
+            enum cursor_step step = plan(self, budget, err);
+            if (step != CURSOR_EVENT)
+                return step;
+        }
+        if (self->options.newest_first ? self->next > 0 : self->next < self->place_count)
+            return CURSOR_EVENT;
+        if (self->is_last_slice)
+            return CURSOR_END;
+        set_slice(self, self->options.newest_first ? self->slice_first : self->slice_end);
+        self->place_count = self->next = 0;
+        self->plan_block = self->options.first_block;
+        self->is_planned = false;
+    }
 }
 
 static enum cursor_step
@@ -444,22 +574,21 @@ next_event(struct part_walk *walk, uint64_t *budget, struct event *event, struct
     if (!self->is_planned) {
         if (self->segment == NULL && is_out_of_question(self)) {
             self->options.progress->pruned_blocks += blocks_to_plan(self);
-            self->is_planned = true;
+            self->is_planned = self->is_last_slice = true;
             return CURSOR_END;
         }
         enum cursor_step step = start(self, err);
-        if (step == CURSOR_EVENT)
-            step = plan(self, budget, err);
         if (step != CURSOR_EVENT)
             return step;
     }
     for (;;) {
-        if (self->options.newest_first ? self->next == 0 : self->next == self->place_count)
-            return CURSOR_END;
+        enum cursor_step step = have_places(self, budget, err);
+        if (step != CURSOR_EVENT)
+            return step;
         size_t number = self->options.newest_first ? self->next - 1 : self->next;
         const struct place *place = &self->places[number];
         expect_later(self, number);
-        enum cursor_step step = take(self, place, budget, event, err);
+        step = take(self, place, budget, event, err);
         if (step == CURSOR_PAUSED)
             return step;
         self->next = self->options.newest_first ? self->next - 1 : self->next + 1;

@@ -1,0 +1,176 @@
+/* A segment of many events is planned in slices: what comes out is what comes out of the journal that it was
+ * made from, from any seq to any other, both ways, however the steps are cut. */
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "index/cursor.h"
+#include "index/query.h"
+#include "index/tape.h"
+#include "index/tape_internal.h"
+#include "tests/support/index_tape.h"
+#include "tests/support/unit.h"
+
+#define LANES         40
+#define EVENTS        30000 /* several slices */
+#define JOURNAL_BYTES (UINT64_C(64) * 1024 * 1024)
+#define ROUNDS        60
+
+static unsigned seed = 7;
+
+static unsigned
+pick(unsigned below)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return (seed >> 8) % below;
+}
+
+/* Lanes of very different sizes, in batches. */
+static void
+make_tape(const char *directory, unsigned lanes, bool seal)
+{
+    struct tape_writer *writer = test_writer_sealing(directory, JOURNAL_BYTES, seal);
+    const struct stream *stream = tape_writer_stream(writer, "shop", "orders");
+    int64_t offsets[LANES] = {0};
+    seed = 7;
+    for (unsigned written = 0; written < EVENTS;) {
+        unsigned lane = pick(lanes) * pick(lanes) / lanes;
+        unsigned batch = 1 + pick(30);
+        test_append(writer, stream, (int32_t)lane, offsets[lane], (int)batch);
+        offsets[lane] += batch;
+        written += batch;
+    }
+    tape_writer_close(writer);
+}
+
+struct fixture {
+    char *directory;
+    struct tape *journal;
+    struct tape *segment;
+};
+
+static int
+set_up(void **state)
+{
+    struct fixture *fixture = alloc_zeroed(sizeof(*fixture));
+    fixture->directory = temp_directory_new();
+    char *journal = alloc_format("%s/journal", fixture->directory);
+    char *segment = alloc_format("%s/segment", fixture->directory);
+    make_tape(journal, LANES, false);
+    make_tape(segment, LANES, true);
+    fixture->journal = test_open(journal);
+    fixture->segment = test_open(segment);
+    free(journal);
+    free(segment);
+    assert_int_equal(tape_part_count(fixture->segment), 1);
+    assert_int_equal(tape_end_seq(fixture->segment), tape_end_seq(fixture->journal));
+    *state = fixture;
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    tape_close(fixture->journal);
+    tape_close(fixture->segment);
+    temp_directory_remove(fixture->directory);
+    free(fixture);
+    return 0;
+}
+
+/* The next event, in steps of any size. */
+static bool
+next(struct cursor *cursor, struct event *event)
+{
+    struct error err;
+    enum cursor_step step;
+    while ((step = cursor_next(cursor, pick(3) == 0 ? 0 : 1 + pick(5000), event, &err)) ==
+           CURSOR_PAUSED) {
+    }
+    assert_true(step != CURSOR_FAILED);
+    return step == CURSOR_EVENT;
+}
+
+/* Both tapes say the same; `limit` 0: to the end. */
+static void
+expect_same(const struct fixture *fixture, const struct cursor_options *options, unsigned limit)
+{
+    struct cursor *expected = cursor_new(fixture->journal, options);
+    struct cursor *cursor = cursor_new(fixture->segment, options);
+    struct event wanted;
+    struct event event;
+    unsigned count = 0;
+    bool more = true;
+    while (more && (limit == 0 || count++ < limit)) {
+        more = next(expected, &wanted);
+        assert_true(next(cursor, &event) == more);
+        if (!more)
+            break;
+        assert_made_event(&event);
+        assert_int_equal(event.seq, wanted.seq);
+        assert_int_equal(event.partition, wanted.partition);
+        assert_int_equal(event.offset, wanted.offset);
+    }
+    if (!more) {
+        struct cursor_progress progress;
+        cursor_progress(cursor, &progress);
+        assert_int_equal(progress.scanned_blocks + progress.pruned_blocks, progress.total_blocks);
+    }
+    cursor_free(cursor);
+    cursor_free(expected);
+}
+
+static void
+gives_what_the_journal_has(void **state)
+{
+    const struct fixture *fixture = *state;
+    static const char *const texts[] = {NULL, "partition=0", "partition=7", "partition>30",
+        "offset>=100 offset<400", "key~/7$/", "payload~\"9}\"", "partition=99"};
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct error err;
+        const char *text = texts[round % (sizeof(texts) / sizeof(texts[0]))];
+        struct query *query = text == NULL ? NULL : query_compile(text, 0, NULL, &err);
+        assert_true(text == NULL || query != NULL);
+        struct cursor_options options = {.query = query, .newest_first = round % 3 != 0};
+        if (round >= ROUNDS / 3) {
+            options.first_seq = pick(EVENTS);
+            options.end_seq = options.first_seq + 1 + pick(EVENTS);
+        }
+        expect_same(fixture, &options, round % 4 == 3 ? 50 : 0);
+        query_free(query);
+    }
+}
+
+/* A page of the newest events looks at the blocks that are about them, not at the segment. */
+static void
+looks_at_little_for_a_page(void **state)
+{
+    const struct fixture *fixture = *state;
+    char *directory = alloc_format("%s/two", fixture->directory);
+    make_tape(directory, 2, true);
+    struct tape *tape = test_open(directory);
+    struct cursor_options options = {.newest_first = true};
+    struct cursor *cursor = cursor_new(tape, &options);
+    struct event event;
+    for (unsigned i = 0; i < 40; i++)
+        assert_true(next(cursor, &event));
+    struct cursor_progress progress;
+    cursor_progress(cursor, &progress);
+    assert_true(progress.scanned_blocks > 0);
+    if (progress.scanned_events > tape_end_seq(tape) / 2)
+        fail_msg("looked at %llu of %llu events", (unsigned long long)progress.scanned_events,
+            (unsigned long long)tape_end_seq(tape));
+    cursor_free(cursor);
+    tape_close(tape);
+    free(directory);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gives_what_the_journal_has),
+        cmocka_unit_test(looks_at_little_for_a_page),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
