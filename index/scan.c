@@ -47,11 +47,13 @@ struct scan {
 };
 
 static uint64_t
-alone_bytes_for(const struct query *query)
+alone_bytes_for(const struct scan_options *options)
 {
+    const struct query *query = options->cursor.query;
     struct query_token token;
-    bool is_indexed = query != NULL && query_required_tokens(query, &token, 1) > 0;
-    return is_indexed ? SCAN_INDEXED_BYTES : SCAN_ALONE_BYTES;
+    if (query != NULL && query_required_tokens(query, &token, 1) > 0)
+        return SCAN_INDEXED_BYTES;
+    return options->limit > 0 ? SCAN_LIMITED_BYTES : SCAN_ALONE_BYTES;
 }
 
 struct scan *
@@ -61,7 +63,7 @@ scan_new(struct tape *tape, const struct scan_options *options)
     scan->tape = tape;
     scan->options = *options;
     if (scan->options.alone_bytes == 0)
-        scan->options.alone_bytes = alone_bytes_for(options->cursor.query);
+        scan->options.alone_bytes = alone_bytes_for(options);
     if (scan->options.workers > SCAN_WORKERS_MAX)
         scan->options.workers = SCAN_WORKERS_MAX;
     scan->has_decided = options->stays_alone || options->cursor.order != CURSOR_BY_SEQ;

@@ -25,8 +25,10 @@ struct scan;
 struct tape;
 
 /* Looked at alone, and how much must be left then: about 8 ms of work. What a query asks of an index is
- * mostly found by looking at a few blocks of each file: it gets longer. */
+ * mostly found by looking at a few blocks of each file, and of the first few matches the places alone are looked at
+ * in a block of each partition: these get longer. */
 #define SCAN_ALONE_BYTES   ((uint64_t)8 * 1024 * 1024)
+#define SCAN_LIMITED_BYTES ((uint64_t)32 * 1024 * 1024)
 #define SCAN_INDEXED_BYTES ((uint64_t)64 * 1024 * 1024)
 
 /* No more threads than this, however many cores there are: each has a decoded segment in memory. */
@@ -42,7 +44,7 @@ struct scan_options {
     uint64_t
         limit; /* matches that will be taken at most: no help is called for the last few; 0: all */
     unsigned workers;     /* 0: as many as the machine is good for */
-    uint64_t alone_bytes; /* 0: one of the two above */
+    uint64_t alone_bytes; /* 0: one of the three above */
     size_t buffer_bytes;  /* 0: SCAN_BUFFER_BYTES of scan_pool.h */
 };
 
