@@ -1,11 +1,15 @@
 #include "index/block_pool.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "index/block.h"
 #include "index/block_cache.h"
+
+/* So much is given back to the system too: the program may be idle for days. */
+#define RETURNED_BYTES ((uint64_t)8 * 1024 * 1024)
 
 /* What is kept when there is no cursor. */
 #define IDLE_BYTES ((uint64_t)1024 * 1024)
@@ -39,8 +43,11 @@ pop(struct block_pool *pool)
 static void
 trim(struct block_pool *pool, uint64_t most)
 {
+    uint64_t before = pool->bytes;
     while (pool->bytes > most)
         block_free(pop(pool));
+    if (before - pool->bytes >= RETURNED_BYTES)
+        (void)malloc_trim(0);
 }
 
 void

@@ -153,6 +153,7 @@ begin_walk(struct cursor *cursor, struct part *part)
         .first_seq = cursor->options.first_seq,
         .end_seq = cursor->options.end_seq,
         .newest_first = cursor->downward,
+        .without_bytes = cursor->options.without_bytes && cursor->options.query == NULL,
         .progress = &cursor->progress,
     };
     if (cursor->downward)

@@ -4,9 +4,10 @@
  * where in them the events are that may; then it puts these places in the order of their seqs and gives
  * them out, decoding each block once and dropping it behind its last event.
  *
- * Whoever wants the newest events of a segment mostly wants few of them: it is planned in slices, ranges of
- * seqs of which each is SLICE_GROWTH times as long as the one before, unless the bytes of the blocks say which few
- * hold a match, or the blocks are shared out to threads that want them all. */
+ * Whoever wants the newest events of a segment mostly wants few of them, and who wants all of them should not
+ * need memory for all of its blocks: it is planned in slices, ranges of seqs of which each is twice as long as the
+ * one before, up to SLICE_MAX. One slice has all when the bytes of the blocks say which few hold a match, and
+ * when the blocks are shared out to threads. */
 #include "index/segment_part.h"
 
 #include <assert.h>
@@ -32,8 +33,8 @@
 /* How many events ahead memory is fetched. */
 #define EXPECTED 12u
 
-#define SLICE_SEQS   8192u
-#define SLICE_GROWTH 8u
+#define SLICE_SEQS 8192u
+#define SLICE_MAX  16384u
 
 /* Where an event is: number `index` of block `block`. */
 struct place {
@@ -258,8 +259,8 @@ set_slice(struct segment_walk *self, uint64_t near)
         self->slice_end = end - near > self->slice_seqs ? near + self->slice_seqs : end;
         self->is_last_slice = self->slice_end == end;
     }
-    self->slice_seqs =
-        self->slice_seqs > UINT64_MAX / SLICE_GROWTH ? UINT64_MAX : self->slice_seqs * SLICE_GROWTH;
+    if (self->slice_seqs < SLICE_MAX)
+        self->slice_seqs *= 2;
     self->filter.first_seq = self->slice_first;
     self->filter.end_seq = self->slice_end;
 }
@@ -506,6 +507,13 @@ expect_later(const struct segment_walk *self, size_t number)
         block_cache_expect(self->cache, self->places[later].block, self->places[later].index);
 }
 
+/* The sections that make an event. */
+static unsigned
+wanted(const struct segment_walk *self)
+{
+    return self->options.without_bytes ? BLOCK_BIT(BLOCK_META) : BLOCK_ALL;
+}
+
 /* The block whole, for a place in it. CURSOR_END: it is damaged. */
 static enum cursor_step
 open_whole(struct segment_walk *self, uint32_t number, uint64_t *budget, const struct block **block,
@@ -515,7 +523,7 @@ open_whole(struct segment_walk *self, uint32_t number, uint64_t *budget, const s
     if (*budget == 0)
         return CURSOR_PAUSED;
     *budget -= *budget < info->event_count ? *budget : info->event_count;
-    *block = block_cache_read(self->cache, number, BLOCK_ALL, err);
+    *block = block_cache_read(self->cache, number, wanted(self), err);
     if (*block != NULL)
         return CURSOR_EVENT;
     if (err->code != ERROR_DAMAGED)
@@ -534,7 +542,7 @@ take(struct segment_walk *self, const struct place *place, uint64_t *budget, str
     uint32_t number = place->block;
     if (self->left[number] == 0)
         return CURSOR_END;
-    const struct block *block = block_cache_get(self->cache, number, BLOCK_ALL);
+    const struct block *block = block_cache_get(self->cache, number, wanted(self));
     if (block == NULL) {
         enum cursor_step step = open_whole(self, number, budget, &block, err);
         if (step != CURSOR_EVENT)

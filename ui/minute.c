@@ -24,7 +24,8 @@ minute_begin(struct minute *minute, struct tape *tape, uint64_t end_seq)
     if (minute->stream_count > MINUTE_STREAMS)
         minute->stream_count = MINUTE_STREAMS;
     minute->streams = alloc_zeroed((minute->stream_count + 1) * sizeof(minute->streams[0]));
-    struct cursor_options options = {.order = CURSOR_BY_SEQ, .newest_first = true};
+    struct cursor_options options = {
+        .order = CURSOR_BY_SEQ, .newest_first = true, .without_bytes = true};
     options.end_seq = end_seq;
     minute->cursor = minute->is_done ? NULL : cursor_new(tape, &options);
 }

@@ -120,6 +120,31 @@ expect_same(const struct fixture *fixture, const struct cursor_options *options,
     cursor_free(expected);
 }
 
+/* Where nobody wants the bytes, their lengths are there all the same. */
+static void
+gives_lengths_without_bytes(void **state)
+{
+    const struct fixture *fixture = *state;
+    for (int way = 0; way < 2; way++) {
+        struct cursor_options options = {.newest_first = way == 1};
+        struct cursor *expected = cursor_new(fixture->journal, &options);
+        options.without_bytes = true;
+        struct cursor *cursor = cursor_new(fixture->segment, &options);
+        struct event wanted;
+        struct event event;
+        while (next(expected, &wanted)) {
+            assert_true(next(cursor, &event));
+            assert_int_equal(event.seq, wanted.seq);
+            assert_int_equal(event.received_ns, wanted.received_ns);
+            assert_int_equal(event_size(&event), event_size(&wanted));
+            assert_null(event.payload.data);
+        }
+        assert_false(next(cursor, &event));
+        cursor_free(cursor);
+        cursor_free(expected);
+    }
+}
+
 static void
 gives_what_the_journal_has(void **state)
 {
@@ -170,6 +195,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_what_the_journal_has),
+        cmocka_unit_test(gives_lengths_without_bytes),
         cmocka_unit_test(looks_at_little_for_a_page),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
