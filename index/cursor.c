@@ -87,6 +87,7 @@ cursor_new(struct tape *tape, const struct cursor_options *options)
     cursor->bounds = open_bounds;
     if (options->query != NULL) {
         cursor->matcher = query_matcher_new(options->query);
+        cursor->options.unwanted &= ~query_bytes(options->query);
         query_bounds(options->query, &cursor->bounds);
     }
     if (cursor->options.first_seq < cursor->bounds.first_seq)
@@ -153,7 +154,7 @@ begin_walk(struct cursor *cursor, struct part *part)
         .first_seq = cursor->options.first_seq,
         .end_seq = cursor->options.end_seq,
         .newest_first = cursor->downward,
-        .without_bytes = cursor->options.without_bytes && cursor->options.query == NULL,
+        .unwanted = cursor->options.unwanted,
         .progress = &cursor->progress,
     };
     if (cursor->downward)

@@ -40,9 +40,9 @@ struct cursor_options {
     bool newest_first;
     uint64_t first_seq; /* only seqs first_seq .. end_seq - 1 */
     uint64_t end_seq;   /* 0: to the tape's end */
-    bool
-        without_bytes; /* with no query: key, headers and payload may be null views with a length. For
-                         * counting, which is then much cheaper */
+    unsigned
+        unwanted; /* EVENT_KEY and so on: what nobody looks at, where the query does not, may be a
+                         * null view with its length. Counting is much cheaper that way */
 };
 
 /* What a cursor did so far. */

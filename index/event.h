@@ -56,6 +56,14 @@ struct event {
     struct bytes payload;
 };
 
+/* The parts of an event that are bytes, as a set. */
+enum event_bytes {
+    EVENT_KEY = 1,
+    EVENT_HEADERS = 2,
+    EVENT_PAYLOAD = 4,
+    EVENT_BYTES = 7,
+};
+
 struct event_header {
     struct bytes name; /* never null */
     struct bytes value;

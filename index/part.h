@@ -30,7 +30,7 @@ struct part_walk_options {
     uint64_t first_seq;
     uint64_t end_seq; /* exclusive */
     bool newest_first;
-    bool without_bytes;               /* as in struct cursor_options */
+    unsigned unwanted; /* as in struct cursor_options, less what the query looks at */
     struct cursor_progress *progress; /* counts what is looked at and skipped */
     uint32_t first_block; /* kinds with `cut`: only blocks from this one on, and of those only */
     uint32_t share;       /* each `shares`th, beginning with the `share`th; shares 0: all of them */

@@ -75,6 +75,9 @@ struct query_token {
 };
 size_t query_required_tokens(const struct query *query, struct query_token *tokens, size_t limit);
 
+/* Which of an event's bytes the query looks at: EVENT_KEY and so on. Their lengths are always known. */
+unsigned query_bytes(const struct query *query);
+
 /* A byte string that every match must have in its payload (3 bytes or more), or null: for skipping
  * whole blocks with memmem. View into the query. */
 struct bytes query_required_literal(const struct query *query);

@@ -416,3 +416,46 @@ query_required_literal(const struct query *query)
         visit_required(query, query->root, false, collect_literal, &best);
     return best;
 }
+
+static unsigned
+bytes_of_field(enum query_field field)
+{
+    switch (field) {
+    case QUERY_FIELD_KEY:
+        return EVENT_KEY;
+    case QUERY_FIELD_TYPE:
+    case QUERY_FIELD_ID:
+    case QUERY_FIELD_TRACE:
+    case QUERY_FIELD_CORRELATION:
+    case QUERY_FIELD_HEADER:
+    case QUERY_FIELD_REPLAYED:
+        return EVENT_HEADERS;
+    case QUERY_FIELD_PAYLOAD:
+    case QUERY_FIELD_VALUE:
+        return EVENT_PAYLOAD;
+    case QUERY_FIELD_TAP:
+    case QUERY_FIELD_STREAM:
+    case QUERY_FIELD_PARTITION:
+    case QUERY_FIELD_OFFSET:
+    case QUERY_FIELD_SEQ:
+    case QUERY_FIELD_SIZE:
+    case QUERY_FIELD_TIME:
+    case QUERY_FIELD_RECEIVED:
+        return 0;
+    case QUERY_FIELD_FINDING:
+    case QUERY_FIELD_COUNT:
+        break;
+    }
+    return EVENT_BYTES;
+}
+
+unsigned
+query_bytes(const struct query *query)
+{
+    unsigned bytes = 0;
+    for (uint32_t i = 0; i < query->count; i++) {
+        if (query->nodes[i].kind == QUERY_TERM)
+            bytes |= bytes_of_field(query->nodes[i].field);
+    }
+    return bytes;
+}

@@ -66,8 +66,10 @@ scan_new(struct tape *tape, const struct scan_options *options)
         scan->options.alone_bytes = alone_bytes_for(options);
     if (scan->options.workers > SCAN_WORKERS_MAX)
         scan->options.workers = SCAN_WORKERS_MAX;
+    if (options->without_payloads)
+        scan->options.cursor.unwanted |= EVENT_PAYLOAD;
     scan->has_decided = options->stays_alone || options->cursor.order != CURSOR_BY_SEQ;
-    scan->cursor = cursor_new(tape, &options->cursor);
+    scan->cursor = cursor_new(tape, &scan->options.cursor);
     return scan;
 }
 

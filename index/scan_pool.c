@@ -47,6 +47,7 @@ struct worker {
     struct tape *tape; /* NULL: `failure` says why */
     struct error failure;
     struct query_matcher *matcher;
+    unsigned unwanted;        /* as in struct part_walk_options */
     size_t damage_told;       /* of the tape's */
     struct scan_batch *batch; /* what was found and not yet given */
     size_t batch_bytes;       /* how large the next one will be */
@@ -202,6 +203,7 @@ work_on(struct worker *worker, struct job *job, struct error *err)
         .first_seq = range->first_seq,
         .end_seq = range->end_seq,
         .newest_first = worker->pool->options.newest_first,
+        .unwanted = worker->unwanted,
         .progress = &worker->progress,
         .first_block = range->first_block,
         .share = range->share,
@@ -246,8 +248,11 @@ run_worker(void *self)
     worker->tape = tape_open(pool->options.directory, &worker->failure);
     if (worker->tape != NULL)
         block_pool_enter(tape_block_pool(worker->tape)); /* until it is closed */
-    if (pool->options.query != NULL)
+    worker->unwanted = pool->options.without_payloads ? EVENT_PAYLOAD : 0;
+    if (pool->options.query != NULL) {
         worker->matcher = query_matcher_new(pool->options.query);
+        worker->unwanted &= ~query_bytes(pool->options.query);
+    }
     struct job *job;
     while ((job = claim(pool)) != NULL)
         run_job(worker, job);

@@ -154,6 +154,7 @@ struct segment_walk {
     struct part_walk_options options;
     struct segment *segment; /* held, and the filter started; NULL until something must be read */
     struct segment_filter filter;
+    unsigned sections; /* that are given out */
     bool is_planned;
     uint32_t plan_block;
     uint32_t plan_step;
@@ -277,6 +278,17 @@ begin_slices(struct segment_walk *self)
     set_slice(self, self->options.newest_first ? end : first);
 }
 
+/* The sections that make an event. */
+static unsigned
+sections_wanted(const struct segment_walk *self)
+{
+    unsigned sections = segment_filter_sections(&self->filter);
+    sections |= (self->options.unwanted & EVENT_KEY) != 0 ? 0 : BLOCK_BIT(BLOCK_KEY);
+    sections |= (self->options.unwanted & EVENT_HEADERS) != 0 ? 0 : BLOCK_BIT(BLOCK_HDR);
+    sections |= (self->options.unwanted & EVENT_PAYLOAD) != 0 ? 0 : BLOCK_BIT(BLOCK_PAY);
+    return sections;
+}
+
 /* Open the file, as far as that is needed. CURSOR_EVENT: it is; CURSOR_END: it has nothing to give. */
 static enum cursor_step
 start(struct segment_walk *self, struct error *err)
@@ -302,6 +314,7 @@ start(struct segment_walk *self, struct error *err)
         self->looks = alloc_array(block_count, sizeof(*self->looks));
         self->cache = block_cache_new(self->segment, block_count, tape_block_pool(self->tape));
     }
+    self->sections = sections_wanted(self);
     begin_slices(self);
     return CURSOR_EVENT;
 }
@@ -507,13 +520,6 @@ expect_later(const struct segment_walk *self, size_t number)
         block_cache_expect(self->cache, self->places[later].block, self->places[later].index);
 }
 
-/* The sections that make an event. */
-static unsigned
-wanted(const struct segment_walk *self)
-{
-    return self->options.without_bytes ? BLOCK_BIT(BLOCK_META) : BLOCK_ALL;
-}
-
 /* The block whole, for a place in it. CURSOR_END: it is damaged. */
 static enum cursor_step
 open_whole(struct segment_walk *self, uint32_t number, uint64_t *budget, const struct block **block,
@@ -523,7 +529,7 @@ open_whole(struct segment_walk *self, uint32_t number, uint64_t *budget, const s
     if (*budget == 0)
         return CURSOR_PAUSED;
     *budget -= *budget < info->event_count ? *budget : info->event_count;
-    *block = block_cache_read(self->cache, number, wanted(self), err);
+    *block = block_cache_read(self->cache, number, self->sections, err);
     if (*block != NULL)
         return CURSOR_EVENT;
     if (err->code != ERROR_DAMAGED)
@@ -542,7 +548,7 @@ take(struct segment_walk *self, const struct place *place, uint64_t *budget, str
     uint32_t number = place->block;
     if (self->left[number] == 0)
         return CURSOR_END;
-    const struct block *block = block_cache_get(self->cache, number, wanted(self));
+    const struct block *block = block_cache_get(self->cache, number, self->sections);
     if (block == NULL) {
         enum cursor_step step = open_whole(self, number, budget, &block, err);
         if (step != CURSOR_EVENT)

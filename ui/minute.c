@@ -25,7 +25,7 @@ minute_begin(struct minute *minute, struct tape *tape, uint64_t end_seq)
         minute->stream_count = MINUTE_STREAMS;
     minute->streams = alloc_zeroed((minute->stream_count + 1) * sizeof(minute->streams[0]));
     struct cursor_options options = {
-        .order = CURSOR_BY_SEQ, .newest_first = true, .without_bytes = true};
+        .order = CURSOR_BY_SEQ, .newest_first = true, .unwanted = EVENT_BYTES};
     options.end_seq = end_seq;
     minute->cursor = minute->is_done ? NULL : cursor_new(tape, &options);
 }

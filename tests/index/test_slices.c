@@ -128,7 +128,7 @@ gives_lengths_without_bytes(void **state)
     for (int way = 0; way < 2; way++) {
         struct cursor_options options = {.newest_first = way == 1};
         struct cursor *expected = cursor_new(fixture->journal, &options);
-        options.without_bytes = true;
+        options.unwanted = EVENT_BYTES;
         struct cursor *cursor = cursor_new(fixture->segment, &options);
         struct event wanted;
         struct event event;
@@ -142,6 +142,34 @@ gives_lengths_without_bytes(void **state)
         assert_false(next(cursor, &event));
         cursor_free(cursor);
         cursor_free(expected);
+    }
+}
+
+/* What nobody wants is there where the query looks at it. */
+static void
+gives_what_a_query_looks_at(void **state)
+{
+    const struct fixture *fixture = *state;
+    static const char *const texts[] = {"key~/7$/", "payload~/[3]}/", "header.none not size<3",
+        "not (partition=0 or value.n>50)", "type=x or id=y or offset=3"};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct error err;
+        struct query *query = query_compile(texts[i], 0, NULL, &err);
+        assert_non_null(query);
+        struct cursor_options options = {.query = query};
+        struct cursor *expected = cursor_new(fixture->journal, &options);
+        options.unwanted = EVENT_BYTES;
+        struct cursor *cursor = cursor_new(fixture->segment, &options);
+        struct event wanted;
+        struct event event;
+        while (next(expected, &wanted)) {
+            assert_true(next(cursor, &event));
+            assert_int_equal(event.seq, wanted.seq);
+        }
+        assert_false(next(cursor, &event));
+        cursor_free(cursor);
+        cursor_free(expected);
+        query_free(query);
     }
 }
 
@@ -196,6 +224,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_what_the_journal_has),
         cmocka_unit_test(gives_lengths_without_bytes),
+        cmocka_unit_test(gives_what_a_query_looks_at),
         cmocka_unit_test(looks_at_little_for_a_page),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
