@@ -22,9 +22,9 @@ struct lane_table {
 static size_t
 slot_of(const struct lane_table *table, uint32_t stream_id, uint32_t partition)
 {
-    /* Fibonacci hashing, Knuth 6.4: the golden ratio of 2^64. */
+    /* As in lanes.c: the upper half, because the stream has no say in the lower one. */
     uint64_t key = ((uint64_t)stream_id << 32 | partition) * UINT64_C(0x9e3779b97f4a7c15);
-    size_t slot = (size_t)(key >> 20) & (table->slot_count - 1);
+    size_t slot = (size_t)(key >> 32) & (table->slot_count - 1);
     while (table->slots[slot] != 0) {
         const struct seal_lane *lane = &table->lanes[table->slots[slot] - 1];
         if (lane->stream_id == stream_id && lane->partition == partition)

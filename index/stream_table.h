@@ -9,11 +9,15 @@
 
 struct stream;
 
-/* streams[id], NULL where none is known; the pointers never move. Zero-initialise. */
+/* streams[id], NULL where none is known; the pointers never move. slots is an open-addressing table by
+ * name: id + 1 (0: free), its size a power of two and at least twice what is in it. Zero-initialise. */
 struct stream_table {
     struct stream **streams;
     size_t count; /* one more than the highest id */
     size_t capacity;
+    uint32_t *slots;
+    size_t slot_count;
+    size_t named; /* streams that slots has */
 };
 
 void stream_table_done(struct stream_table *table);
@@ -25,7 +29,7 @@ struct stream *stream_table_at(const struct stream_table *table, uint32_t id);
 struct stream *stream_table_add(
     struct stream_table *table, uint32_t id, struct bytes tap, struct bytes name);
 
-/* The stream called so, or NULL. */
+/* The stream that was added under this name, or NULL. */
 struct stream *stream_table_find(
     const struct stream_table *table, const char *tap, const char *name);
 

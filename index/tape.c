@@ -54,7 +54,7 @@ struct tape {
     size_t part_count;
     size_t part_capacity;
     struct stream_table streams;
-    struct stream **known; /* those that a part defined, by id, rebuilt when one is added */
+    struct stream **known; /* those that a part defined, in the order of their ids */
     size_t known_count;
     size_t known_capacity;
     struct lanes *sum;
@@ -90,18 +90,16 @@ is_placeholder(const struct stream *stream)
     return strcmp(stream->tap, "?") == 0;
 }
 
+/* Put it where its id belongs; ids rise, so that is nearly always the end. */
 static void
-make_known(struct tape *tape)
+add_known(struct tape *tape, struct stream *stream)
 {
-    tape->known_count = 0;
-    for (uint32_t id = 0; id < tape->streams.count; id++) {
-        struct stream *stream = stream_table_at(&tape->streams, id);
-        if (stream == NULL)
-            continue;
-        tape->known = alloc_grow(
-            tape->known, tape->known_count, &tape->known_capacity, sizeof(struct stream *));
-        tape->known[tape->known_count++] = stream;
-    }
+    tape->known =
+        alloc_grow(tape->known, tape->known_count, &tape->known_capacity, sizeof(struct stream *));
+    size_t at = tape->known_count++;
+    for (; at > 0 && tape->known[at - 1]->id > stream->id; at--)
+        tape->known[at] = tape->known[at - 1];
+    tape->known[at] = stream;
 }
 
 void
@@ -115,7 +113,7 @@ tape_define_stream(struct tape *tape, uint32_t id, struct bytes tap, struct byte
     if (stream == NULL) {
         stream = stream_table_add(&tape->streams, id, tap, name);
         stream->places = places_of(&tape->places, stream);
-        make_known(tape);
+        add_known(tape, stream);
     } else if (is_placeholder(stream)) {
         /* Others hold the pointer: the name arrives in place. */
         free(stream->tap);
@@ -141,7 +139,7 @@ tape_stream_by_id(struct tape *tape, uint32_t id)
         char *name = alloc_format("stream-%u", id);
         stream = stream_table_add(&tape->streams, id, bytes_of("?"), bytes_of(name));
         free(name);
-        make_known(tape);
+        add_known(tape, stream);
     }
     return stream;
 }
