@@ -1,6 +1,8 @@
 #include "base/thread.h"
 
 #include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 bool
 thread_start(pthread_t *thread, const char *name, void *(*run)(void *self), void *self)
@@ -14,4 +16,13 @@ thread_start(pthread_t *thread, const char *name, void *(*run)(void *self), void
     if (started)
         (void)pthread_setname_np(*thread, name);
     return started;
+}
+
+void
+thread_let_others_first(int nice_value)
+{
+    /* On Linux the nice value is the thread's own. */
+    id_t thread = (id_t)gettid();
+    if (getpriority(PRIO_PROCESS, thread) < nice_value)
+        (void)setpriority(PRIO_PROCESS, thread, nice_value);
 }

@@ -9,4 +9,9 @@
  * called `name` in ps and profilers (at most 15 bytes). False when the system has no thread to give. */
 bool thread_start(pthread_t *thread, const char *name, void *(*run)(void *self), void *self);
 
+/* Let others go first where there is too little time for all: the calling thread, and the threads that it
+ * starts from now on, get at least this nice value (1 to 19). For the rest of its life, because without
+ * privileges there is no way back. */
+void thread_let_others_first(int nice_value);
+
 #endif

@@ -8,9 +8,11 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/thread.h"
 #include "console/command.h"
 #include "console/coverage.h"
 #include "console/plain_event.h"
+#include "index/live.h"
 #include "index/query.h"
 #include "index/tape.h"
 
@@ -18,6 +20,10 @@
 #define BUDGET 20000
 /* How far behind the limit to look for one more match before "there may be more" is said. */
 #define PEEK_BUDGET 100000
+/* While somebody records, readers take what is left: fifty of them that search all the time would else
+ * starve the recorder, and what ZeroMQ cannot hand over is lost. Who follows should hear of an event soon. */
+#define READER_NICE   15
+#define FOLLOWER_NICE 10
 
 char *
 query_run_join(int argc, char *const *argv)
@@ -81,6 +87,8 @@ query_run_open(struct query_run *run, const struct invocation *invocation,
     run->directory = invocation_tape(invocation, &err);
     if (run->directory == NULL)
         return fail_open(run, &err);
+    if (live_is_recording(run->directory))
+        thread_let_others_first(options->follows ? FOLLOWER_NICE : READER_NICE);
     run->tape = tape_open(run->directory, &err);
     if (run->tape == NULL || !tape_refresh(run->tape, &err))
         return fail_open(run, &err);

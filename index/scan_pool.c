@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -242,9 +241,8 @@ run_worker(void *self)
 {
     struct worker *worker = self;
     struct scan_pool *pool = worker->pool;
-    /* On Linux a thread has its own. That it could not be set changes nothing but our manners. */
     if (pool->options.is_polite)
-        (void)setpriority(PRIO_PROCESS, (id_t)gettid(), POLITE_NICE);
+        thread_let_others_first(POLITE_NICE);
     worker->tape = tape_open(pool->options.directory, &worker->failure);
     if (worker->tape != NULL)
         block_pool_enter(tape_block_pool(worker->tape)); /* until it is closed */

@@ -63,4 +63,22 @@ check "every frame of it is exact again" every_frame_is_exact "$work/again"
 check "a ZeroMQ target is not said to be verified" refused 5 5 replay verify --tape "$tape" "$plan"
 check "replay it to a file" replay "file://$work/copy.ndjson" "$work/copy.ndjson"
 check "and verify the file" verify
+# Nobody publishes there; it holds the tape all the same.
+follower_is_behind_the_recorder() {
+    local recorder_nice follower_nice
+    recorder_nice=$(cut -d' ' -f19 "/proc/$recorder/stat")
+    follower_nice=$(cut -d' ' -f19 "/proc/$follower/stat")
+    [ "$follower_nice" -ge 10 ] && [ "$follower_nice" -ge "$recorder_nice" ]
+}
+
+start recorder "$tapedeck" record --tape "$tape" "zmq://127.0.0.1:$port/ticks"
+recorder=$pid
+need wait_until 10 "somebody records" grep -q 'state=retrying' "$work/recorder.err"
+start follower "$tapedeck" events --tape "$tape" --follow
+follower=$pid
+need wait_until 10 "the follower prints" test -s "$work/follower.out"
+check "who follows lets the recorder go first" follower_is_behind_the_recorder
+check "the follower ends well" stop_gently "$follower"
+check "the recorder ends well" stop_gently "$recorder"
+
 finish
