@@ -74,8 +74,9 @@ report(const struct invocation *invocation, const char *directory,
     bool written = output_finish(&output, &err);
     if (written && damaged > 0)
         (void)error_set(&err, ERROR_DAMAGED,
-            "%zu damaged file%s; their events cannot be read, the rest of the tape can", damaged,
-            damaged == 1 ? "" : "s");
+            "%zu damaged place%s in the tape's files; what is whole is read all the same, and "
+            "tapedeck tape verify names what is lost",
+            damaged, damaged == 1 ? "" : "s");
     tape_close(tape);
     return written && damaged == 0 ? 0 : command_fail(&err);
 }

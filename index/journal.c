@@ -164,13 +164,14 @@ decode_header(const unsigned char *from, struct journal_header *header, struct e
 {
     if (memcmp(from + AT_MAGIC, journal_magic, MAGIC_STEM_BYTES) != 0)
         return error_set(err, ERROR_DAMAGED, "it is not a journal of tapedeck");
+    /* First, so that a flipped bit does not pass for a newer version. */
+    if (load_u32(from + AT_CHECKSUM) != crc32c(0, from, AT_CHECKSUM))
+        return error_set(err, ERROR_DAMAGED, "the checksum of its header differs");
     if (memcmp(from + AT_MAGIC, journal_magic, sizeof(journal_magic)) != 0 ||
         load_u32(from + AT_INCOMPATIBLE) != 0)
         return error_set(err, ERROR_DAMAGED,
             "it was written by a newer tapedeck in a format that this one (%s) does not know",
             TAPEDECK_VERSION);
-    if (load_u32(from + AT_CHECKSUM) != crc32c(0, from, AT_CHECKSUM))
-        return error_set(err, ERROR_DAMAGED, "the checksum of its header differs");
 
     memcpy(header->uuid, from + AT_UUID, TAPE_UUID_BYTES);
     header->id = load_u64(from + AT_ID);
@@ -328,6 +329,46 @@ find_next_frame(struct journal *journal, struct window *window, uint64_t from, u
         at++;
     }
     return 0;
+}
+
+/* The seq that the first whole frame begins with. */
+static bool
+find_first_seq(struct journal *journal, uint64_t *first_seq, struct error *err)
+{
+    struct stat status;
+    struct window window = {.width = WIDE_WINDOW_BYTES};
+    struct frame frame = {0};
+    struct error ignored;
+    if (fstat(journal->fd, &status) != 0)
+        return error_set_system(err, "cannot look at it");
+    uint64_t size = (uint64_t)status.st_size;
+    uint64_t at = find_next_frame(journal, &window, JOURNAL_HEADER_BYTES, size, &ignored);
+    bool found =
+        at != 0 && look_at_frame(journal, &window, at, size, true, &frame, &ignored) == FRAME_GOOD;
+    buffer_done(&window.buffer);
+    *first_seq = frame.first_seq;
+    return found || error_set(err, ERROR_DAMAGED, "there is no whole frame in it");
+}
+
+bool
+journal_open_headless(struct journal *journal, const char *path, uint64_t id, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set_system(err, "cannot open journal %s", path);
+    *journal = (struct journal){
+        .fd = fd,
+        .path = alloc_text(path),
+        .header = {.id = id},
+        .scanned = JOURNAL_HEADER_BYTES,
+    };
+    uint64_t first_seq;
+    if (!find_first_seq(journal, &first_seq, err)) {
+        journal_close(journal);
+        return error_wrap(err, "journal %s", path);
+    }
+    journal->header.base_seq = journal->end_seq = first_seq;
+    return true;
 }
 
 static void

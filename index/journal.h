@@ -103,6 +103,11 @@ typedef void journal_control(void *self, const struct record *record);
 bool journal_open(struct journal *journal, const char *path, struct error *err);
 void journal_close(struct journal *journal);
 
+/* The same where the header is broken: what it says is taken from the first whole frame and from `id`; the
+ * uuid is not known (zeros). ERROR_DAMAGED also when there is no whole frame. */
+bool journal_open_headless(
+    struct journal *journal, const char *path, uint64_t id, struct error *err);
+
 /* Look at what was appended since the last scan. With `verify` each frame's checksum is checked;
  * without, only that of the last one, the others when they are read. `is_final`: nobody appends any
  * more, so a broken tail is damage (or a torn write) and not "not yet". */

@@ -102,6 +102,29 @@ open_part(struct tape *tape, const char *path, struct error *err)
     return &self->part;
 }
 
+/* A header is all that open() refuses: frames are whole or broken each on its own. */
+static struct part *
+salvage_part(struct tape *tape, const char *path, uint64_t id, const char *why, struct error *err)
+{
+    struct journal_as_part *self = alloc_zeroed(sizeof(*self));
+    if (journal_open(&self->journal, path, err)) {
+        journal_close(&self->journal); /* refused because it is of another tape */
+        (void)error_set(err, ERROR_DAMAGED, "%.250s", why);
+        free(self);
+        return NULL;
+    }
+    if (!journal_open_headless(&self->journal, path, id, err)) {
+        free(self);
+        return NULL;
+    }
+    self->part.ops = &journal_part;
+    self->part.id = id;
+    self->part.first_seq = self->part.end_seq = self->journal.header.base_seq;
+    self->lanes = lanes_new();
+    tape_note_damage(tape, 0, 0, "%.190s; its events are read by its frames", why);
+    return &self->part;
+}
+
 /* Read a frame and step over it with a note when it is damaged. False: reading failed. */
 static bool
 read_frame(struct journal_as_part *self, struct tape *tape, size_t index, struct buffer *buffer,
@@ -459,6 +482,7 @@ extent(const struct part *part, struct part_extent *extent)
 const struct part_ops journal_part = {
     .suffix = "jnl",
     .open = open_part,
+    .salvage = salvage_part,
     .close = close_part,
     .refresh = refresh,
     .lanes = lanes_of,

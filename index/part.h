@@ -59,6 +59,11 @@ struct part_ops {
     struct part *(*open_known)(struct tape *tape, const char *path, struct catalogue_row *row);
     void (*close)(struct part *part);
 
+    /* Open what open() found damaged, for `why`, by what is whole in it, and tell the tape what is not. `id`
+     * is the number in the file's name. NULL with ERROR_DAMAGED when nothing can be had. */
+    struct part *(*salvage)(
+        struct tape *tape, const char *path, uint64_t id, const char *why, struct error *err);
+
     /* See what was appended. `is_final`: a newer part exists, so nobody appends here any more. */
     bool (*refresh)(struct part *part, struct tape *tape, bool is_final, struct error *err);
 
@@ -117,6 +122,7 @@ struct part {
     enum part_gap gap;
     unsigned references; /* the tape's, and one per walk */
     bool is_final;
+    bool is_salvaged; /* its ends may be others than they were */
     bool is_detached; /* no longer of the tape: sealed into a segment, or deleted */
 };
 

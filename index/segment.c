@@ -236,8 +236,8 @@ read_rows(struct bytes section, uint32_t least, struct rows *rows)
            (uint64_t)rows->bytes * rows->count == section.length - ROWS_HEAD_BYTES;
 }
 
-static void
-know_stream(struct segment *segment, uint32_t id)
+void
+segment_know_stream(struct segment *segment, uint32_t id)
 {
     if (segment_own_stream(segment, id) == NULL)
         add_stream(segment, id, alloc_text("?"), alloc_format("stream-%u", id));
@@ -252,7 +252,7 @@ read_lanes(struct segment *segment, struct bytes section)
     for (uint32_t i = 0; i < rows.count; i++) {
         struct lane lane;
         lane_row_get(rows.first + i * rows.bytes, &lane);
-        know_stream(segment, lane.stream_id);
+        segment_know_stream(segment, lane.stream_id);
         lanes_merge_lane(segment->lanes, &lane);
     }
     return true;
@@ -267,7 +267,7 @@ read_holes(struct segment *segment, struct bytes section)
     for (uint32_t i = 0; i < rows.count; i++) {
         struct hole hole;
         hole_row_get(rows.first + i * rows.bytes, &hole);
-        know_stream(segment, hole.stream_id);
+        segment_know_stream(segment, hole.stream_id);
         lanes_add_hole(segment->lanes, &hole);
     }
     return true;
@@ -318,6 +318,16 @@ static const struct {
     {SECTION_BLOCK_INDEX, read_index, "BLOCK_INDEX"},
 };
 
+bool
+segment_take_section(struct segment *segment, enum segment_section type, struct bytes content)
+{
+    for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
+        if (readers[i].type == type)
+            return readers[i].read(segment, content);
+    }
+    return false;
+}
+
 static bool
 read_sections(struct segment *segment, const struct tail *tail, struct error *err)
 {
@@ -356,8 +366,8 @@ take_trailer(struct segment *segment, const struct segment_trailer *trailer, str
     return true;
 }
 
-static bool
-read_header(struct segment *segment, struct error *err)
+bool
+segment_read_header(struct segment *segment, struct error *err)
 {
     unsigned char bytes[SEGMENT_HEADER_BYTES];
     struct segment_header header;
@@ -389,7 +399,7 @@ static bool
 read_file(struct segment *segment, struct tail *tail, struct error *err)
 {
     struct segment_trailer trailer;
-    return read_header(segment, err) && read_tail(segment, tail, err) &&
+    return segment_read_header(segment, err) && read_tail(segment, tail, err) &&
            segment_trailer_get(
                tail->bytes.data + tail->bytes.length - SEGMENT_TRAILER_BYTES, &trailer, err) &&
            take_trailer(segment, &trailer, err) && read_table(segment, &trailer, tail, err) &&
@@ -397,7 +407,7 @@ read_file(struct segment *segment, struct tail *tail, struct error *err)
 }
 
 struct segment *
-segment_open(const char *path, struct error *err)
+segment_begin(const char *path, struct error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -411,12 +421,23 @@ segment_open(const char *path, struct error *err)
     segment->lanes = lanes_new();
 
     struct stat status;
-    struct tail tail = {0};
-    bool good = fstat(fd, &status) == 0 || error_set_system(err, "cannot look at it");
-    if (good) {
+    if (fstat(fd, &status) == 0) {
         segment->info.file_bytes = (uint64_t)status.st_size;
-        good = read_file(segment, &tail, err);
+        return segment;
     }
+    (void)error_set_system(err, "cannot look at segment %s", path);
+    segment_close(segment);
+    return NULL;
+}
+
+struct segment *
+segment_open(const char *path, struct error *err)
+{
+    struct segment *segment = segment_begin(path, err);
+    if (segment == NULL)
+        return NULL;
+    struct tail tail = {0};
+    bool good = read_file(segment, &tail, err);
     buffer_done(&tail.bytes);
     if (good)
         return segment;

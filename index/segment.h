@@ -49,6 +49,20 @@ struct segment_info {
 struct segment *segment_open(const char *path, struct error *err);
 void segment_close(struct segment *segment);
 
+/* What of a segment could not be got back. */
+struct segment_loss {
+    uint64_t events; /* seqs of which there is no event, beside those of blocks that are damaged */
+    uint64_t first_seq; /* they lie in first_seq .. end_seq - 1 */
+    uint64_t end_seq;
+    bool has_uuid; /* it is known which tape it is of */
+};
+
+/* Open a segment that segment_open() found damaged by what is still whole in it, see docs/FORMAT-segment.md,
+ * "Broken segments". Everything is decoded once. It works as any other, but has no filters: nothing is
+ * excluded by them. NULL with ERROR_DAMAGED when no event is left, or it is of a newer version. */
+struct segment *segment_salvage(
+    const char *path, uint64_t id, struct segment_loss *loss, struct error *err);
+
 const char *segment_path(const struct segment *segment);
 const struct segment_info *segment_info(const struct segment *segment);
 

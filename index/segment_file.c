@@ -97,16 +97,10 @@ new_file(struct tape *tape, const char *path, const struct segment_info *info)
     return file;
 }
 
-struct segment_file *
-segment_file_open(struct tape *tape, const char *path, struct error *err)
+/* Tell the tape its streams, and take them from there. */
+static struct segment_file *
+take_segment(struct tape *tape, const char *path, struct segment *segment)
 {
-    struct segment *segment = segment_open(path, err);
-    if (segment == NULL)
-        return NULL;
-    if (!tape_is_own(tape, path, segment_info(segment)->uuid, err)) {
-        segment_close(segment);
-        return NULL;
-    }
     for (size_t i = 0; i < segment_stream_count(segment); i++) {
         const struct stream *stream = segment_stream(segment, i);
         if (strcmp(stream->tap, "?") != 0)
@@ -117,6 +111,50 @@ segment_file_open(struct tape *tape, const char *path, struct error *err)
     file->segment = segment;
     pool_add(file);
     return file;
+}
+
+struct segment_file *
+segment_file_open(struct tape *tape, const char *path, struct error *err)
+{
+    struct segment *segment = segment_open(path, err);
+    if (segment == NULL)
+        return NULL;
+    if (!tape_is_own(tape, path, segment_info(segment)->uuid, err)) {
+        segment_close(segment);
+        return NULL;
+    }
+    return take_segment(tape, path, segment);
+}
+
+/* Open what is damaged, and tell the tape what of it is lost. */
+static struct segment *
+salvage(struct tape *tape, const char *path, uint64_t id, const char *why, struct error *err)
+{
+    struct segment_loss loss;
+    struct segment *segment = segment_salvage(path, id, &loss, err);
+    if (segment == NULL)
+        return NULL;
+    if (loss.has_uuid && !tape_is_own(tape, path, segment_info(segment)->uuid, err)) {
+        segment_close(segment);
+        return NULL;
+    }
+    if (loss.events == 0)
+        tape_note_damage(tape, 0, 0, "%.190s; its events are read by its blocks", why);
+    else
+        tape_note_lost(tape, loss.first_seq, loss.end_seq, loss.events,
+            "%.130s; read by its blocks: %llu events are there, of seq %llu to %llu %llu are lost",
+            why, (unsigned long long)segment_info(segment)->event_count,
+            (unsigned long long)loss.first_seq, (unsigned long long)loss.end_seq - 1,
+            (unsigned long long)loss.events);
+    return segment;
+}
+
+struct segment_file *
+segment_file_salvage(
+    struct tape *tape, const char *path, uint64_t id, const char *why, struct error *err)
+{
+    struct segment *segment = salvage(tape, path, id, why, err);
+    return segment == NULL ? NULL : take_segment(tape, path, segment);
 }
 
 struct segment_file *
@@ -216,16 +254,39 @@ is_as_known(const struct segment_info *found, const struct segment_info *known)
            found->block_count == known->block_count && found->created_ns == known->created_ns;
 }
 
+/* The file has been opened before, or the catalogue knows it: it may be damaged since. */
+static struct segment *
+open_again(struct segment_file *file, bool *is_salvaged, struct error *err)
+{
+    struct segment *segment = segment_open(file->path, err);
+    if (segment != NULL || err->code != ERROR_DAMAGED || strstr(err->text, "newer") != NULL)
+        return segment;
+    struct error why = *err;
+    segment = salvage(file->tape, file->path, file->info.id, why.text, err);
+    *is_salvaged = segment != NULL;
+    if (segment == NULL)
+        *err = why;
+    else if (segment_info(segment)->first_seq < file->info.first_seq ||
+             segment_info(segment)->end_seq > file->info.end_seq) {
+        segment_close(segment); /* another file lies there by now */
+        segment = NULL;
+        *err = why;
+    }
+    errno = 0; /* the file is there */
+    return segment;
+}
+
 struct segment *
 segment_file_hold(struct segment_file *file, struct error *err)
 {
     if (file->segment == NULL) {
         if (file->probe != NULL)
             segment_probe_expect_open(file->probe);
-        struct segment *segment = segment_open(file->path, err);
+        bool is_salvaged = false;
+        struct segment *segment = open_again(file, &is_salvaged, err);
         if (segment == NULL)
             return NULL;
-        if (!is_as_known(segment_info(segment), &file->info)) {
+        if (!is_salvaged && !is_as_known(segment_info(segment), &file->info)) {
             segment_close(segment);
             (void)error_set(err, ERROR_DAMAGED,
                 "segment %s is not what the catalogue says; tapedeck tape rebuild makes it again",

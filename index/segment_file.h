@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct catalogue_row;
 struct error;
@@ -33,6 +34,10 @@ struct segment_pool {
 
 /* Open the file at `path`, tell the tape its streams. NULL as segment_open(). */
 struct segment_file *segment_file_open(struct tape *tape, const char *path, struct error *err);
+
+/* The same of a file that is damaged, for `why`; what is lost of it is told to the tape. */
+struct segment_file *segment_file_salvage(
+    struct tape *tape, const char *path, uint64_t id, const char *why, struct error *err);
 
 /* What the catalogue says of the file at `path`; takes the row's content. Opens nothing. */
 struct segment_file *segment_file_known(

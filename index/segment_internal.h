@@ -40,6 +40,18 @@ struct segment {
     void *lookup_self;
 };
 
+/* Open the file and nothing more. NULL as segment_open(). */
+struct segment *segment_begin(const char *path, struct error *err);
+
+/* Read and check the file's header: uuid, id and first seq. */
+bool segment_read_header(struct segment *segment, struct error *err);
+
+/* Take what a footer section says. False when it contradicts itself, or opening does not read it. */
+bool segment_take_section(struct segment *segment, enum segment_section type, struct bytes content);
+
+/* Make sure that the segment has a stream with this id, if only a nameless one. */
+void segment_know_stream(struct segment *segment, uint32_t id);
+
 /* The segment's own stream with this id, or NULL. */
 struct stream *segment_own_stream(const struct segment *segment, uint32_t id);
 

@@ -87,6 +87,13 @@ open_part(struct tape *tape, const char *path, struct error *err)
 }
 
 static struct part *
+salvage_part(struct tape *tape, const char *path, uint64_t id, const char *why, struct error *err)
+{
+    struct segment_file *file = segment_file_salvage(tape, path, id, why, err);
+    return file == NULL ? NULL : make_part(file);
+}
+
+static struct part *
 open_known(struct tape *tape, const char *path, struct catalogue_row *row)
 {
     return make_part(segment_file_known(tape, path, row));
@@ -310,6 +317,8 @@ start(struct segment_walk *self, struct error *err)
         self->options.first_seq, self->options.end_seq);
     if (!self->filter.is_hopeless) {
         uint32_t block_count = segment_info(self->segment)->block_count;
+        if (self->plan_end > block_count)
+            self->plan_end = block_count; /* it was damaged since its blocks were counted */
         self->left = alloc_array(block_count, sizeof(*self->left));
         self->looks = alloc_array(block_count, sizeof(*self->looks));
         self->cache = block_cache_new(self->segment, block_count, tape_block_pool(self->tape));
@@ -747,6 +756,7 @@ const struct part_ops segment_part = {
     .suffix = "seg",
     .open = open_part,
     .open_known = open_known,
+    .salvage = salvage_part,
     .close = close_part,
     .refresh = refresh,
     .lanes = lanes_of,

@@ -173,6 +173,18 @@ tape_note_damage(struct tape *tape, uint64_t first_seq, uint64_t end_seq, const 
     add_damage(tape, &damage);
 }
 
+void
+tape_note_lost(struct tape *tape, uint64_t first_seq, uint64_t end_seq, uint64_t events,
+    const char *format, ...)
+{
+    struct tape_damage damage = {.first_seq = first_seq, .end_seq = end_seq, .events = events};
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(damage.text, sizeof(damage.text), format, arguments);
+    va_end(arguments);
+    add_damage(tape, &damage);
+}
+
 static struct tape_place
 place_of(struct tape *tape, uint32_t stream_id, int32_t partition, int64_t offset)
 {
@@ -429,12 +441,13 @@ open_known(
 }
 
 static void
-add_unread(struct tape *tape, uint64_t id, const char *text)
+add_unread(struct tape *tape, const struct listed *row, const char *text)
 {
     tape->unread =
         alloc_grow(tape->unread, tape->unread_count, &tape->unread_capacity, sizeof(*tape->unread));
     struct unread_file *unread = &tape->unread[tape->unread_count++];
-    unread->id = id;
+    unread->id = row->id;
+    unread->kind = row->kind;
     (void)snprintf(unread->text, sizeof(unread->text), "%.255s", text);
 }
 
@@ -459,12 +472,51 @@ open_part(struct tape *tape, struct catalogue *catalogue, const struct listed *r
     } else if (access(path, F_OK) != 0) {
         tape->must_list = true; /* sealed or deleted between listing and opening */
     } else if (err->code == ERROR_DAMAGED && strstr(err->text, "newer") == NULL) {
-        add_unread(tape, row->id, err->text);
+        add_unread(tape, row, err->text);
     } else {
         *failed = true;
     }
     free(path);
     return part;
+}
+
+static bool
+has_number(struct part *const *parts, size_t count, uint64_t id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i]->name_id == id)
+            return true;
+    }
+    return false;
+}
+
+/* Of the files that cannot be opened take what is whole in them, unless the same events are in another file
+ * of that number. Those are no longer unread. Returns how many parts there are then; `parts` has room. */
+static size_t
+salvage_unread(struct tape *tape, struct part **parts, size_t count)
+{
+    size_t unread_count = 0;
+    for (size_t i = 0; i < tape->unread_count; i++) {
+        const struct unread_file *unread = &tape->unread[i];
+        const struct part_ops *kind = part_kinds[unread->kind];
+        struct error ignored; /* why it cannot be opened says more */
+        struct part *part = NULL;
+        if (!has_number(parts, count, unread->id)) {
+            char *path = journal_path(tape->directory, unread->id, kind->suffix);
+            part = kind->salvage(tape, path, unread->id, unread->text, &ignored);
+            free(path);
+        }
+        if (part == NULL) {
+            tape->unread[unread_count++] = *unread;
+            continue;
+        }
+        part->is_salvaged = true;
+        part->name_id = unread->id;
+        part->references = 1;
+        parts[count++] = part;
+    }
+    tape->unread_count = unread_count;
+    return count;
 }
 
 static void
@@ -521,6 +573,7 @@ list_parts(struct tape *tape, struct error *err)
         free(parts);
         return false;
     }
+    count = salvage_unread(tape, parts, count);
     drop_parts(tape);
     for (size_t i = 0; i < count; i++)
         parts[i]->is_detached = false;

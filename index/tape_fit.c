@@ -134,6 +134,16 @@ name_unread(struct tape *tape, const struct unread_file *unread, size_t unread_c
     return count;
 }
 
+/* The seqs between belong to the damaged one of two files. */
+static void
+tell_broken(struct tape *tape, const struct part *before, const struct part *behind)
+{
+    const struct part *broken = before->is_salvaged ? before : behind;
+    tape_note_damage(tape, before->end_seq, behind->first_seq,
+        "file %08" PRIu64 ".%s is damaged: events at its %s are lost", broken->name_id,
+        broken->ops->suffix, broken == before ? "end" : "beginning");
+}
+
 static void
 tell_gone(struct tape *tape, const struct part *before, const struct part *behind)
 {
@@ -152,6 +162,10 @@ tape_fit(struct tape *tape, struct part **parts, size_t count, const struct unre
         const struct part *before = i == 0 ? NULL : parts[i - 1];
         bool is_gap = before != NULL && parts[i]->first_seq > before->end_seq;
         bool is_damaged = name_unread(tape, unread, unread_count, before, parts[i]) > 0;
+        if (is_gap && !is_damaged && (before->is_salvaged || parts[i]->is_salvaged)) {
+            tell_broken(tape, before, parts[i]);
+            is_damaged = true;
+        }
         parts[i]->gap = !is_gap ? PART_NO_GAP : is_damaged ? PART_GAP_DAMAGED : PART_GAP_GONE;
         if (parts[i]->gap != PART_GAP_GONE || has_pins(tape))
             continue;

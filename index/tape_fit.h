@@ -19,6 +19,7 @@ struct tape;
 /* A file that is there and cannot be opened, and why. */
 struct unread_file {
     uint64_t id;
+    size_t kind; /* of part, for the tape */
     char text[256];
 };
 

@@ -33,6 +33,10 @@ const struct stream *tape_stream_by_id(struct tape *tape, uint32_t id);
 void tape_note_damage(struct tape *tape, uint64_t first_seq, uint64_t end_seq, const char *format,
     ...) __attribute__((format(printf, 4, 5)));
 
+/* The same where it is known that `events` of the seqs between are lost. */
+void tape_note_lost(struct tape *tape, uint64_t first_seq, uint64_t end_seq, uint64_t events,
+    const char *format, ...) __attribute__((format(printf, 5, 6)));
+
 /* The same for one block of a segment: what was in it is known from the index. */
 void tape_note_block(struct tape *tape, const struct block_info *block, const char *text);
 

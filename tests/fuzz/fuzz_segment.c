@@ -56,6 +56,11 @@ try_file(const unsigned char *data, size_t size)
     if (segment != NULL)
         use(segment);
     segment_close(segment);
+    struct segment_loss loss;
+    segment = segment_salvage(path, 1, &loss, &err);
+    if (segment != NULL)
+        use(segment);
+    segment_close(segment);
     (void)close(fd);
 }
 

@@ -466,10 +466,9 @@ a_file_that_rotted_is_named_when_it_is_read(void **state)
     while ((step = cursor_next(cursor, 0, &event, &err)) == CURSOR_EVENT)
         count++;
     assert_int_equal(step, CURSOR_END);
-    assert_int_equal(count, (SEGMENTS - 1) * EACH);
+    assert_int_equal(count, SEGMENTS * EACH); /* its blocks are whole */
     assert_int_equal(tape_damage(tape, &damage), 1);
-    assert_int_equal(damage[0].first_seq, 3 * EACH);
-    assert_int_equal(damage[0].end_seq, 4 * EACH);
+    assert_non_null(strstr(damage[0].text, "00000004.seg"));
     assert_false(tape_verify(tape, &err));
     assert_int_equal(err.code, ERROR_DAMAGED);
     cursor_free(cursor);
