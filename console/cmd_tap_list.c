@@ -42,6 +42,16 @@ find_live(const struct live_status *status, const char *name)
     return NULL;
 }
 
+/* Why it records nothing, or not all; "" when there is nothing to say. A full disk stops all taps. */
+static const char *
+reason_of(const struct live_status *status, const struct live_tap *live)
+{
+    if (live == NULL)
+        return "";
+    return status->disk_full != 0 ? "the disk is full: nothing is taken until there is room"
+                                  : live->error;
+}
+
 static void
 add_text_or_null(struct buffer *to, const char *text)
 {
@@ -61,8 +71,9 @@ isolation_text(const struct recorder_tap *tap)
 }
 
 static void
-add_json(struct buffer *to, const struct recorder_tap *tap, const struct live_tap *live)
+add_json(struct buffer *to, const struct recorder_tap *tap, const struct live_status *status)
 {
+    const struct live_tap *live = find_live(status, tap->name);
     buffer_append_text(to, "{\"v\":1,\"tap\":");
     json_append_string(to, bytes_of(tap->name));
     buffer_append_text(to, ",\"url\":");
@@ -81,7 +92,7 @@ add_json(struct buffer *to, const struct recorder_tap *tap, const struct live_ta
     buffer_append_text(to, ",\"state\":");
     add_text_or_null(to, live == NULL ? NULL : tap_state_text(live->state));
     buffer_append_text(to, ",\"reason\":");
-    add_text_or_null(to, live == NULL ? NULL : live->error);
+    add_text_or_null(to, reason_of(status, live));
     if (live == NULL)
         buffer_append_text(to, ",\"events\":null,\"bytes\":null,\"retries\":null}\n");
     else
@@ -91,8 +102,10 @@ add_json(struct buffer *to, const struct recorder_tap *tap, const struct live_ta
 }
 
 static void
-add_row(struct buffer *to, const struct recorder_tap *tap, const struct live_tap *live, int width)
+add_row(
+    struct buffer *to, const struct recorder_tap *tap, const struct live_status *status, int width)
 {
+    const struct live_tap *live = find_live(status, tap->name);
     buffer_printf(
         to, "%-*s  %-10s  ", width, tap->name, live == NULL ? "-" : tap_state_text(live->state));
     if (live == NULL)
@@ -110,9 +123,10 @@ add_row(struct buffer *to, const struct recorder_tap *tap, const struct live_tap
         safe_text_append_message(to, tap->group);
     }
     buffer_append_byte(to, '\n');
-    if (live != NULL && live->error[0] != '\0') {
+    const char *reason = reason_of(status, live);
+    if (reason[0] != '\0') {
         buffer_printf(to, "%-*s  -> ", width, "");
-        safe_text_append_message(to, live->error);
+        safe_text_append_message(to, reason);
         buffer_append_byte(to, '\n');
     }
 }
@@ -133,9 +147,9 @@ print_taps(const struct invocation *invocation, const struct config_taps *taps,
     for (size_t i = 0; i < taps->count; i++) {
         const struct recorder_tap *tap = &taps->taps[i];
         if (invocation->json)
-            add_json(&output.buffer, tap, find_live(status, tap->name));
+            add_json(&output.buffer, tap, status);
         else
-            add_row(&output.buffer, tap, find_live(status, tap->name), (int)width);
+            add_row(&output.buffer, tap, status, (int)width);
         (void)output_line(&output);
     }
     return output_finish(&output, err) ? 0 : command_fail(err);

@@ -2,12 +2,17 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
 #include "base/file.h"
+#include "index/live.h"
+#include "index/tape_writer.h"
 #include "tests/support/console_program.h"
 #include "tests/support/unit.h"
 
@@ -86,6 +91,37 @@ lists_taps_without_looking_at_secrets(void **state)
 }
 
 static void
+lists_a_full_disk_as_the_reason_of_every_tap(void **state)
+{
+    struct setting *setting = *state;
+    struct error err;
+    char *tape = alloc_format("%s/tape", setting->directory);
+    char *option = alloc_format("--tape=%s", tape);
+    struct tape_writer *writer = tape_writer_open(tape, NULL, &err);
+    assert_non_null(writer);
+    struct live *live = live_create(tape, &err);
+    assert_non_null(live);
+    struct live_status *status = alloc_zeroed(sizeof(*status));
+    status->pid = getpid();
+    status->started_ns = status->published_ns = clock_now_ns();
+    status->tap_count = 1;
+    status->taps[0] = (struct live_tap){
+        .name = "shop", .state = TAP_LIVE, .error = "the tape is behind: 7 messages dropped"};
+    status->disk_full = 1;
+    live_publish(live, status);
+
+    run(setting, "orders", "list", option);
+    assert_int_equal(setting->program.code, 0);
+    assert_says(
+        &setting->program.out, "-> the disk is full: nothing is taken until there is room\n");
+    free(status);
+    live_close(live);
+    tape_writer_close(writer);
+    free(option);
+    free(tape);
+}
+
+static void
 finds_nothing_wrong_with_a_good_tap(void **state)
 {
     struct setting *setting = *state;
@@ -145,6 +181,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TAP_TEST(lists_taps_without_looking_at_secrets),
+        TAP_TEST(lists_a_full_disk_as_the_reason_of_every_tap),
         TAP_TEST(finds_nothing_wrong_with_a_good_tap),
         TAP_TEST(looks_at_what_an_expression_fits),
         TAP_TEST(says_how_to_allow_what_is_not_allowed),
