@@ -36,6 +36,7 @@
 #define JOURNAL_AGE_NS   (INT64_C(900) * NS_PER_S)
 #define SYNC_INTERVAL_NS (200 * NS_PER_MS)
 #define FREE_CHECK_NS    NS_PER_S
+#define PLACE_CHECK_NS   NS_PER_S
 #define MIN_FREE         0.02
 #define LOCK_PATIENCE_NS (300 * NS_PER_MS)
 
@@ -62,9 +63,10 @@ struct tape_writer {
     uint64_t end_seq;
     size_t defined;
     bool dirty;
-    int64_t synced_ns; /* monotonic, like the two below */
+    int64_t synced_ns; /* monotonic, like the three below */
     int64_t journal_made_ns;
     int64_t free_checked_ns;
+    int64_t place_checked_ns;
     bool is_full;
     pthread_mutex_t stream_lock;
     struct stream_table streams;
@@ -603,9 +605,33 @@ tape_writer_sync(struct tape_writer *writer, struct error *err)
            error_set_system(err, "cannot sync journal %s", writer->journal.path);
 }
 
+/* What is written into a file that has no name any more is lost when it is closed. */
+static bool
+check_place(struct tape_writer *writer, int64_t now_ns, struct error *err)
+{
+    struct stat open_one;
+    struct stat named_one;
+    const struct journal_file *journal = &writer->journal;
+    if (journal->path == NULL || now_ns - writer->place_checked_ns < PLACE_CHECK_NS)
+        return true;
+    writer->place_checked_ns = now_ns;
+    if (fstat(journal->fd, &open_one) != 0)
+        return error_set_system(err, "cannot look at journal %s", journal->path);
+    if (stat(journal->path, &named_one) == 0
+            ? named_one.st_ino == open_one.st_ino && named_one.st_dev == open_one.st_dev
+            : errno != ENOENT && errno != ENOTDIR)
+        return true;
+    return error_set(err, ERROR_SYSTEM,
+        "journal %s is not there any more: it or its directory was removed or renamed beneath the "
+        "recorder; put it back, or start again",
+        journal->path);
+}
+
 bool
 tape_writer_tick(struct tape_writer *writer, int64_t now_monotonic_ns, struct error *err)
 {
+    if (!check_place(writer, now_monotonic_ns, err))
+        return false;
     if (writer->journal.path != NULL && now_monotonic_ns - writer->journal_made_ns > JOURNAL_AGE_NS)
         return roll(writer, err);
     if (writer->options.durability == DURABILITY_KERNEL ||

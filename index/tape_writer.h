@@ -72,8 +72,9 @@ int32_t tape_writer_last_partition(struct tape_writer *writer, const struct stre
  * again. Keeps its own reference as long as it needs the batch. */
 bool tape_writer_append(struct tape_writer *writer, struct batch *batch, struct error *err);
 
-/* Do what is due: fdatasync by the clock, start a new journal by age. Call at least every 100 ms.
- * False when the disk reports an error. */
+/* Do what is due: fdatasync by the clock, start a new journal by age, see once a second that the journal is
+ * still where it was. Call at least every 100 ms. False when the disk reports an error, or somebody
+ * removed or renamed the journal or the directory. */
 bool tape_writer_tick(struct tape_writer *writer, int64_t now_monotonic_ns, struct error *err);
 
 /* Everything so far to the disk. */

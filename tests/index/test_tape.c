@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
 #include "index/batch.h"
 #include "index/cursor.h"
 #include "index/query.h"
@@ -720,11 +722,37 @@ retention_deletes_the_oldest_but_what_is_pinned(void **state)
     tape_close(tape);
 }
 
+/* What a recorder writes into a journal without a name would be lost when it ends. */
+static void
+notices_that_its_journal_was_removed_or_renamed(void **state)
+{
+    struct error err = {0};
+    struct tape_writer *writer = test_writer(*state, 0);
+    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
+    test_append(writer, orders, 0, 0, 10);
+    char *path = alloc_format("%s/00000001.jnl", (char *)*state);
+    char *away = alloc_format("%s/away", (char *)*state);
+    int64_t now_ns = clock_monotonic_ns();
+    assert_true(tape_writer_tick(writer, now_ns, &err));
+    assert_int_equal(rename(path, away), 0);
+
+    now_ns += 2 * NS_PER_S;
+    assert_false(tape_writer_tick(writer, now_ns, &err));
+    assert_int_equal(err.code, ERROR_SYSTEM);
+    assert_non_null(strstr(err.text, "is not there any more"));
+    assert_int_equal(rename(away, path), 0);
+    assert_true(tape_writer_tick(writer, now_ns + 2 * NS_PER_S, &err));
+    tape_writer_close(writer);
+    free(path);
+    free(away);
+}
+
 int
 main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(notices_that_its_journal_was_removed_or_renamed),
         TEST(reads_back_what_was_written),
         TEST(sees_what_is_appended_after_it_was_opened),
         TEST(walks_newest_first),
