@@ -1,5 +1,6 @@
 #include "console/options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -305,6 +306,12 @@ read_argument(struct reader *reader, struct error *err)
         reader->line->version = true;
         return true;
     }
+    /* Would else be looked for in payloads: people try `-f`. */
+    if (isalpha((unsigned char)text[1]) && text[2] == '\0')
+        return error_set(err, ERROR_ARGUMENT,
+            "there is no option %s; options are written out (--help shows them), and a word that "
+            "begins with '-' stands behind --",
+            text);
     return text[1] == '-' ? read_option(reader, text, err) : read_word(reader, text, err);
 }
 

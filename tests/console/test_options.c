@@ -220,6 +220,7 @@ names_the_nearest_option(void **state)
     expect_refusal(WORDS("events", "--jsn=1"), "the nearest is --json");
     expect_refusal(WORDS("--limit", "5", "events"), "tapedeck events --limit");
     expect_refusal(WORDS("replay", "plan", "q", "--follow"), "unknown option --follow");
+    expect_refusal(WORDS("events", "-f"), "there is no option -f");
 }
 
 static void
