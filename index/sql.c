@@ -110,16 +110,37 @@ fence(struct sqlite3 *db, struct error *err)
     return sql_run(db, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0", err);
 }
 
-static bool
-check_kind(struct sqlite3 *db, const struct sql_kind *kind, bool *is_empty, struct error *err)
-{
+struct marks {
     int64_t id;
     int64_t version;
     int64_t tables;
-    if (!read_number(db, "PRAGMA application_id", &id, err) ||
-        !read_number(db, "PRAGMA user_version", &version, err) ||
-        !read_number(db, "SELECT count(*) FROM sqlite_schema", &tables, err))
+};
+
+/* As of one moment: another process may be making the file. */
+static bool
+read_marks(struct sqlite3 *db, struct marks *marks, struct error *err)
+{
+    struct error ignored;
+    bool is_apart = sqlite3_get_autocommit(db) != 0; /* not within a transaction of the caller's */
+    if (is_apart && !sql_run(db, "BEGIN", err))
         return false;
+    bool good = read_number(db, "PRAGMA application_id", &marks->id, err) &&
+                read_number(db, "PRAGMA user_version", &marks->version, err) &&
+                read_number(db, "SELECT count(*) FROM sqlite_schema", &marks->tables, err);
+    if (is_apart)
+        (void)sql_run(db, "ROLLBACK", &ignored);
+    return good;
+}
+
+static bool
+check_kind(struct sqlite3 *db, const struct sql_kind *kind, bool *is_empty, struct error *err)
+{
+    struct marks marks;
+    if (!read_marks(db, &marks, err))
+        return false;
+    int64_t id = marks.id;
+    int64_t version = marks.version;
+    int64_t tables = marks.tables;
     *is_empty = id == 0 && version == 0 && tables == 0;
     if (*is_empty || (id == (int64_t)kind->application_id && version == kind->version))
         return true;

@@ -100,7 +100,7 @@ says_what_is_damaged_with_code_6(void **state)
     run(fixture, &program, WORDS("tape", "rebuild", "--tape", fixture->tape), 6);
     expect_text(&program.out, "damaged: ");
     expect_text(&program.out, "00000001.seg");
-    expect_text(&program.err, "1 damaged file");
+    expect_text(&program.err, "1 damaged place");
     program_done(&program);
     free(path);
 }
