@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 
 /* A reader does not wait for long: what it cannot have now it does without. */
@@ -232,6 +234,19 @@ make_schema(struct sqlite3 *db, const struct sql_kind *kind, struct error *err)
     return false;
 }
 
+/* SQLite does not wait for a lock when it changes the way of writing, so we do. */
+static bool
+write_ahead(struct sqlite3 *db, int patience_ms, struct error *err)
+{
+    int64_t deadline = clock_monotonic_ns() + patience_ms * NS_PER_MS;
+    while (!sql_run(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", err)) {
+        if (err->code != ERROR_LIMIT || clock_monotonic_ns() >= deadline)
+            return false;
+        (void)poll(NULL, 0, 2);
+    }
+    return true;
+}
+
 struct sqlite3 *
 sql_open_writer(const char *path, const struct sql_kind *kind, int patience_ms, struct error *err)
 {
@@ -241,8 +256,7 @@ sql_open_writer(const char *path, const struct sql_kind *kind, int patience_ms, 
     if (db == NULL)
         return NULL;
     bool is_empty;
-    if (check_kind(db, kind, &is_empty, err) &&
-        sql_run(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", err) &&
+    if (check_kind(db, kind, &is_empty, err) && write_ahead(db, patience_ms, err) &&
         (!is_empty || make_schema(db, kind, err)))
         return db;
     sql_close(db);
