@@ -221,7 +221,7 @@ journal_close(struct journal *journal)
 
 /* A scan reads the file through a window, so that thousands of small frames cost few reads: a wide
  * one when everything is read, a narrow one when most bodies are stepped over. */
-#define WIDE_WINDOW_BYTES   (256u * 1024)
+#define WIDE_WINDOW_BYTES   ((size_t)256 * 1024)
 #define NARROW_WINDOW_BYTES 4096u
 
 struct window {
@@ -362,7 +362,7 @@ journal_open_headless(struct journal *journal, const char *path, uint64_t id, st
         .header = {.id = id},
         .scanned = JOURNAL_HEADER_BYTES,
     };
-    uint64_t first_seq;
+    uint64_t first_seq = 0;
     if (!find_first_seq(journal, &first_seq, err)) {
         journal_close(journal);
         return error_wrap(err, "journal %s", path);
