@@ -6,8 +6,7 @@
  *
  * Whoever wants the newest events of a segment mostly wants few of them, and who wants all of them should not
  * need memory for all of its blocks: it is planned in slices, ranges of seqs of which each is twice as long as the
- * one before, up to SLICE_MAX. One slice has all when the bytes of the blocks say which few hold a match, and
- * when the blocks are shared out to threads. */
+ * one before, up to SLICE_MAX. One slice has all when the bytes of the blocks say which few hold a match. */
 #include "index/segment_part.h"
 
 #include <assert.h>
@@ -279,9 +278,10 @@ begin_slices(struct segment_walk *self)
     const struct part *part = self->walk.part;
     uint64_t first = higher(part->first_seq, self->options.first_seq);
     uint64_t end = higher(first, lower(part->end_seq, self->options.end_seq));
-    bool wants_all =
-        self->options.shares > 0 || segment_filter_peek_section(&self->filter) != BLOCK_META;
-    self->slice_seqs = wants_all ? UINT64_MAX : SLICE_SEQS;
+    if (segment_filter_peek_section(&self->filter) != BLOCK_META)
+        self->slice_seqs = UINT64_MAX;
+    else
+        self->slice_seqs = self->options.shares > 0 ? SLICE_MAX : SLICE_SEQS;
     set_slice(self, self->options.newest_first ? end : first);
 }
 
@@ -585,7 +585,7 @@ have_places(struct segment_walk *self, uint64_t *budget, struct error *err)
             return CURSOR_END;
         set_slice(self, self->options.newest_first ? self->slice_first : self->slice_end);
         self->place_count = self->next = 0;
-        self->plan_block = self->options.first_block;
+        self->plan_block = self->options.first_block + self->options.share;
         self->is_planned = false;
     }
 }
