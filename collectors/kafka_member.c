@@ -1,5 +1,6 @@
 #include "collectors/kafka_member.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #define COMMIT_NS   NS_PER_S
 #define FLUSH_MS    5000
 #define ANSWER_MS   5000
+#define AGAIN_MS    100 /* before a commit that was refused is tried again */
 #define OFFSETS_MS  2000
 #define LANES_SHOWN 12
 
@@ -240,6 +242,33 @@ kafka_member_tick(struct kafka_member *member)
     member->mark_ns = now + COMMIT_NS;
 }
 
+static bool
+has_uncommitted(const struct kafka_member *member, const rd_kafka_topic_partition_list_t *among)
+{
+    rd_kafka_topic_partition_list_t *list = list_uncommitted(member, among);
+    bool has_some = list->cnt > 0;
+    rd_kafka_topic_partition_list_destroy(list);
+    return has_some;
+}
+
+/* Commit until the group knows all that is safe. A coordinator that is just changing the group refuses: then
+ * once more; what it does not know in the end, the next owner records a second time. */
+static void
+commit_all(struct kafka_member *member, const rd_kafka_topic_partition_list_t *among)
+{
+    int64_t deadline = clock_monotonic_ns() + ANSWER_MS * NS_PER_MS;
+    for (bool is_first = true;; is_first = false) {
+        if (member->is_committing)
+            (void)await_answer(member, ANSWER_MS);
+        member->is_committing = false;
+        if (!has_uncommitted(member, among) || clock_monotonic_ns() >= deadline)
+            return;
+        if (!is_first)
+            (void)poll(NULL, 0, AGAIN_MS);
+        send_commit(member, among);
+    }
+}
+
 /* Before lanes go: have the tape take what is under way, and commit as much as it has acknowledged. */
 static void
 settle(struct kafka_member *member, const rd_kafka_topic_partition_list_t *among)
@@ -249,12 +278,7 @@ settle(struct kafka_member *member, const rd_kafka_topic_partition_list_t *among
         mark(member);
         (void)reach_mark(member);
     }
-    if (member->is_committing)
-        (void)await_answer(member, ANSWER_MS);
-    send_commit(member, among);
-    if (member->is_committing)
-        (void)await_answer(member, ANSWER_MS);
-    member->is_committing = false;
+    commit_all(member, among);
 }
 
 /* ---- where lanes begin ---- */
