@@ -219,7 +219,8 @@ take(struct reader *reader, const rd_kafka_message_t *message)
     } else if (message->err != RD_KAFKA_RESP_ERR__TRANSPORT &&
                message->err != RD_KAFKA_RESP_ERR__TIMED_OUT) {
         stop_reading(reader, reading); /* deleted below us, or refused: stays open */
-        reading->next = reading->behind;
+        for (; reading->next < reading->behind; reading->next++)
+            reading->next->refusal = message->err;
     }
 }
 

@@ -32,8 +32,8 @@ time_at(struct cursor *cursor, const struct lane_summary *lane, int64_t offset, 
     return or_behind || event.offset == offset ? event_time(&event) : CLOCK_NONE;
 }
 
-static struct hole_times
-times_of(struct cursor *cursor, const struct lane_summary *lane, const struct hole *hole)
+struct hole_times
+coverage_times_of(struct cursor *cursor, const struct lane_summary *lane, const struct hole *hole)
 {
     return (struct hole_times){
         .after_ns = time_at(cursor, lane, hole->from - 1, false),
@@ -59,7 +59,7 @@ coverage_times(struct tape *tape, const struct lane_summary *lanes, size_t count
                 continue;
             if (cursor == NULL)
                 cursor = cursor_new(tape, &(struct cursor_options){.order = CURSOR_BY_SEQ});
-            times[at] = times_of(cursor, &lanes[i], &lanes[i].holes[k]);
+            times[at] = coverage_times_of(cursor, &lanes[i], &lanes[i].holes[k]);
         }
     }
     cursor_free(cursor);

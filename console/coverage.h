@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 struct buffer;
+struct cursor;
+struct hole;
 struct lane_summary;
 struct tape;
 
@@ -18,6 +20,10 @@ struct hole_times {
     int64_t after_ns;  /* event_time() of the one in front of it; CLOCK_NONE: not known */
     int64_t before_ns; /* and of the one behind it */
 };
+
+/* The times of one hole of the lane. */
+struct hole_times coverage_times_of(
+    struct cursor *cursor, const struct lane_summary *lane, const struct hole *hole);
 
 /* More holes than these have no times: each takes two reads. */
 #define COVERAGE_TIMES_MAX 200u

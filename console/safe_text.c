@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <wchar.h>
 
 #include "console/utf8.h"
 
@@ -77,4 +78,18 @@ void
 safe_text_append_message(struct buffer *to, const char *text)
 {
     (void)append_safe(to, bytes_of(text), SIZE_MAX, false);
+}
+
+size_t
+safe_text_columns(struct bytes shown)
+{
+    size_t columns = 0;
+    for (size_t at = 0; at < shown.length;) {
+        uint32_t character;
+        size_t length = utf8_decode(shown, at, &character);
+        int width = length == 0 ? 1 : wcwidth((wchar_t)character);
+        columns += width < 0 ? 1 : (size_t)width; /* a locale that does not know it */
+        at += length == 0 ? 1 : length;
+    }
+    return columns;
 }

@@ -18,4 +18,7 @@ size_t safe_text_append(struct buffer *to, struct bytes from, size_t limit);
 /* The same for texts of ours that contain others' bytes (messages, paths): backslashes stay. */
 void safe_text_append_message(struct buffer *to, const char *text);
 
+/* How many columns of a terminal the text that these made takes, as the locale has it. */
+size_t safe_text_columns(struct bytes shown);
+
 #endif

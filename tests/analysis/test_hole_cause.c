@@ -15,11 +15,9 @@ struct log {
 static struct log *
 begin(struct log *log)
 {
-    *log = (struct log){.evidence = {.log_start = 0,
-                            .end = 100,
-                            .stable_end = 100,
-                            .committed_to = 99,
-                            .all_to = 99}};
+    *log = (struct log){
+        .evidence = {
+            .log_start = 0, .end = 100, .stable_end = 100, .committed_to = 99, .all_to = 99}};
     log->evidence.committed = &log->committed;
     log->evidence.all = &log->all;
     return log;
@@ -78,8 +76,9 @@ tells_what_every_reader_is_given(void **unused)
     add(&begin(&log)->committed, 30, 31);
     add(&log.committed, 35, 36);
     add(&log.all, 32, 33);
-    assert_judged(&log, 30, 36, "30..31 NOT_RECORDED, 32..33 ABORTED, 34 NO_EVENT, "
-                                "35..36 NOT_RECORDED");
+    assert_judged(&log, 30, 36,
+        "30..31 NOT_RECORDED, 32..33 ABORTED, 34 NO_EVENT, "
+        "35..36 NOT_RECORDED");
 }
 
 static void
