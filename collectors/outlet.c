@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "collectors/lane_table.h"
 #include "collectors/tap_note.h"
 #include "index/batch.h"
 #include "index/event.h"
@@ -58,9 +59,7 @@ struct outlet {
     int64_t last_ns;
     int64_t received_ns;
     int64_t wait_ns; /* what outlet_allow_wait() left */
-    struct tap_lane **lanes;
-    size_t lane_count;
-    size_t lane_capacity;
+    struct lane_table lanes;
     bool has_loss; /* a lane has lost_from */
     struct tap_note note;
 
@@ -98,9 +97,7 @@ outlet_free(struct outlet *outlet)
     if (outlet == NULL)
         return;
     batch_release(outlet->batch);
-    for (size_t i = 0; i < outlet->lane_count; i++)
-        free(outlet->lanes[i]);
-    free(outlet->lanes);
+    lane_table_done(&outlet->lanes);
     (void)close(outlet->stop_fd);
     (void)pthread_mutex_destroy(&outlet->lock);
     free(outlet);
@@ -111,20 +108,18 @@ outlet_lane(struct outlet *outlet, const char *stream_name, int32_t partition)
 {
     const struct stream *stream =
         tape_writer_stream(outlet->options.writer, outlet->options.tap, stream_name);
-    for (size_t i = 0; i < outlet->lane_count; i++)
-        if (outlet->lanes[i]->stream == stream && outlet->lanes[i]->partition == partition)
-            return outlet->lanes[i];
+    struct tap_lane *lane = lane_table_find(&outlet->lanes, stream->id, partition);
+    if (lane != NULL)
+        return lane;
 
     int64_t checkpoint = tape_writer_checkpoint(outlet->options.writer, stream, partition);
-    struct tap_lane *lane = alloc_zeroed(sizeof(*lane));
+    lane = alloc_zeroed(sizeof(*lane));
     lane->stream = stream;
     lane->partition = partition;
     lane->next = checkpoint < 0 ? -1 : checkpoint + 1;
     lane->lost_from = -1;
     lane->gap = HOLE_COMPACTED_OR_ABORTED;
-    outlet->lanes = alloc_grow(
-        outlet->lanes, outlet->lane_count, &outlet->lane_capacity, sizeof(struct tap_lane *));
-    outlet->lanes[outlet->lane_count++] = lane;
+    lane_table_add(&outlet->lanes, lane);
     return lane;
 }
 
@@ -228,9 +223,9 @@ begin_batch(struct outlet *outlet)
     outlet->last_ns = outlet->first_ns;
     if (!outlet->has_loss)
         return;
-    for (size_t i = 0; i < outlet->lane_count; i++) {
-        if (outlet->lanes[i]->lost_from >= 0)
-            tell_loss(outlet, outlet->lanes[i]);
+    for (size_t i = 0; i < outlet->lanes.count; i++) {
+        if (outlet->lanes.lanes[i]->lost_from >= 0)
+            tell_loss(outlet, outlet->lanes.lanes[i]);
     }
     outlet->has_loss = false;
 }

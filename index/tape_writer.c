@@ -72,6 +72,8 @@ struct tape_writer {
     struct stream_table streams;
     struct places places;      /* as they stand beside the tape; set before any stream */
     struct lanes *checkpoints; /* as found when opening; never changes afterwards */
+    int32_t *last_partitions;  /* the same: the highest with a checkpoint, or -1, by stream id */
+    size_t last_count;
     struct sealer *sealer;     /* NULL: finished journals stay journals */
     struct listed_files found; /* while opening */
     char *repairs;
@@ -262,6 +264,18 @@ copy_streams(struct tape_writer *writer, const struct tape *tape)
             &writer->streams, stream->id, bytes_of(stream->tap), bytes_of(stream->name));
         own->places = places_of(&writer->places, own);
     }
+    writer->last_count = writer->streams.count;
+    writer->last_partitions = alloc_array(writer->last_count + 1, sizeof(int32_t));
+    for (size_t i = 0; i < writer->last_count; i++)
+        writer->last_partitions[i] = -1;
+}
+
+static void
+note_partition(struct tape_writer *writer, uint32_t stream_id, int32_t partition)
+{
+    assert(stream_id < writer->last_count);
+    if (partition > writer->last_partitions[stream_id])
+        writer->last_partitions[stream_id] = partition;
 }
 
 static void
@@ -269,6 +283,7 @@ copy_checkpoints(struct tape_writer *writer, const struct lane_summary *lanes, s
 {
     for (size_t i = 0; i < count; i++) {
         struct lane *lane = lanes_get(writer->checkpoints, lanes[i].stream->id, lanes[i].partition);
+        note_partition(writer, lanes[i].stream->id, lanes[i].partition);
         lane->events = lanes[i].events;
         lane->last_offset = lanes[i].last_offset;
         /* Offsets that are known to hold nothing need not be asked for again. */
@@ -442,6 +457,7 @@ tape_writer_close(struct tape_writer *writer)
     places_done(&writer->places);
     (void)pthread_mutex_destroy(&writer->stream_lock);
     lanes_free(writer->checkpoints);
+    free(writer->last_partitions);
     buffer_done(&writer->control);
     free(writer->repairs);
     free(writer->directory);
@@ -483,13 +499,7 @@ tape_writer_checkpoint(struct tape_writer *writer, const struct stream *stream, 
 int32_t
 tape_writer_last_partition(struct tape_writer *writer, const struct stream *stream)
 {
-    int32_t last = -1;
-    for (size_t i = 0; i < lanes_count(writer->checkpoints); i++) {
-        const struct lane *lane = lanes_at(writer->checkpoints, i);
-        if (lane->stream_id == stream->id && lane->partition > last)
-            last = lane->partition;
-    }
-    return last;
+    return stream->id < writer->last_count ? writer->last_partitions[stream->id] : -1;
 }
 
 /* ---- appending ---- */
