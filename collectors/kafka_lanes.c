@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "collectors/answer_patience.h"
 #include "collectors/kafka_proof.h"
 #include "collectors/kafka_start.h"
 #include "collectors/outlet.h"
@@ -14,7 +15,6 @@
 
 #define CONNECT_NS   (4 * NS_PER_S)
 #define OFFSETS_MS   2000
-#define LOOK_MS      500
 #define TOPICS_SHOWN 10
 
 /* ---- topics ---- */
@@ -37,6 +37,46 @@ choose_generation(struct kafka_lanes *lanes, struct kafka_topic *topic)
     }
 }
 
+/* Where the topic is in by_name, or would be. */
+static size_t
+place_of_name(const struct kafka_lanes *lanes, const char *name)
+{
+    size_t low = 0;
+    size_t high = lanes->topic_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(lanes->by_name[middle]->name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct kafka_topic *
+find_topic(const struct kafka_lanes *lanes, const char *name)
+{
+    size_t place = place_of_name(lanes, name);
+    bool is_there = place < lanes->topic_count && strcmp(lanes->by_name[place]->name, name) == 0;
+    return is_there ? lanes->by_name[place] : NULL;
+}
+
+/* The lists hold it from now on. */
+static void
+list_topic(struct kafka_lanes *lanes, struct kafka_topic *topic)
+{
+    size_t place = place_of_name(lanes, topic->name);
+    size_t count = lanes->topic_count;
+    lanes->by_name =
+        alloc_grow(lanes->by_name, count, &lanes->by_name_capacity, sizeof(struct kafka_topic *));
+    memmove(&lanes->by_name[place + 1], &lanes->by_name[place],
+        (count - place) * sizeof(struct kafka_topic *));
+    lanes->by_name[place] = topic;
+    lanes->topics =
+        alloc_grow(lanes->topics, count, &lanes->topic_capacity, sizeof(struct kafka_topic *));
+    lanes->topics[lanes->topic_count++] = topic;
+}
+
 static struct kafka_topic *
 add_topic(struct kafka_lanes *lanes, const char *name)
 {
@@ -46,9 +86,7 @@ add_topic(struct kafka_lanes *lanes, const char *name)
     rd_kafka_topic_conf_set_opaque(conf, topic);
     topic->rkt = rd_kafka_topic_new(lanes->client->rk, topic->name, conf);
     choose_generation(lanes, topic);
-    lanes->topics = alloc_grow(
-        lanes->topics, lanes->topic_count, &lanes->topic_capacity, sizeof(struct kafka_topic *));
-    lanes->topics[lanes->topic_count++] = topic;
+    list_topic(lanes, topic);
     return topic;
 }
 
@@ -155,6 +193,7 @@ apply_metadata(
                 .is_late = is_late,
             };
         lanes->waiting += (size_t)(answer->partition_cnt - topic->lane_count);
+        lanes->lane_count += (size_t)(answer->partition_cnt - topic->lane_count);
         topic->lane_count = answer->partition_cnt;
     }
     for (int i = 0; i < answer->partition_cnt; i++) {
@@ -200,15 +239,6 @@ open_topic(struct kafka_lanes *lanes, struct kafka_topic *topic, int64_t deadlin
         apply_metadata(lanes, topic, &metadata->topics[0]);
     rd_kafka_metadata_destroy(metadata);
     return good;
-}
-
-static struct kafka_topic *
-find_topic(struct kafka_lanes *lanes, const char *name)
-{
-    for (size_t i = 0; i < lanes->topic_count; i++)
-        if (strcmp(lanes->topics[i]->name, name) == 0)
-            return lanes->topics[i];
-    return NULL;
 }
 
 /* Topics that a pattern fits and that we do not have yet. Returns the first new one's place. */
@@ -315,7 +345,9 @@ kafka_lanes_close(struct kafka_lanes *lanes)
     }
     kafka_proof_close(lanes);
     free(lanes->topics);
+    free(lanes->by_name);
     lanes->topics = NULL;
+    lanes->by_name = NULL;
     lanes->topic_count = 0;
     kafka_patterns_done(&lanes->patterns);
 }
@@ -350,6 +382,7 @@ drop_partitions(struct kafka_lanes *lanes, struct kafka_topic *topic, int32_t le
 {
     kafka_start_anew(lanes, topic, "it has fewer partitions");
     lanes->waiting -= (size_t)(topic->lane_count - left);
+    lanes->lane_count -= (size_t)(topic->lane_count - left);
     topic->lane_count = left;
 }
 
@@ -374,7 +407,7 @@ kafka_lanes_look(struct kafka_lanes *lanes, struct error *err)
 {
     bool all = lanes->patterns.count > 0;
     const rd_kafka_metadata_t *metadata =
-        kafka_client_metadata(lanes->client, NULL, all, LOOK_MS, err);
+        kafka_client_metadata(lanes->client, NULL, all, answer_patience_ms(lanes->lane_count), err);
     lanes->is_answered = metadata != NULL;
     if (metadata == NULL)
         return false;

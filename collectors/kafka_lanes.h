@@ -72,6 +72,9 @@ struct kafka_lanes {
     struct kafka_topic **topics; /* each stays where it is: librdkafka points to it */
     size_t topic_count;
     size_t topic_capacity;
+    struct kafka_topic **by_name; /* the same, sorted */
+    size_t by_name_capacity;
+    size_t lane_count;              /* of all topics */
     struct kafka_patterns patterns; /* the topics of the URL that are none, but expressions */
     size_t waiting;
     size_t reading;
@@ -91,6 +94,13 @@ void kafka_lanes_close(struct kafka_lanes *lanes);
 /* Ask for metadata: new partitions, leaders, topics that are gone, topics that a pattern fits now. Those
  * are read from their beginning. False with the reason. */
 bool kafka_lanes_look(struct kafka_lanes *lanes, struct error *err);
+
+/* How many partitions the tap has. */
+static inline size_t
+kafka_lanes_count(const struct kafka_lanes *lanes)
+{
+    return lanes->lane_count;
+}
 
 /* Events up to `position` were seen. */
 void kafka_lane_advance(struct kafka_lanes *lanes, struct kafka_lane *lane, int64_t position);

@@ -42,22 +42,38 @@ list_lanes(const struct kafka_lanes *lanes, enum kafka_lane_state state)
 }
 
 static bool
+has_answer(const rd_kafka_topic_partition_list_t *list)
+{
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].offset >= 0)
+            return true;
+    return false;
+}
+
+/* Ask for begins and ends. False with the reason when some lanes were not answered: their offsets stay
+ * negative, and the others can start. */
+static bool
 ask_bounds(struct kafka_lanes *lanes, struct bounds *bounds, struct error *err)
 {
     bounds->end = rd_kafka_topic_partition_list_copy(bounds->begin);
     set_offsets(bounds->begin, RD_KAFKA_OFFSET_BEGINNING);
     set_offsets(bounds->end, RD_KAFKA_OFFSET_END);
-    if (!kafka_client_offsets(lanes->client, bounds->begin, OFFSETS_MS, err) ||
-        !kafka_client_offsets(lanes->client, bounds->end, OFFSETS_MS, err))
+    bool good = kafka_client_offsets(lanes->client, bounds->begin, OFFSETS_MS, err);
+    if (!good && !has_answer(bounds->begin))
         return false;
+    good = kafka_client_offsets(lanes->client, bounds->end, OFFSETS_MS, err) && good;
     if (lanes->config->from != FROM_TIME)
-        return true;
+        return good;
     int64_t ms = lanes->config->from_ns / NS_PER_MS;
     if (ms * NS_PER_MS < lanes->config->from_ns)
         ms++; /* Kafka counts milliseconds: nothing before the moment */
     bounds->at_time = rd_kafka_topic_partition_list_copy(bounds->begin);
     set_offsets(bounds->at_time, ms < 0 ? 0 : ms);
-    return kafka_client_offsets(lanes->client, bounds->at_time, OFFSETS_MS, err);
+    if (good && kafka_client_offsets(lanes->client, bounds->at_time, OFFSETS_MS, err))
+        return true;
+    /* A time that was not answered looks like an offset: start none. */
+    set_offsets(bounds->end, RD_KAFKA_OFFSET_END);
+    return false;
 }
 
 /* The offset that `from` names for a lane, or -1. */
@@ -233,6 +249,8 @@ start_listed(struct kafka_lanes *lanes, const struct bounds *bounds, struct erro
         struct kafka_lane *lane = &topic->lanes[asked->partition];
         if (lane->state != KAFKA_LANE_WAITING)
             continue;
+        if (asked->offset < 0 || bounds->end->elems[i].offset < 0)
+            continue; /* no answer: ask_bounds() said why */
         if (place(lanes, topic, lane, bounds, i, err)) {
             all = start_lane(lanes, topic, asked->partition, asked->offset, err) && all;
             continue;
@@ -252,8 +270,8 @@ kafka_start_lanes(struct kafka_lanes *lanes, struct error *err)
     struct bounds bounds = {.begin = list_lanes(lanes, KAFKA_LANE_WAITING)};
     size_t listed = (size_t)bounds.begin->cnt;
     size_t waiting = lanes->waiting;
-    bool good =
-        listed == 0 || (ask_bounds(lanes, &bounds, err) && start_listed(lanes, &bounds, err));
+    bool good = listed == 0 || ask_bounds(lanes, &bounds, err);
+    good = start_listed(lanes, &bounds, err) && good;
     if (good && listed < waiting)
         good = error_set(err, ERROR_REMOTE, "%zu of the partitions on %s have no leader",
             waiting - listed, lanes->client->address);

@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "collectors/answer_patience.h"
 #include "collectors/fetch_pause.h"
 #include "collectors/kafka_client.h"
 #include "collectors/kafka_event.h"
@@ -44,9 +45,9 @@ struct kafka {
     struct kafka_lanes lanes;
     rd_kafka_queue_t *queue;
     int wake;
-    int64_t look_ns;     /* monotonic: when to ask for metadata again */
-    unsigned unanswered; /* questions in a row */
-    bool is_well;        /* what the console was told */
+    int64_t look_ns; /* monotonic: when to ask for metadata again */
+    struct answer_patience patience;
+    bool is_well; /* what the console was told */
     struct read_budget budget;
     struct fetch_pause pause;
     struct buffer headers;
@@ -440,12 +441,12 @@ look(struct kafka *kafka)
         return;
     bool good = kafka_lanes_look(&kafka->lanes, &err);
     if (good || kafka->lanes.is_answered) {
-        kafka->unanswered = 0;
+        answer_patience_answered(&kafka->patience);
         start_lanes(kafka, good ? NULL : &err);
         return;
     }
-    /* One answer that does not come in time is a busy machine, not a broken tap. */
-    if (kafka->unanswered++ > 0 || kafka->client.is_down)
+    if (answer_patience_missed(
+            &kafka->patience, kafka_lanes_count(&kafka->lanes), kafka->client.is_down))
         report(kafka, false, &err);
     kafka->look_ns = clock_monotonic_ns() + LOOK_AGAIN_NS;
 }

@@ -1,0 +1,30 @@
+/* answer_patience.h - when a broker that does not answer in time is worth a word.
+ *
+ * One answer that comes late is a busy machine, not a broken tap. And while a tap begins with thousands of
+ * partitions, the library's own thread is what is late: librdkafka 2.0.2 goes through all partitions of a
+ * broker once for each one that starts (4 ms for 10 000 of them), and does nothing else meanwhile. So the
+ * patience grows with the partitions: 500 ms for an answer and one missed question for few, 1.5 s and 51
+ * for 10 000. A connection that is lost is told at once: that is no question of patience.
+ *
+ * Threads: one owns a struct answer_patience. Zero-initialise.
+ */
+#ifndef COLLECTORS_ANSWER_PATIENCE_H
+#define COLLECTORS_ANSWER_PATIENCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct answer_patience {
+    unsigned unanswered; /* questions in a row */
+};
+
+/* How long to wait for an answer about `lanes` partitions, in milliseconds. */
+int answer_patience_ms(size_t lanes);
+
+/* An answer came. */
+void answer_patience_answered(struct answer_patience *patience);
+
+/* None came in time, with `lanes` partitions; `is_down`: no broker is connected. True: say so. */
+bool answer_patience_missed(struct answer_patience *patience, size_t lanes, bool is_down);
+
+#endif
