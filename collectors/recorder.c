@@ -146,6 +146,11 @@ tap_done(struct tap *tap)
 static bool
 check_from(const struct tap *tap, const char *from, struct error *err)
 {
+    if (tap->config.from == FROM_OFFSETS && tap->group != NULL)
+        return error_set(err, ERROR_ARGUMENT,
+            "from '%.80s': a member of a consumer group begins where the group is; give "
+            "beginning, end or a time for partitions that the group has not begun",
+            from);
     return tap->config.from != FROM_OFFSETS || tap->ops->has_offsets ||
            error_set(err, ERROR_ARGUMENT, "from '%.80s': '%s' has no offsets to begin at", from,
                tap->url.text);

@@ -33,7 +33,7 @@ struct hole_explanation {
     int64_t end;
     bool
         is_same_log; /* an event of the tape is in the log; false: nobody can tell, or it is another */
-    char why[320]; /* why something is unknown; "": nothing is */
+    char why[512]; /* why something is unknown; "": nothing is */
 };
 
 struct hole_row {

@@ -337,6 +337,9 @@ refuses_groups_that_cannot_be(void **state)
         .directory = setting->directory[0], .taps = &tap, .tap_count = 1};
     assert_null(recorder_start(&options, &err));
     assert_non_null(strstr(err.text, "only Kafka has them"));
+    assert_null(try_start(setting, 0, GROUP, "orders[0]@5", UNTIL_STOPPED, &err));
+    assert_int_equal(err.code, ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "begins where the group is"));
 }
 
 static void
