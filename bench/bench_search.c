@@ -324,9 +324,10 @@ run_race(void *self, struct part_results *results)
     if (query == NULL)
         figures_fail(&err);
     struct scan_options options = {
-        .cursor = {.query = query, .newest_first = true},
+        .cursor = {.query = query,
+            .newest_first = true,
+            .unwanted = race->is_count ? EVENT_PAYLOAD : 0},
         .stays_alone = race->is_alone,
-        .without_payloads = race->is_count,
     };
     struct scan *scan = scan_new(tape, &options);
     struct event event;

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "collectors/outlet.h"
 #include "index/event.h"
+#include "index/lanes.h"
 
 #define SLOTS_MIN 16
 
@@ -22,9 +23,7 @@ lane_table_done(struct lane_table *table)
 static size_t
 slot_of(const struct lane_table *table, uint32_t stream_id, int32_t partition)
 {
-    /* Fibonacci hashing, Knuth 6.4: the golden ratio of 2^64. */
-    uint64_t key = (uint64_t)stream_id << 32 | (uint32_t)partition;
-    size_t slot = (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (table->slot_count - 1);
+    size_t slot = lane_hash(stream_id, partition) & (table->slot_count - 1);
     for (; table->slots[slot] != 0; slot = (slot + 1) & (table->slot_count - 1)) {
         const struct tap_lane *lane = table->lanes[table->slots[slot] - 1];
         if (lane->stream->id == stream_id && lane->partition == partition)

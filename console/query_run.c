@@ -96,9 +96,9 @@ query_run_open(struct query_run *run, const struct invocation *invocation,
     struct scan_options scan = {
         .cursor = {.query = run->query,
             .order = options->order,
-            .newest_first = options->newest_first},
+            .newest_first = options->newest_first,
+            .unwanted = options->needs_no_payloads ? EVENT_PAYLOAD : 0},
         .stays_alone = options->follows,
-        .without_payloads = options->needs_no_payloads,
         .limit = options->limit,
     };
     run->scan = scan_new(run->tape, &scan);

@@ -166,9 +166,6 @@ bool block_decode(struct block *block, const struct block_info *info, enum block
 /* The record that event number `i` was made from, as far as it is loaded. */
 void block_record(const struct block *block, uint32_t i, struct record *record);
 
-/* The event whose payload holds byte `place` of block->payloads. */
-uint32_t block_event_of_payload(const struct block *block, size_t place);
-
 /* The first event at or behind number `from` that has the bytes (1 or more) somewhere in its key
  * (BLOCK_KEY), header list (BLOCK_HDR) or payload (BLOCK_PAY); block->count when there is none. The section
  * must be loaded. Searches all of them in one go: to skip what cannot match, before looking closely. */

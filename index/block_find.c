@@ -37,12 +37,6 @@ event_at(const struct block *block, enum block_section section, size_t place)
 }
 
 uint32_t
-block_event_of_payload(const struct block *block, size_t place)
-{
-    return event_at(block, BLOCK_PAY, place);
-}
-
-uint32_t
 block_find(
     const struct block *block, enum block_section section, struct bytes wanted, uint32_t from)
 {

@@ -43,10 +43,7 @@ lanes_free(struct lanes *lanes)
 static size_t
 home_slot(const struct lanes *lanes, uint32_t stream_id, int32_t partition)
 {
-    /* Fibonacci hashing, Knuth 6.4: the golden ratio of 2^64. The stream number has no say in the lower
-     * half of the product, so the slot is taken from the upper one. */
-    uint64_t key = (uint64_t)stream_id << 32 | (uint32_t)partition;
-    return (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (lanes->slot_count - 1);
+    return lane_hash(stream_id, partition) & (lanes->slot_count - 1);
 }
 
 /* The slot that holds the lane, or the free one where it would go. */

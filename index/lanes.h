@@ -36,6 +36,16 @@ struct lane {
     uint64_t holes_not_kept;
 };
 
+/* A number for the lane, to be cut to the size of a table of a power of two: Fibonacci hashing, Knuth 6.4,
+ * with the golden ratio of 2^64. The upper half of the product, because the stream number has no say in
+ * the lower one. */
+static inline size_t
+lane_hash(uint32_t stream_id, int32_t partition)
+{
+    uint64_t key = (uint64_t)stream_id << 32 | (uint32_t)partition;
+    return (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
+
 struct lanes *lanes_new(void);
 void lanes_free(struct lanes *lanes);
 

@@ -66,8 +66,6 @@ scan_new(struct tape *tape, const struct scan_options *options)
         scan->options.alone_bytes = alone_bytes_for(options);
     if (scan->options.workers > SCAN_WORKERS_MAX)
         scan->options.workers = SCAN_WORKERS_MAX;
-    if (options->without_payloads)
-        scan->options.cursor.unwanted |= EVENT_PAYLOAD;
     scan->has_decided = options->stays_alone || options->cursor.order != CURSOR_BY_SEQ;
     scan->cursor = cursor_new(tape, &scan->options.cursor);
     return scan;
@@ -214,7 +212,7 @@ call_for_help(struct scan *scan)
         .directory = tape_directory(scan->tape),
         .query = scan->options.cursor.query,
         .newest_first = scan->options.cursor.newest_first,
-        .without_payloads = scan->options.without_payloads,
+        .unwanted = scan->options.cursor.unwanted,
         .is_polite = is_recording,
         .buffer_bytes = scan->options.buffer_bytes,
     };

@@ -40,7 +40,6 @@ struct tape;
 struct scan_options {
     struct cursor_options cursor;
     bool stays_alone;
-    bool without_payloads; /* nobody looks at them: they may be null views with a length */
     uint64_t
         limit; /* matches that will be taken at most: no help is called for the last few; 0: all */
     unsigned workers;     /* 0: as many as the machine is good for */

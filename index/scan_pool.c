@@ -152,7 +152,7 @@ give(struct worker *worker, struct job *job)
 static void
 keep(struct worker *worker, struct job *job, const struct event *event)
 {
-    bool without_payload = worker->pool->options.without_payloads;
+    bool without_payload = (worker->pool->options.unwanted & EVENT_PAYLOAD) != 0;
     if (worker->batch != NULL && scan_batch_add(worker->batch, event, without_payload))
         return;
     give(worker, job);
@@ -246,7 +246,7 @@ run_worker(void *self)
     worker->tape = tape_open(pool->options.directory, &worker->failure);
     if (worker->tape != NULL)
         block_pool_enter(tape_block_pool(worker->tape)); /* until it is closed */
-    worker->unwanted = pool->options.without_payloads ? EVENT_PAYLOAD : 0;
+    worker->unwanted = pool->options.unwanted;
     if (pool->options.query != NULL) {
         worker->matcher = query_matcher_new(pool->options.query);
         worker->unwanted &= ~query_bytes(pool->options.query);

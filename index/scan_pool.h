@@ -32,7 +32,7 @@ struct scan_pool_options {
     const char *directory;     /* of the tape */
     const struct query *query; /* NULL: every event; both must outlive the pool */
     bool newest_first;
-    bool without_payloads;
+    unsigned unwanted;   /* as in struct cursor_options */
     bool is_polite;      /* at nice 10 */
     size_t buffer_bytes; /* 0: SCAN_BUFFER_BYTES */
 };

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "index/lanes.h"
 #include "index/record.h"
 #include "index/seal.h"
 
@@ -22,9 +23,7 @@ struct lane_table {
 static size_t
 slot_of(const struct lane_table *table, uint32_t stream_id, uint32_t partition)
 {
-    /* As in lanes.c: the upper half, because the stream has no say in the lower one. */
-    uint64_t key = ((uint64_t)stream_id << 32 | partition) * UINT64_C(0x9e3779b97f4a7c15);
-    size_t slot = (size_t)(key >> 32) & (table->slot_count - 1);
+    size_t slot = lane_hash(stream_id, (int32_t)partition) & (table->slot_count - 1);
     while (table->slots[slot] != 0) {
         const struct seal_lane *lane = &table->lanes[table->slots[slot] - 1];
         if (lane->stream_id == stream_id && lane->partition == partition)

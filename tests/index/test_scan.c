@@ -391,7 +391,8 @@ leaves_payloads_out_but_not_their_lengths(void **state)
     uint64_t left_out = 0;
     make_tape(*state, 9000, 0);
     struct tape *tape = test_open(*state);
-    struct scan_options options = {.without_payloads = true, .workers = 3, .alone_bytes = 1};
+    struct scan_options options = {
+        .cursor.unwanted = EVENT_PAYLOAD, .workers = 3, .alone_bytes = 1};
     struct scan *scan = scan_new(tape, &options);
     for (; scan_next(scan, 0, &event, &err) == CURSOR_EVENT; count++) {
         struct made_event made;
