@@ -186,7 +186,16 @@ verify(struct part *part, struct tape *tape, struct error *err)
     return good;
 }
 
-/* `places` are where the records of the frame in `buffer` begin; the next one to give out is
+/* A record of a loaded frame: where it begins in the body, and which of its events it is. */
+struct place {
+    uint32_t at;
+    uint32_t number;
+};
+
+/* Whether the query can match in a stream, asked once for each. */
+enum stream_answer { STREAM_NOT_ASKED, STREAM_MAY_MATCH, STREAM_CANNOT_MATCH };
+
+/* `places` are the records of the frame in `buffer` whose stream may match; the next one to give out is
  * places[next] (forward) or places[next - 1] (backward). `frame` is the next one to load. */
 struct journal_walk {
     struct part_walk walk;
@@ -194,14 +203,16 @@ struct journal_walk {
     struct part_walk_options options;
     struct query_bounds bounds;
     struct bytes literal;
+    unsigned char *answers; /* enum stream_answer, by stream number */
+    size_t answer_count;
     size_t frame;
     bool loaded;
     struct buffer buffer;
-    uint32_t *places;
+    struct place *places;
     size_t place_count;
     size_t place_capacity;
     size_t next;
-    uint64_t loaded_seq; /* of places[0] */
+    uint64_t loaded_seq; /* of the frame's first event */
     size_t lookup_frame; /* what `lookup` holds; SIZE_MAX: nothing */
     struct buffer lookup;
 };
@@ -252,8 +263,29 @@ walk_free(struct part_walk *walk)
     buffer_done(&self->buffer);
     buffer_done(&self->lookup);
     free(self->places);
+    free(self->answers);
     part_release(walk->part);
     free(self);
+}
+
+static bool
+stream_may_match(struct journal_walk *self, uint32_t stream_id)
+{
+    if (self->options.query == NULL || stream_id >= STREAM_ID_LIMIT)
+        return true;
+    if (stream_id >= self->answer_count) {
+        size_t count = (size_t)stream_id + 64;
+        self->answers = alloc_resize(self->answers, count);
+        memset(self->answers + self->answer_count, STREAM_NOT_ASKED, count - self->answer_count);
+        self->answer_count = count;
+    }
+    unsigned char *answer = &self->answers[stream_id];
+    if (*answer == STREAM_NOT_ASKED)
+        *answer =
+            query_may_match_lane(self->options.query, tape_stream_by_id(self->tape, stream_id), -1)
+                ? STREAM_MAY_MATCH
+                : STREAM_CANNOT_MATCH;
+    return *answer == STREAM_MAY_MATCH;
 }
 
 /* Can an event of this frame match, by what is known of the frame without reading it? */
@@ -288,23 +320,25 @@ widen_zone(struct frame *frame, const struct record *record)
         frame->max_received_ns = record->received_ns;
 }
 
-/* Find where each record of the loaded frame begins, and its zone. */
+/* Find where the records of the loaded frame begin that may match, and its zone. */
 static void
 index_frame(struct journal_walk *self, struct frame *frame)
 {
     struct bytes body = body_of(&self->buffer);
     struct record record;
     size_t at = 0;
-    size_t start = 0;
+    uint32_t number = 0;
     self->place_count = 0;
     frame->min_time_ns = frame->min_received_ns = INT64_MAX;
     frame->max_time_ns = frame->max_received_ns = INT64_MIN;
-    while (self->place_count < frame->event_count && record_decode(body, &at, &record)) {
+    for (size_t start = 0; number < frame->event_count && record_decode(body, &at, &record);
+         start = at, number++) {
+        widen_zone(frame, &record);
+        if (!stream_may_match(self, record.stream_id))
+            continue;
         self->places = alloc_grow(
             self->places, self->place_count, &self->place_capacity, sizeof(*self->places));
-        self->places[self->place_count++] = (uint32_t)start;
-        widen_zone(frame, &record);
-        start = at;
+        self->places[self->place_count++] = (struct place){(uint32_t)start, number};
     }
     frame->zoned = true;
     self->loaded_seq = frame->first_seq;
@@ -375,10 +409,10 @@ next_event(struct part_walk *walk, uint64_t *budget, struct event *event, struct
             continue;
         }
         size_t index = self->options.newest_first ? --self->next : self->next++;
-        uint64_t seq = self->loaded_seq + index;
+        uint64_t seq = self->loaded_seq + self->places[index].number;
         if (seq < self->options.first_seq || seq >= self->options.end_seq)
             continue;
-        give_out(self, body_of(&self->buffer), self->places[index], seq, event);
+        give_out(self, body_of(&self->buffer), self->places[index].at, seq, event);
         return CURSOR_EVENT;
     }
 }
