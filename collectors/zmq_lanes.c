@@ -145,8 +145,12 @@ read_counter(
     const struct zmq_lanes *lanes, const struct zmq_parts *parts, uint64_t *number, unsigned *bits)
 {
     size_t frame;
-    return zmq_place_frame(lanes->place, parts->count, &frame) &&
-           zmq_place_read(lanes->place, zmq_parts_frame(parts, frame), number, bits);
+    size_t end;
+    zmq_place_frames(lanes->place, parts->count, &frame, &end);
+    for (; frame < end; frame++)
+        if (zmq_place_read(lanes->place, zmq_parts_frame(parts, frame), number, bits))
+            return true;
+    return false;
 }
 
 void

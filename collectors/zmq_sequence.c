@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <jansson.h>
 
@@ -18,7 +19,21 @@ static bool
 fail_place(const char *text, struct error *err)
 {
     return error_set(err, ERROR_CONFIG,
-        "sequence takes frame:N, frame:N:le, frame:N:be or value:$.PATH, not '%.60s'", text);
+        "sequence takes frame:N, frame:N:le, frame:N:be, frame:N:$.PATH, value:$.PATH or "
+        "header:NAME, "
+        "not '%.60s'",
+        text);
+}
+
+/* What stands behind "$." in "$.a.b"; NULL when that is no path. */
+static const char *
+parse_path(const char *text)
+{
+    size_t length = strlen(text);
+    if (strncmp(text, "$.", 2) != 0 || length < 3 || text[2] == '.' || text[length - 1] == '.' ||
+        strstr(text, "..") != NULL)
+        return NULL;
+    return text + 2;
 }
 
 static bool
@@ -36,6 +51,8 @@ parse_frame(const char *text, struct zmq_place *place, struct error *err)
         place->kind = ZMQ_PLACE_LITTLE;
     else if (strcmp(end, ":be") == 0)
         place->kind = ZMQ_PLACE_BIG;
+    else if (end[0] == ':' && (place->path = parse_path(end + 1)) != NULL)
+        place->kind = ZMQ_PLACE_JSON;
     else
         return fail_place(text, err);
     return true;
@@ -48,11 +65,13 @@ zmq_place_parse(const char *text, struct zmq_place *place, struct error *err)
     if (strncmp(text, "frame:", 6) == 0) {
         if (!parse_frame(text, &parsed, err))
             return false;
-    } else if (strncmp(text, "value:$.", 8) == 0 && text[8] != '\0' && text[8] != '.' &&
-               strstr(text, "..") == NULL && text[strlen(text) - 1] != '.') {
+    } else if (strncmp(text, "value:", 6) == 0 && (parsed.path = parse_path(text + 6)) != NULL) {
         parsed.kind = ZMQ_PLACE_JSON;
         parsed.frame = -1;
-        parsed.path = text + 8;
+    } else if (strncmp(text, "header:", 7) == 0 && text[7] != '\0' &&
+               strpbrk(text + 7, ":=\r\n") == NULL) {
+        parsed.kind = ZMQ_PLACE_HEADER;
+        parsed.path = text + 7;
     } else {
         return fail_place(text, err);
     }
@@ -60,15 +79,18 @@ zmq_place_parse(const char *text, struct zmq_place *place, struct error *err)
     return true;
 }
 
-bool
-zmq_place_frame(const struct zmq_place *place, size_t count, size_t *frame)
+void
+zmq_place_frames(const struct zmq_place *place, size_t count, size_t *first, size_t *end)
 {
     bool is_from_end = place->frame < 0;
     size_t distance = is_from_end ? (size_t) - (place->frame + 1) : (size_t)place->frame;
-    if (distance >= count)
-        return false;
-    *frame = is_from_end ? count - 1 - distance : distance;
-    return true;
+    *first = *end = 0;
+    if (place->kind == ZMQ_PLACE_HEADER) {
+        *end = count > 0 ? count - 1 : 0;
+    } else if (distance < count) {
+        *first = is_from_end ? count - 1 - distance : distance;
+        *end = *first + 1;
+    }
 }
 
 static bool
@@ -136,6 +158,32 @@ read_json(struct bytes frame, const char *path, uint64_t *number)
     return good;
 }
 
+/* "name: 17" or "name=17" in one of the lines; ends of lines and blanks around the number are not of it. */
+static bool
+read_header(struct bytes frame, const char *name, uint64_t *number)
+{
+    if (frame.length == 0)
+        return false;
+    size_t length = strlen(name);
+    const char *text = (const char *)frame.data;
+    const char *end = text + frame.length;
+    for (const char *next; text < end; text = next) {
+        const char *stop = memchr(text, '\n', (size_t)(end - text));
+        next = stop != NULL ? stop + 1 : end;
+        stop = stop != NULL ? stop : end;
+        if ((size_t)(stop - text) <= length || strncasecmp(text, name, length) != 0 ||
+            (text[length] != ':' && text[length] != '='))
+            continue;
+        text += length + 1;
+        while (text < stop && (*text == ' ' || *text == '\t'))
+            text++;
+        while (text < stop && strchr(" \t\r", stop[-1]) != NULL && stop[-1] != '\0')
+            stop--;
+        return read_digits(text, (size_t)(stop - text), number);
+    }
+    return false;
+}
+
 bool
 zmq_place_read(const struct zmq_place *place, struct bytes frame, uint64_t *number, unsigned *bits)
 {
@@ -151,6 +199,8 @@ zmq_place_read(const struct zmq_place *place, struct bytes frame, uint64_t *numb
         return read_binary(frame, false, number, bits);
     case ZMQ_PLACE_JSON:
         return read_json(frame, place->path, number);
+    case ZMQ_PLACE_HEADER:
+        return read_header(frame, place->path, number);
     }
     return false;
 }

@@ -3,6 +3,9 @@
  *     frame:1          digits, in frame 1 (the first is 0; frame:-1 is the last)
  *     frame:-1:le      1, 2, 4 or 8 bytes, the least significant first; frame:-1:be the other way
  *     value:$.seq      an integer, or digits in a string, in the JSON object of the last frame
+ *     frame:1:$.seq    the same in frame 1
+ *     header:seq       digits behind "seq:" or "seq=", in any case, at the beginning of a line of a frame
+ *                      before the last
  *
  * ZeroMQ itself tells nobody what it drops; a counter does.  Threads: one owner.
  */
@@ -23,20 +26,23 @@ enum zmq_place_kind {
     ZMQ_PLACE_LITTLE,
     ZMQ_PLACE_BIG,
     ZMQ_PLACE_JSON,
+    ZMQ_PLACE_HEADER,
 };
 
 /* Where the counter is. */
 struct zmq_place {
     enum zmq_place_kind kind;
-    long frame;       /* negative: from the end */
-    const char *path; /* "a.b" of ZMQ_PLACE_JSON; part of the text that was parsed */
+    long frame; /* negative: from the end; not of ZMQ_PLACE_HEADER */
+    const char
+        *path; /* "a.b" of ZMQ_PLACE_JSON, the name of ZMQ_PLACE_HEADER; part of the text that was
+                       * parsed */
 };
 
 /* Parse one of the forms above; `text` must outlive *place. False with ERROR_CONFIG. */
 bool zmq_place_parse(const char *text, struct zmq_place *place, struct error *err);
 
-/* Which of `count` frames holds it. False when the message has no such frame. */
-bool zmq_place_frame(const struct zmq_place *place, size_t count, size_t *frame);
+/* Which of `count` frames may hold it: *first .. *end - 1, none when the message has no such frame. */
+void zmq_place_frames(const struct zmq_place *place, size_t count, size_t *first, size_t *end);
 
 /* The number in that frame. *bits is how wide the counter is before it wraps, 64 for texts. False when
  * no number is there. */

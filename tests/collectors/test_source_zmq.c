@@ -732,6 +732,28 @@ a_gap_in_the_counter_is_a_hole_of_that_size(void **state)
 }
 
 static void
+a_counter_may_be_in_a_line_of_a_frame(void **state)
+{
+    static const char *const headers[] = {"id: a\nX-Count: 7\n", "x-count=9"};
+    struct setting *setting = *state;
+    use_property(setting, 0, "sequence", "header:x-count");
+    struct recorder *recorder = start(setting);
+    for (int i = 0; i < 2; i++) {
+        assert_true(zmq_send(setting->publisher, "t", 1, ZMQ_SNDMORE) == 1);
+        assert_true(zmq_send(setting->publisher, headers[i], strlen(headers[i]), ZMQ_SNDMORE) > 0);
+        publish(setting, "x-count=1000");
+    }
+    wait_for_events(recorder, 2);
+    wait_for_text(recorder, "1 messages missing by their counter: dropped at a high-water mark");
+    stop(recorder);
+
+    struct hole hole;
+    assert_int_equal(taped_holes(setting->tape, "feed/all", 0, &hole, 1), 1);
+    assert_int_equal(hole.from, 1);
+    assert_int_equal(hole.to, 1);
+}
+
+static void
 each_stream_has_its_own_counter(void **state)
 {
     struct setting *setting = *state;
@@ -1017,7 +1039,7 @@ names_the_property_that_is_wrong(void **state)
     fails_to_start(setting, "one is missing");
     use_property(setting, 0, "sequence", "frame:x");
     fails_to_start(setting, "sequence takes frame:N");
-    use_property(setting, 0, "sequence", "header:n");
+    use_property(setting, 0, "sequence", "header:");
     fails_to_start(setting, "sequence takes frame:N");
     use_property(setting, 0, "plain_username", "deck");
     use_property(setting, 1, "plain_password", "s3cret");
@@ -1061,6 +1083,7 @@ main(void)
         ZMQ_TEST(a_bound_pull_socket_takes_from_a_push_socket),
         ZMQ_TEST(forwards_as_a_proxy_and_records_what_passes),
         ZMQ_TEST(a_gap_in_the_counter_is_a_hole_of_that_size),
+        ZMQ_TEST(a_counter_may_be_in_a_line_of_a_frame),
         ZMQ_TEST(each_stream_has_its_own_counter),
         ZMQ_TEST(names_what_was_published_before_the_subscription),
         ZMQ_TEST(a_counter_makes_the_loss_of_a_connection_exact),

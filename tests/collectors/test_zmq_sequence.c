@@ -42,21 +42,27 @@ refuse_place(const char *text)
 }
 
 static void
+assert_frames(const char *text, size_t count, size_t expected_first, size_t expected_end)
+{
+    size_t first = 99;
+    size_t end = 99;
+    struct zmq_place place = place_of(text);
+    zmq_place_frames(&place, count, &first, &end);
+    assert_int_equal(first, expected_first);
+    assert_int_equal(end, expected_end);
+}
+
+static void
 counts_frames_from_both_ends(void **state)
 {
     (void)state;
-    size_t frame = 99;
-    struct zmq_place place = place_of("frame:1");
-    assert_true(zmq_place_frame(&place, 3, &frame));
-    assert_int_equal(frame, 1);
-    assert_false(zmq_place_frame(&place, 1, &frame));
-    place = place_of("frame:-1:le");
-    assert_true(zmq_place_frame(&place, 3, &frame));
-    assert_int_equal(frame, 2);
-    place = place_of("frame:-3");
-    assert_true(zmq_place_frame(&place, 3, &frame));
-    assert_int_equal(frame, 0);
-    assert_false(zmq_place_frame(&place, 2, &frame));
+    assert_frames("frame:1", 3, 1, 2);
+    assert_frames("frame:1", 1, 0, 0);
+    assert_frames("frame:-1:le", 3, 2, 3);
+    assert_frames("frame:-3", 3, 0, 1);
+    assert_frames("frame:-3", 2, 0, 0);
+    assert_frames("header:n", 3, 0, 2);
+    assert_frames("header:n", 1, 0, 0);
 }
 
 static void
@@ -88,12 +94,30 @@ reads_a_field_of_json(void **state)
     (void)state;
     assert_int_equal(number_in("value:$.seq", bytes_of("{\"seq\":5}"), 64), 5);
     assert_int_equal(number_in("value:$.a.b", bytes_of("{\"a\":{\"b\":\"17\"}}"), 64), 17);
+    assert_int_equal(number_in("frame:1:$.seq", bytes_of("{\"seq\":6}"), 64), 6);
     refuse_number("value:$.seq", bytes_of("{\"seq\":-5}"));
     refuse_number("value:$.seq", bytes_of("{\"seq\":1.5}"));
     refuse_number("value:$.a.b", bytes_of("{\"a\":5}"));
     refuse_number("value:$.seq", bytes_of("[1]"));
     refuse_number("value:$.seq", bytes_of("{\"seq\":"));
     refuse_number("value:$.seq", bytes_of(""));
+}
+
+static void
+reads_a_line_of_a_header(void **state)
+{
+    (void)state;
+    assert_int_equal(number_in("header:seq", bytes_of("seq: 5"), 64), 5);
+    assert_int_equal(number_in("header:seq", bytes_of("a=1\r\nSeq =6\nSEQ=7 \r\n"), 64), 7);
+    assert_int_equal(number_in("header:X-Seq", bytes_of("x-seq:\t00000000000000000018\n"), 64), 18);
+    refuse_number("header:seq", bytes_of(""));
+    refuse_number("header:seq", bytes_of("seq"));
+    refuse_number("header:seq", bytes_of("seq:"));
+    refuse_number("header:seq", bytes_of("seq: \r\n"));
+    refuse_number("header:seq", bytes_of("seq:-1"));
+    refuse_number("header:seq", bytes_of("my-seq:1"));
+    refuse_number("header:seq", bytes_make("seq:1\0", 6));
+    refuse_number("header:seq", BYTES_NULL);
 }
 
 static void
@@ -108,7 +132,11 @@ names_the_forms_when_the_place_is_none(void **state)
     refuse_place("value:$.");
     refuse_place("value:$.a..b");
     refuse_place("value:$.a.");
-    refuse_place("header:seq");
+    refuse_place("value:x");
+    refuse_place("frame:1:$.");
+    refuse_place("frame:1:$.a..b");
+    refuse_place("header:");
+    refuse_place("header:a:b");
     refuse_place("");
 }
 
@@ -152,6 +180,7 @@ main(void)
         cmocka_unit_test(reads_digits_only),
         cmocka_unit_test(reads_bytes_of_a_known_width),
         cmocka_unit_test(reads_a_field_of_json),
+        cmocka_unit_test(reads_a_line_of_a_header),
         cmocka_unit_test(names_the_forms_when_the_place_is_none),
         cmocka_unit_test(tells_a_gap_from_a_new_counter),
         cmocka_unit_test(goes_on_behind_the_end_of_a_narrow_counter),
