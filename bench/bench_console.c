@@ -1,6 +1,6 @@
 /* bench_console - what the console costs, through a pseudo-terminal, as a person would meet it: time to
  * the first frame, from a key to its frame while a recorder takes in as much as it can, processor time
- * at rest, and memory. Where others keep the processors busy, what that costs is told apart.
+ * at rest, and memory, also on what was sealed. Where others keep the processors busy, what that costs is told apart.
  *
  * BENCH_SECONDS (10) at rest, BENCH_KEYS (200) on each screen.
  */
@@ -387,6 +387,35 @@ measure_load(const char *program, const char *directory, struct recorder *record
     figure_plain("  recorded meanwhile", recorder_stop(recorder), "ev/s");
 }
 
+static void
+press(struct console *console, const char *keys, size_t times)
+{
+    for (size_t i = 0; i < times; i++) {
+        if (write(console->fd, keys, strlen(keys)) != (ssize_t)strlen(keys))
+            fail("the console has ended");
+        read_for(console, PAUSE_MS * NS_PER_MS);
+    }
+}
+
+/* All of the tape is sealed by now. */
+static void
+measure_paging(const char *program, const char *directory)
+{
+    struct console console;
+
+    console_start(&console, program, directory);
+    wait_for(&console, "STREAM", true);
+    figure_at_most("memory, on the sealed tape", peak_rss_mb(console.pid), 32.0, "MB");
+    press(&console, "2", 1);
+    wait_for(&console, "PAYLOAD", true);
+    press(&console, "\033[5~", 100);
+    press(&console, "g", 1);
+    press(&console, "\033[6~", 100);
+    press(&console, "G", 1);
+    figure_at_most("memory, after 200 pages of it", peak_rss_mb(console.pid), 32.0, "MB");
+    console_stop(&console);
+}
+
 int
 main(void)
 {
@@ -400,6 +429,7 @@ main(void)
     measure_rest(program, tape, &recorder);
     measure_load(program, tape, &recorder);
     measure_first_frame(program, tape);
+    measure_paging(program, tape);
     file_remove_tree(directory);
     free(tape);
     free(directory);
