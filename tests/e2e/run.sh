@@ -31,7 +31,7 @@ else
 fi
 
 run_one() { # run_one SCRIPT
-    local script=$1 name output
+    local script=$1 name output start=$SECONDS
     name=$(basename "$script" .sh)
     if [ -n "$why_no_broker" ] && grep -q need_broker "$script"; then
         if [ "${CI:-}" = true ]; then
@@ -53,6 +53,7 @@ run_one() { # run_one SCRIPT
         echo "$name: FAILED, it ended without its closing line"
         failed=$((failed + 1))
     fi
+    echo "$name: took $((SECONDS - start)) s"
     rm -f "$output"
 }
 
