@@ -117,7 +117,8 @@ launch() { # launch NODE
 await() { # await NODE: until it has started and answers
     local deadline=$((SECONDS + start_seconds)) log=$dir/$1.log
     until grep -q 'Kafka Server started' "$log" && answers "$(node_port "$1")"; do
-        if ! node_runs "$1"; then
+        # Between fork and exec its command line is still ours, so node_runs() would not know it.
+        if [ ! -d "/proc/$(cat "$dir/$1.pid")" ]; then
             tail -n 20 "$log" >&2
             fail "node $1 ended while it was starting"
         fi
