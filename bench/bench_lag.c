@@ -15,6 +15,7 @@
 #include "collectors/groups_broker.h"
 #include "collectors/groups_sample.h"
 
+#define COMMIT_NS (60 * NS_PER_S)
 #define TOPIC     "bench-lag"
 #define ROUNDS    5
 #define BUDGET_MS 1000
@@ -54,7 +55,12 @@ make_group(const char *address, int number, int partitions)
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
     for (int i = 0; i < partitions; i++)
         rd_kafka_topic_partition_list_add(list, TOPIC, i)->offset = number % 100;
-    bool is_well = rd_kafka_commit(client, list, 0) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    /* The first one waits for the broker to make its topic of commits. */
+    int64_t deadline_ns = clock_monotonic_ns() + COMMIT_NS;
+    bool is_well;
+    do {
+        is_well = rd_kafka_commit(client, list, 0) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    } while (!is_well && clock_monotonic_ns() < deadline_ns);
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_destroy(client);
     return is_well;
