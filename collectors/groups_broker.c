@@ -4,16 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <librdkafka/rdkafka.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "collectors/groups_admin.h"
 #include "collectors/groups_ends.h"
 #include "collectors/groups_reader.h"
 #include "collectors/groups_sample.h"
+#include "collectors/groups_times.h"
 #include "collectors/kafka_client.h"
 #include "collectors/kafka_patterns.h"
 #include "collectors/source.h"
@@ -24,26 +25,14 @@
 #define FIRST_ANSWER_MS 3000 /* a broker that says nothing in this time is not there */
 #define LIST_MS         2000
 
-/* Where a sample can be cancelled: no wait inside the library is longer, and ours look this often. */
-#define CANCEL_MS      900
-#define CANCEL_LOOK_MS 100
+/* Where a sample can be cancelled: no wait inside the library is longer. */
+#define CANCEL_MS 900
 
 /* Members are asked of all groups in one question; beyond this many groups its answer is too large. */
 #define MEMBERS_MAX 5000
 
-/* Far beyond any outage: a request that times out inside librdkafka 2.0.2 while its coordinator is
- * away leaves a callback behind that ends the process when the coordinator comes back. */
-#define REQUEST_NEVER_ENDS_MS 600000
-
-/* Requests handed to the library at a time; it sends them to each broker one behind the other. */
-#define REQUESTS_AHEAD 512
-
 /* Metadata of all topics is asked anew this often, or when an answer shows that it is out of date. */
 #define METADATA_NS (INT64_C(30) * NS_PER_S)
-
-/* Events that are looked up for their times in one sample. Groups that stand at the same place share
- * one; what is beyond is unknown. */
-#define TIMES_MAX 200000
 
 struct groups_broker {
     struct tap_url url;
@@ -60,18 +49,12 @@ struct groups_broker {
     const atomic_bool *is_cancelled;
     int wait_ms;
     bool want_times;
-    bool (*known_time)(void *self, const char *topic, int32_t partition, int64_t from,
-        int64_t *time_ns, int64_t *offset);
-    void *known_self;
     struct kafka_client client; /* without a group: lists, ends, events */
     bool is_suspect;            /* a broker did not answer it: made anew before the next sample */
-    rd_kafka_t *admin;          /* with a name of its own: commits; NULL: to be made */
-    rd_kafka_queue_t *answers;
+    struct groups_admin admin;  /* with a name of its own: commits */
     const rd_kafka_metadata_t *metadata;
     int64_t metadata_ns;
-    struct groups_want *times; /* what the last sample learnt, sorted */
-    size_t time_count;
-    char **time_topics; /* what their topics point to */
+    struct groups_times times;
 };
 
 /* Before the caller's, so that only what a promise needs cannot be changed. Lag is counted up to the
@@ -113,6 +96,16 @@ copy_topics(struct groups_broker *broker)
 }
 
 static bool
+wants_topic(const void *self, const char *topic)
+{
+    const struct groups_broker *broker = self;
+    for (size_t i = 0; i < broker->topic_count; i++)
+        if (strcmp(broker->topics[i], topic) == 0)
+            return true;
+    return broker->topic_count == 0 || kafka_patterns_match(&broker->patterns, topic);
+}
+
+static bool
 open_client(struct groups_broker *broker, struct error *err)
 {
     struct source_config config = {.url = &broker->url,
@@ -143,8 +136,14 @@ groups_broker_open(const struct groups_broker_options *options, struct error *er
     broker->group = options->group == NULL ? NULL : alloc_text(options->group);
     broker->wait_ms = options->wait_ms > 0 ? options->wait_ms : WAIT_MS;
     broker->want_times = options->want_times;
-    broker->known_time = options->known_time;
-    broker->known_self = options->known_self;
+    broker->times.known_time = options->known_time;
+    broker->times.known_self = options->known_self;
+    broker->admin.options = (struct groups_admin_options){.address = broker->url.address,
+        .properties = broker->properties,
+        .property_count = broker->property_count,
+        .wants_topic = wants_topic,
+        .self = broker,
+        .is_cancelled = broker->is_cancelled};
 
     if (!kafka_patterns_make(&broker->patterns, broker->url.path, err)) {
         groups_broker_close(broker);
@@ -157,70 +156,6 @@ groups_broker_open(const struct groups_broker_options *options, struct error *er
     return broker;
 }
 
-/* --- the client that asks for commits ----------------------------------------------------------- */
-
-static void
-log_nothing(const rd_kafka_t *client, int level, const char *facility, const char *text)
-{
-    (void)client;
-    (void)level;
-    (void)facility;
-    (void)text;
-}
-
-static bool
-set(rd_kafka_conf_t *conf, const char *name, const char *value, struct error *err)
-{
-    char why[256];
-    if (rd_kafka_conf_set(conf, name, value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
-        return true;
-    return error_set(err, ERROR_CONFIG, "kafka property '%s': %s", name, why);
-}
-
-/* The name is needed, and never appears on the broker: librdkafka 2.0.2 without one dereferences
- * NULL when a coordinator answers that it is none any more. */
-static bool
-open_admin(struct groups_broker *broker, struct error *err)
-{
-    if (broker->admin != NULL)
-        return true;
-    char name[64];
-    (void)snprintf(name, sizeof(name), "tapedeck-lag-%ld", (long)getpid());
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set_log_cb(conf, log_nothing);
-    bool is_well = set(conf, "client.id", "tapedeck", err);
-    for (size_t i = 0; is_well && i < broker->property_count; i++)
-        is_well = set(conf, broker->properties[i].name, broker->properties[i].value, err);
-    is_well = is_well && set(conf, "bootstrap.servers", broker->url.address, err) &&
-              set(conf, "group.id", name, err) && set(conf, "enable.auto.commit", "false", err) &&
-              set(conf, "allow.auto.create.topics", "false", err) &&
-              set(conf, "max.in.flight.requests.per.connection", "1", err);
-    if (!is_well) {
-        rd_kafka_conf_destroy(conf);
-        return false;
-    }
-    char why[256];
-    broker->admin = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
-    if (broker->admin == NULL) {
-        rd_kafka_conf_destroy(conf);
-        return error_set(err, ERROR_CONFIG, "cannot make a kafka client: %s", why);
-    }
-    broker->answers = rd_kafka_queue_new(broker->admin);
-    return true;
-}
-
-/* Throw the client away, with every request that has no answer yet. */
-static void
-close_admin(struct groups_broker *broker)
-{
-    if (broker->admin == NULL)
-        return;
-    rd_kafka_queue_destroy(broker->answers);
-    rd_kafka_destroy_flags(broker->admin, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    broker->admin = NULL;
-    broker->answers = NULL;
-}
-
 static void
 forget_metadata(struct groups_broker *broker)
 {
@@ -229,26 +164,14 @@ forget_metadata(struct groups_broker *broker)
     broker->metadata = NULL;
 }
 
-static void
-forget_times(struct groups_broker *broker)
-{
-    for (size_t i = 0; i < broker->time_count; i++)
-        free(broker->time_topics[i]);
-    free(broker->time_topics);
-    free(broker->times);
-    broker->time_topics = NULL;
-    broker->times = NULL;
-    broker->time_count = 0;
-}
-
 void
 groups_broker_close(struct groups_broker *broker)
 {
     if (broker == NULL)
         return;
-    close_admin(broker);
+    groups_admin_close(&broker->admin);
     forget_metadata(broker);
-    forget_times(broker);
+    groups_times_done(&broker->times);
     kafka_client_close(&broker->client);
     kafka_patterns_done(&broker->patterns);
     for (size_t i = 0; i < broker->topic_count; i++)
@@ -278,15 +201,6 @@ static int
 call_ms(const struct groups_broker *broker, int limit_ms)
 {
     return broker->is_cancelled != NULL && limit_ms > CANCEL_MS ? CANCEL_MS : limit_ms;
-}
-
-static int64_t
-left_ms(int64_t deadline_ns, int64_t limit_ms)
-{
-    int64_t left = (deadline_ns - clock_monotonic_ns()) / NS_PER_MS;
-    if (left < 1)
-        left = 1; /* the library takes 0 for "for ever" in places */
-    return left < limit_ms ? left : limit_ms;
 }
 
 static enum group_phase
@@ -339,19 +253,6 @@ take_listing(struct groups_broker *broker, struct groups_sample *sample, rd_kafk
     groups_sample_sort(sample);
 }
 
-/* Wait for an event, but not when the sample is cancelled. NULL: none came. */
-static rd_kafka_event_t *
-wait_for_event(const struct groups_broker *broker, rd_kafka_queue_t *queue, int64_t deadline_ns)
-{
-    while (!is_cancelled(broker)) {
-        int64_t slice_ms = broker->is_cancelled != NULL ? CANCEL_LOOK_MS : 1000;
-        rd_kafka_event_t *event = rd_kafka_queue_poll(queue, (int)left_ms(deadline_ns, slice_ms));
-        if (event != NULL || clock_monotonic_ns() >= deadline_ns)
-            return event;
-    }
-    return NULL;
-}
-
 static void
 list_groups(struct groups_broker *broker, struct groups_sample *sample, int64_t deadline_ns)
 {
@@ -360,12 +261,13 @@ list_groups(struct groups_broker *broker, struct groups_sample *sample, int64_t 
         rd_kafka_AdminOptions_new(broker->client.rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS);
     char why[128];
     (void)rd_kafka_AdminOptions_set_request_timeout(
-        options, (int)left_ms(deadline_ns, LIST_MS), why, sizeof(why));
+        options, (int)groups_left_ms(deadline_ns, LIST_MS), why, sizeof(why));
     rd_kafka_ListConsumerGroups(broker->client.rk, options, queue);
     rd_kafka_AdminOptions_destroy(options);
 
-    rd_kafka_event_t *event = wait_for_event(
-        broker, queue, clock_monotonic_ns() + left_ms(deadline_ns, LIST_MS + 500) * NS_PER_MS);
+    int64_t until_ns =
+        clock_monotonic_ns() + groups_left_ms(deadline_ns, LIST_MS + 500) * NS_PER_MS;
+    rd_kafka_event_t *event = groups_wait_for_event(queue, until_ns, broker->is_cancelled);
     if (event == NULL)
         groups_sample_problem(sample, "list of groups: no answer");
     else if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -404,104 +306,6 @@ take_turn(struct groups_broker *broker, struct groups_sample *sample)
     sample->group_count = limit;
     sample->passed = count - limit;
     groups_sample_sort(sample);
-}
-
-/* --- commits ------------------------------------------------------------------------------------ */
-
-static bool
-wants_topic(const struct groups_broker *broker, const char *topic)
-{
-    for (size_t i = 0; i < broker->topic_count; i++)
-        if (strcmp(broker->topics[i], topic) == 0)
-            return true;
-    return broker->topic_count == 0 || kafka_patterns_match(&broker->patterns, topic);
-}
-
-static void
-ask_commits(struct groups_broker *broker, struct group_state *group)
-{
-    char why[128];
-    rd_kafka_AdminOptions_t *options =
-        rd_kafka_AdminOptions_new(broker->admin, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
-    (void)rd_kafka_AdminOptions_set_request_timeout(
-        options, REQUEST_NEVER_ENDS_MS, why, sizeof(why));
-    rd_kafka_AdminOptions_set_opaque(options, group);
-    rd_kafka_ListConsumerGroupOffsets_t *question =
-        rd_kafka_ListConsumerGroupOffsets_new(group->name, NULL);
-    rd_kafka_ListConsumerGroupOffsets(broker->admin, &question, 1, options, broker->answers);
-    rd_kafka_ListConsumerGroupOffsets_destroy(question);
-    rd_kafka_AdminOptions_destroy(options);
-}
-
-static void
-take_commits(
-    struct groups_broker *broker, struct group_state *group, const rd_kafka_group_result_t *result)
-{
-    const rd_kafka_error_t *error = rd_kafka_group_result_error(result);
-    if (error != NULL) {
-        (void)snprintf(
-            group->problem, sizeof(group->problem), "commits: %s", rd_kafka_error_string(error));
-        return;
-    }
-    const rd_kafka_topic_partition_list_t *list = rd_kafka_group_result_partitions(result);
-    size_t capacity = 0;
-    for (int i = 0; list != NULL && i < list->cnt; i++) {
-        const rd_kafka_topic_partition_t *entry = &list->elems[i];
-        if (!wants_topic(broker, entry->topic))
-            continue;
-        if (entry->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-            (void)snprintf(group->problem, sizeof(group->problem), "commits on %s[%d]: %s",
-                entry->topic, (int)entry->partition, rd_kafka_err2str(entry->err));
-        struct group_lane *lane = group_state_add(group, entry->topic, entry->partition, &capacity);
-        if (entry->err == RD_KAFKA_RESP_ERR_NO_ERROR && entry->offset >= 0)
-            lane->committed = entry->offset;
-    }
-    group_state_sort(group);
-}
-
-static void
-take_answer(struct groups_broker *broker, rd_kafka_event_t *event)
-{
-    struct group_state *group = rd_kafka_event_opaque(event);
-    group->problem[0] = '\0';
-    if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        (void)snprintf(group->problem, sizeof(group->problem), "commits: %s",
-            rd_kafka_event_error_string(event));
-        return;
-    }
-    size_t count = 0;
-    const rd_kafka_group_result_t **results = rd_kafka_ListConsumerGroupOffsets_result_groups(
-        rd_kafka_event_ListConsumerGroupOffsets_result(event), &count);
-    if (count == 1)
-        take_commits(broker, group, results[0]);
-}
-
-static void
-read_commits(struct groups_broker *broker, struct groups_sample *sample, int64_t deadline_ns)
-{
-    for (size_t i = 0; i < sample->group_count; i++)
-        (void)snprintf(
-            sample->groups[i].problem, sizeof(sample->groups[i].problem), "commits: no answer");
-    size_t asked = 0;
-    size_t answered = 0;
-    while (answered < sample->group_count && clock_monotonic_ns() < deadline_ns &&
-           !is_cancelled(broker)) {
-        while (asked < sample->group_count && asked - answered < REQUESTS_AHEAD)
-            ask_commits(broker, &sample->groups[asked++]);
-        rd_kafka_event_t *event = wait_for_event(broker, broker->answers, deadline_ns);
-        if (event == NULL)
-            continue;
-        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT) {
-            take_answer(broker, event);
-            answered++;
-        }
-        rd_kafka_event_destroy(event);
-    }
-    if (answered < asked)
-        close_admin(broker); /* late answers must not meet the next sample */
-    if (answered < sample->group_count)
-        groups_sample_problem(sample, "commits of %zu groups: their coordinator does not answer",
-            sample->group_count - answered);
 }
 
 /* --- members ------------------------------------------------------------------------------------ */
@@ -566,7 +370,7 @@ read_members(struct groups_broker *broker, struct groups_sample *sample, int64_t
     if (is_cancelled(broker))
         return;
     rd_kafka_resp_err_t code = rd_kafka_list_groups(broker->client.rk, broker->group, &list,
-        call_ms(broker, (int)left_ms(deadline_ns, LIST_MS)));
+        call_ms(broker, (int)groups_left_ms(deadline_ns, LIST_MS)));
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         groups_sample_problem(sample, "members of groups: %s", rd_kafka_err2str(code));
     if (list == NULL)
@@ -577,106 +381,6 @@ read_members(struct groups_broker *broker, struct groups_sample *sample, int64_t
             take_members(broker, group, &list->groups[i]);
     }
     rd_kafka_group_list_destroy(list);
-}
-
-/* --- the time of the oldest event that waits ---------------------------------------------------- */
-
-static bool
-has_waiting(const struct group_lane *lane)
-{
-    return lane->committed >= 0 && lane->end > lane->committed;
-}
-
-/* Fill the lane from the last sample or from the caller's knowledge. */
-static bool
-is_known(struct groups_broker *broker, struct group_lane *lane)
-{
-    struct groups_want key = {
-        .topic = lane->topic, .partition = lane->partition, .from = lane->committed};
-    const struct groups_want *known = broker->time_count == 0
-                                          ? NULL
-                                          : bsearch(&key, broker->times, broker->time_count,
-                                                sizeof(*broker->times), groups_want_compare);
-    if (known == NULL)
-        return broker->known_time != NULL &&
-               broker->known_time(broker->known_self, lane->topic, lane->partition, lane->committed,
-                   &lane->oldest_ns, &lane->oldest_offset);
-    lane->oldest_ns = known->time_ns;
-    lane->oldest_offset = known->offset;
-    return true;
-}
-
-static void
-use_answers(const struct groups_want *wants, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct group_lane *lane = wants[i].context;
-        lane->nothing_waits = wants[i].state == GROUPS_WANT_END;
-        if (wants[i].state == GROUPS_WANT_FOUND) {
-            lane->oldest_ns = wants[i].time_ns;
-            lane->oldest_offset = wants[i].offset;
-        }
-    }
-}
-
-/* Remember what was learnt for the next sample: most groups that stand still stand where they stood. */
-static void
-remember(struct groups_broker *broker, const struct groups_sample *sample)
-{
-    size_t limit = 0;
-    for (size_t g = 0; g < sample->group_count; g++)
-        limit += sample->groups[g].lane_count;
-    struct groups_want *times = alloc_array(limit + 1, sizeof(*times));
-    char **topics = alloc_array(limit + 1, sizeof(*topics));
-    size_t count = 0;
-    for (size_t g = 0; g < sample->group_count; g++) {
-        for (size_t i = 0; i < sample->groups[g].lane_count; i++) {
-            const struct group_lane *lane = &sample->groups[g].lanes[i];
-            if (lane->oldest_offset < 0)
-                continue;
-            topics[count] = alloc_text(lane->topic);
-            times[count] = (struct groups_want){.topic = topics[count],
-                .partition = lane->partition,
-                .from = lane->committed,
-                .time_ns = lane->oldest_ns,
-                .offset = lane->oldest_offset};
-            count++;
-        }
-    }
-    forget_times(broker);
-    qsort(times, count, sizeof(*times), groups_want_compare);
-    broker->times = times;
-    broker->time_topics = topics;
-    broker->time_count = count;
-}
-
-static void
-read_times(struct groups_broker *broker, struct groups_sample *sample, int64_t deadline_ns)
-{
-    struct groups_want *wants = alloc_array(TIMES_MAX, sizeof(*wants));
-    size_t count = 0;
-    for (size_t g = 0; g < sample->group_count; g++) {
-        for (size_t i = 0; i < sample->groups[g].lane_count; i++) {
-            struct group_lane *lane = &sample->groups[g].lanes[i];
-            if (!has_waiting(lane) || is_known(broker, lane) || count == TIMES_MAX)
-                continue;
-            /* What retention deleted cannot be read: the oldest there is stands at the log start. */
-            int64_t from = lane->committed < lane->log_start ? lane->log_start : lane->committed;
-            wants[count++] = (struct groups_want){.topic = lane->topic,
-                .partition = lane->partition,
-                .from = from,
-                .until = from,
-                .context = lane,
-                .time_ns = CLOCK_NONE,
-                .offset = -1};
-        }
-    }
-    qsort(wants, count, sizeof(*wants), groups_want_compare);
-    groups_reader_run(
-        broker->client.rk, wants, count, deadline_ns, broker->is_cancelled, NULL, NULL);
-    use_answers(wants, count);
-    free(wants);
-    remember(broker, sample);
 }
 
 /* --- a sample ----------------------------------------------------------------------------------- */
@@ -703,7 +407,7 @@ ask_metadata(struct groups_broker *broker, struct error *err)
     const rd_kafka_metadata_t *metadata;
     do {
         metadata = kafka_client_metadata(&broker->client, NULL, true,
-            call_ms(broker, (int)left_ms(deadline_ns, FIRST_ANSWER_MS)), err);
+            call_ms(broker, (int)groups_left_ms(deadline_ns, FIRST_ANSWER_MS)), err);
     } while (metadata == NULL && err->code == ERROR_REMOTE && !is_cancelled(broker) &&
              clock_monotonic_ns() < deadline_ns);
     return metadata;
@@ -740,11 +444,11 @@ groups_broker_sample(struct groups_broker *broker, struct groups_sample *sample,
     /* Without a group there is nothing to ask a coordinator, and the first such question would make
      * the broker create its topic for commits. */
     if (sample->group_count > 0) {
-        if (!open_admin(broker, err)) {
+        if (!groups_admin_open(&broker->admin, err)) {
             groups_sample_done(sample);
             return false;
         }
-        read_commits(broker, sample, deadline_ns);
+        groups_admin_read_commits(&broker->admin, sample, deadline_ns);
         read_members(broker, sample, deadline_ns);
     }
     broker->is_suspect = sample->problem_count > 0;
@@ -753,7 +457,8 @@ groups_broker_sample(struct groups_broker *broker, struct groups_sample *sample,
         !groups_ends_ask(broker->client.rk, broker->metadata, sample, deadline_ns))
         broker->metadata_ns = INT64_MIN / 2; /* a leader moved, or a topic is new */
     if (broker->want_times && !is_cancelled(broker))
-        read_times(broker, sample, deadline_ns);
+        groups_times_read(
+            &broker->times, broker->client.rk, sample, deadline_ns, broker->is_cancelled);
     return true;
 }
 

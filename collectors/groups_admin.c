@@ -1,0 +1,194 @@
+#include "collectors/groups_admin.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "collectors/groups_sample.h"
+#include "collectors/source.h"
+
+#define CANCEL_LOOK_MS 100
+
+/* Far beyond any outage: see the header. */
+#define REQUEST_NEVER_ENDS_MS 600000
+
+/* Requests handed to the library at a time; it sends them to each broker one behind the other. */
+#define REQUESTS_AHEAD 512
+
+/* --- waiting ------------------------------------------------------------------------------------ */
+
+int64_t
+groups_left_ms(int64_t deadline_ns, int64_t limit_ms)
+{
+    int64_t left = (deadline_ns - clock_monotonic_ns()) / NS_PER_MS;
+    if (left < 1)
+        left = 1;
+    return left < limit_ms ? left : limit_ms;
+}
+
+rd_kafka_event_t *
+groups_wait_for_event(rd_kafka_queue_t *queue, int64_t deadline_ns, const atomic_bool *is_cancelled)
+{
+    int64_t slice_ms = is_cancelled != NULL ? CANCEL_LOOK_MS : 1000;
+    while (is_cancelled == NULL || !atomic_load(is_cancelled)) {
+        rd_kafka_event_t *event =
+            rd_kafka_queue_poll(queue, (int)groups_left_ms(deadline_ns, slice_ms));
+        if (event != NULL || clock_monotonic_ns() >= deadline_ns)
+            return event;
+    }
+    return NULL;
+}
+
+/* --- the client --------------------------------------------------------------------------------- */
+
+static void
+log_nothing(const rd_kafka_t *client, int level, const char *facility, const char *text)
+{
+    (void)client;
+    (void)level;
+    (void)facility;
+    (void)text;
+}
+
+static bool
+set(rd_kafka_conf_t *conf, const char *name, const char *value, struct error *err)
+{
+    char why[256];
+    if (rd_kafka_conf_set(conf, name, value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
+        return true;
+    return error_set(err, ERROR_CONFIG, "kafka property '%s': %s", name, why);
+}
+
+bool
+groups_admin_open(struct groups_admin *admin, struct error *err)
+{
+    const struct groups_admin_options *options = &admin->options;
+    if (admin->client != NULL)
+        return true;
+    char name[64];
+    (void)snprintf(name, sizeof(name), "tapedeck-lag-%ld", (long)getpid());
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, log_nothing);
+    bool is_well = set(conf, "client.id", "tapedeck", err);
+    for (size_t i = 0; is_well && i < options->property_count; i++)
+        is_well = set(conf, options->properties[i].name, options->properties[i].value, err);
+    is_well = is_well && set(conf, "bootstrap.servers", options->address, err) &&
+              set(conf, "group.id", name, err) && set(conf, "enable.auto.commit", "false", err) &&
+              set(conf, "allow.auto.create.topics", "false", err) &&
+              set(conf, "max.in.flight.requests.per.connection", "1", err);
+    if (!is_well) {
+        rd_kafka_conf_destroy(conf);
+        return false;
+    }
+    char why[256];
+    admin->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
+    if (admin->client == NULL) {
+        rd_kafka_conf_destroy(conf);
+        return error_set(err, ERROR_CONFIG, "cannot make a kafka client: %s", why);
+    }
+    admin->answers = rd_kafka_queue_new(admin->client);
+    return true;
+}
+
+void
+groups_admin_close(struct groups_admin *admin)
+{
+    if (admin->client == NULL)
+        return;
+    rd_kafka_queue_destroy(admin->answers);
+    rd_kafka_destroy_flags(admin->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    admin->client = NULL;
+    admin->answers = NULL;
+}
+
+/* --- commits ------------------------------------------------------------------------------------ */
+
+static void
+ask_commits(struct groups_admin *admin, struct group_state *group)
+{
+    char why[128];
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(admin->client, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+    (void)rd_kafka_AdminOptions_set_request_timeout(
+        options, REQUEST_NEVER_ENDS_MS, why, sizeof(why));
+    rd_kafka_AdminOptions_set_opaque(options, group);
+    rd_kafka_ListConsumerGroupOffsets_t *question =
+        rd_kafka_ListConsumerGroupOffsets_new(group->name, NULL);
+    rd_kafka_ListConsumerGroupOffsets(admin->client, &question, 1, options, admin->answers);
+    rd_kafka_ListConsumerGroupOffsets_destroy(question);
+    rd_kafka_AdminOptions_destroy(options);
+}
+
+static void
+take_commits(
+    struct groups_admin *admin, struct group_state *group, const rd_kafka_group_result_t *result)
+{
+    const rd_kafka_error_t *error = rd_kafka_group_result_error(result);
+    if (error != NULL) {
+        (void)snprintf(
+            group->problem, sizeof(group->problem), "commits: %s", rd_kafka_error_string(error));
+        return;
+    }
+    const rd_kafka_topic_partition_list_t *list = rd_kafka_group_result_partitions(result);
+    size_t capacity = 0;
+    for (int i = 0; list != NULL && i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *entry = &list->elems[i];
+        if (!admin->options.wants_topic(admin->options.self, entry->topic))
+            continue;
+        if (entry->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+            (void)snprintf(group->problem, sizeof(group->problem), "commits on %s[%d]: %s",
+                entry->topic, (int)entry->partition, rd_kafka_err2str(entry->err));
+        struct group_lane *lane = group_state_add(group, entry->topic, entry->partition, &capacity);
+        if (entry->err == RD_KAFKA_RESP_ERR_NO_ERROR && entry->offset >= 0)
+            lane->committed = entry->offset;
+    }
+    group_state_sort(group);
+}
+
+static void
+take_answer(struct groups_admin *admin, rd_kafka_event_t *event)
+{
+    struct group_state *group = rd_kafka_event_opaque(event);
+    group->problem[0] = '\0';
+    if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        (void)snprintf(group->problem, sizeof(group->problem), "commits: %s",
+            rd_kafka_event_error_string(event));
+        return;
+    }
+    size_t count = 0;
+    const rd_kafka_group_result_t **results = rd_kafka_ListConsumerGroupOffsets_result_groups(
+        rd_kafka_event_ListConsumerGroupOffsets_result(event), &count);
+    if (count == 1)
+        take_commits(admin, group, results[0]);
+}
+
+void
+groups_admin_read_commits(
+    struct groups_admin *admin, struct groups_sample *sample, int64_t deadline_ns)
+{
+    const atomic_bool *is_cancelled = admin->options.is_cancelled;
+    for (size_t i = 0; i < sample->group_count; i++)
+        (void)snprintf(
+            sample->groups[i].problem, sizeof(sample->groups[i].problem), "commits: no answer");
+    size_t asked = 0;
+    size_t answered = 0;
+    while (answered < sample->group_count && clock_monotonic_ns() < deadline_ns &&
+           (is_cancelled == NULL || !atomic_load(is_cancelled))) {
+        while (asked < sample->group_count && asked - answered < REQUESTS_AHEAD)
+            ask_commits(admin, &sample->groups[asked++]);
+        rd_kafka_event_t *event = groups_wait_for_event(admin->answers, deadline_ns, is_cancelled);
+        if (event == NULL)
+            continue;
+        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT) {
+            take_answer(admin, event);
+            answered++;
+        }
+        rd_kafka_event_destroy(event);
+    }
+    if (answered < asked)
+        groups_admin_close(admin); /* late answers must not meet the next sample */
+    if (answered < sample->group_count)
+        groups_sample_problem(sample, "commits of %zu groups: their coordinator does not answer",
+            sample->group_count - answered);
+}
