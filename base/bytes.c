@@ -115,6 +115,15 @@ buffer_reserve(struct buffer *buffer, size_t more)
 }
 
 void
+buffer_reserve_total(struct buffer *buffer, size_t capacity)
+{
+    if (capacity <= buffer->capacity)
+        return;
+    buffer->data = alloc_resize(buffer->data, capacity);
+    buffer->capacity = capacity;
+}
+
+void
 buffer_append(struct buffer *buffer, const void *data, size_t length)
 {
     unsigned char *to = buffer_reserve(buffer, length);

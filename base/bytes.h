@@ -48,6 +48,10 @@ void buffer_done(struct buffer *buffer);
 /* Make room for `more` bytes behind the present ones and return where they go. The length stays. */
 unsigned char *buffer_reserve(struct buffer *buffer, size_t more);
 
+/* Make room for `capacity` bytes in all, and for no more: what is large and whose size is known must
+ * not take up to twice as much. */
+void buffer_reserve_total(struct buffer *buffer, size_t capacity);
+
 void buffer_append(struct buffer *buffer, const void *data, size_t length);
 void buffer_append_text(struct buffer *buffer, const char *text);
 void buffer_append_byte(struct buffer *buffer, unsigned char byte);

@@ -98,7 +98,7 @@ read_frames(struct journal *journal, struct content *content, struct error *err)
     for (size_t i = 0; i < journal->frame_count; i++)
         total += FRAME_HEADER_BYTES + (size_t)journal->frames[i].body_bytes;
     content->records->length = 0;
-    (void)buffer_reserve(content->records, total);
+    buffer_reserve_total(content->records, total); /* doubled it would be too large to be kept */
     content->regions = alloc_array(journal->frame_count, sizeof(*content->regions));
 
     for (size_t i = 0; i < journal->frame_count; i++) {

@@ -101,6 +101,22 @@ a_buffer_grows_by_printf(void **state)
     buffer_done(&buffer);
 }
 
+static void
+room_of_a_known_size_is_not_doubled(void **state)
+{
+    (void)state;
+    struct buffer buffer = {0};
+    buffer_append_text(&buffer, "kept");
+    buffer_reserve_total(&buffer, 100001);
+    assert_int_equal(buffer.capacity, 100001);
+    buffer_reserve_total(&buffer, 7);
+    assert_int_equal(buffer.capacity, 100001);
+    assert_ptr_equal(buffer_reserve(&buffer, 100001 - buffer.length), buffer.data + 4);
+    assert_int_equal(buffer.capacity, 100001);
+    assert_string_equal(buffer_text(&buffer), "kept");
+    buffer_done(&buffer);
+}
+
 int
 main(void)
 {
@@ -111,6 +127,7 @@ main(void)
         cmocka_unit_test(base64_matches_rfc_4648),
         cmocka_unit_test(varints_go_there_and_back),
         cmocka_unit_test(a_buffer_grows_by_printf),
+        cmocka_unit_test(room_of_a_known_size_is_not_doubled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
