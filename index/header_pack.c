@@ -1,12 +1,13 @@
 #include "index/header_pack.h"
 
-#include <endian.h>
 #include <stdint.h>
 #include <string.h>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
+
+#include "base/bytes.h"
 
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
@@ -23,30 +24,57 @@ digits_of(uint32_t bytes)
     return nibbles + EACH('0') + is_letter * ('a' - '0' - 10);
 }
 
-/* Eight digits to four bytes; wrong for what is not a digit, which the way back shows. */
-static uint32_t
-bytes_of_digits(uint64_t digits)
+/* Sixteen digits to eight bytes. What is not a digit is packed wrong, which the way back shows. */
+#if defined(__SSE2__)
+static __m128i
+digits_of_nibbles(__m128i nibbles)
 {
+    __m128i letters = _mm_cmpgt_epi8(nibbles, _mm_set1_epi8(9));
+    return _mm_add_epi8(_mm_add_epi8(nibbles, _mm_set1_epi8('0')),
+        _mm_and_si128(letters, _mm_set1_epi8('a' - '0' - 10)));
+}
+
+static bool
+pack_eight(const unsigned char text[16], unsigned char to[8])
+{
+    __m128i low_bits = _mm_set1_epi8(15);
+    __m128i digits = _mm_loadu_si128((const void *)text);
+    __m128i letters = _mm_cmpgt_epi8(digits, _mm_set1_epi8('9'));
+    __m128i nibbles =
+        _mm_and_si128(_mm_add_epi8(digits, _mm_and_si128(letters, _mm_set1_epi8(9))), low_bits);
+    __m128i pairs = _mm_or_si128(_mm_slli_epi16(nibbles, 4), _mm_srli_epi16(nibbles, 8));
+    pairs = _mm_and_si128(pairs, _mm_set1_epi16(0xff));
+    _mm_storel_epi64((void *)to, _mm_packus_epi16(pairs, pairs));
+    return _mm_movemask_epi8(_mm_cmpeq_epi8(digits_of_nibbles(nibbles), digits)) == 0xffff;
+}
+#else
+static bool
+pack_four(const unsigned char text[8], unsigned char to[4])
+{
+    uint64_t digits = load_u64(text);
     uint64_t nibbles = ((digits & EACH(15)) + (digits >> 6 & EACH(1)) * 9) & EACH(15);
     uint64_t pairs = (nibbles << 4 | nibbles >> 8) & UINT64_C(0x00ff00ff00ff00ff);
     pairs = (pairs | pairs >> 8) & UINT64_C(0x0000ffff0000ffff);
-    return (uint32_t)(pairs | pairs >> 16);
+    uint32_t packed = (uint32_t)(pairs | pairs >> 16);
+    store_u32(to, packed);
+    return digits == digits_of(packed);
 }
+
+static bool
+pack_eight(const unsigned char text[16], unsigned char to[8])
+{
+    bool first = pack_four(text, to);
+    return pack_four(text + 8, to + 4) && first;
+}
+#endif
 
 bool
 hex_pack(const unsigned char *text, unsigned char *to, size_t bytes)
 {
-    uint64_t differs = 0;
-    for (size_t i = 0; i < bytes; i += 4) {
-        uint64_t digits;
-        memcpy(&digits, text + 2 * i, sizeof(digits));
-        digits = le64toh(digits);
-        uint32_t packed = bytes_of_digits(digits);
-        differs |= digits ^ digits_of(packed);
-        packed = htole32(packed);
-        memcpy(to + i, &packed, sizeof(packed));
-    }
-    return differs == 0;
+    bool good = true;
+    for (size_t i = 0; i < bytes; i += 8)
+        good = pack_eight(text + 2 * i, to + i) && good;
+    return good;
 }
 
 /* Eight bytes to sixteen digits: what readers of events spend most of their time on. */
@@ -58,21 +86,14 @@ unpack_eight(const unsigned char from[8], unsigned char text[16])
     __m128i bytes = _mm_loadl_epi64((const void *)from);
     __m128i high = _mm_and_si128(_mm_srli_epi16(bytes, 4), low_bits);
     __m128i nibbles = _mm_unpacklo_epi8(high, _mm_and_si128(bytes, low_bits));
-    __m128i letters = _mm_cmpgt_epi8(nibbles, _mm_set1_epi8(9));
-    __m128i digits = _mm_add_epi8(_mm_add_epi8(nibbles, _mm_set1_epi8('0')),
-        _mm_and_si128(letters, _mm_set1_epi8('a' - '0' - 10)));
-    _mm_storeu_si128((void *)text, digits);
+    _mm_storeu_si128((void *)text, digits_of_nibbles(nibbles));
 }
 #else
 static void
 unpack_eight(const unsigned char from[8], unsigned char text[16])
 {
-    for (size_t i = 0; i < 8; i += 4) {
-        uint32_t packed;
-        memcpy(&packed, from + i, sizeof(packed));
-        uint64_t digits = htole64(digits_of(le32toh(packed)));
-        memcpy(text + 2 * i, &digits, sizeof(digits));
-    }
+    store_u64(text, digits_of(load_u32(from)));
+    store_u64(text + 8, digits_of(load_u32(from + 4)));
 }
 #endif
 
@@ -110,15 +131,16 @@ uuid_unpack(const unsigned char from[16], unsigned char text[UUID_TEXT])
     text[8] = text[13] = text[18] = text[23] = '-';
 }
 
-/* Two digits stand for the flags: too short for hex_pack(), so six zeros are put behind them. */
+/* Two digits stand for the flags: too short for pack_eight(), so zeros are put behind them. */
 bool
 traceparent_pack(const unsigned char text[TRACEPARENT_TEXT], unsigned char to[TRACEPARENT_BYTES])
 {
-    unsigned char flags[8] = {text[53], text[54], '0', '0', '0', '0', '0', '0'};
-    unsigned char packed[4];
+    unsigned char flags[16] = "0000000000000000";
+    unsigned char packed[8];
+    memcpy(flags, text + 53, 2);
     if (memcmp(text, "00-", 3) != 0 || text[35] != '-' || text[52] != '-' ||
         !hex_pack(text + 3, to, TRACE_BYTES) ||
-        !hex_pack(text + 36, to + TRACE_BYTES, SPAN_BYTES) || !hex_pack(flags, packed, 4))
+        !hex_pack(text + 36, to + TRACE_BYTES, SPAN_BYTES) || !pack_eight(flags, packed))
         return false;
     to[TRACE_BYTES + SPAN_BYTES] = packed[0];
     return true;

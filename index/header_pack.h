@@ -42,7 +42,7 @@ enum header_stream {
 #define TRACEPARENT_BYTES (TRACE_BYTES + SPAN_BYTES + 1u)
 
 /* Turn text into binary: false when it is not of that form, in lower case. `bytes` is a multiple of
- * four, and counts the binary ones. */
+ * eight, and counts the binary ones. */
 bool hex_pack(const unsigned char *text, unsigned char *to, size_t bytes);
 bool uuid_pack(const unsigned char text[UUID_TEXT], unsigned char to[16]);
 bool traceparent_pack(
