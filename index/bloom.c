@@ -3,6 +3,9 @@
 #include <endian.h>
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -51,14 +54,40 @@ bit_of(uint64_t token, size_t word)
     return UINT32_C(1) << ((uint32_t)token * salts[word] >> 27);
 }
 
-void
-bloom_add(unsigned char block[BLOOM_BLOCK_BYTES], uint64_t token)
+static void
+add_portable(unsigned char block[BLOOM_BLOCK_BYTES], uint64_t token)
 {
     uint32_t words[WORDS];
     memcpy(words, block, sizeof(words));
     for (size_t i = 0; i < WORDS; i++)
         words[i] |= htole32(bit_of(token, i));
     memcpy(block, words, sizeof(words));
+}
+
+#if defined(__x86_64__)
+/* All eight words at once. */
+__attribute__((target("avx2"))) static void
+add_avx2(unsigned char block[BLOOM_BLOCK_BYTES], uint64_t token)
+{
+    __m256i words = _mm256_loadu_si256((const void *)block);
+    __m256i places = _mm256_srli_epi32(_mm256_mullo_epi32(_mm256_set1_epi32((int)(uint32_t)token),
+                                           _mm256_loadu_si256((const void *)salts)),
+        27);
+    __m256i bits = _mm256_sllv_epi32(_mm256_set1_epi32(1), places);
+    _mm256_storeu_si256((void *)block, _mm256_or_si256(words, bits));
+}
+#endif
+
+void
+bloom_add(unsigned char block[BLOOM_BLOCK_BYTES], uint64_t token)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) {
+        add_avx2(block, token);
+        return;
+    }
+#endif
+    add_portable(block, token);
 }
 
 bool

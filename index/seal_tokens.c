@@ -10,6 +10,8 @@
 #include "index/header_shape.h"
 #include "index/record.h"
 
+#define PREFETCH_TOKENS 32u
+
 /* What the values of a header are tokens of, by its name. */
 enum role {
     ROLE_NONE,
@@ -258,6 +260,33 @@ seal_tokens_end_block(struct seal_tokens *tokens, struct buffer *filters)
     return blocks;
 }
 
+/* Where the filter's block for the token stands in the pages from `start` on. */
+static unsigned char *
+place_in_pages(unsigned char *start, uint32_t blocks, uint64_t token)
+{
+    uint32_t block = bloom_block_of(blocks, token);
+    size_t page = block / FILTER_PAGE_BLOCKS;
+    size_t place = block % FILTER_PAGE_BLOCKS;
+    return start + page * FILTER_PAGE_BYTES + place * BLOOM_BLOCK_BYTES;
+}
+
+/* The pages are larger than a cache and tokens go anywhere: what a few tokens need is asked for first. */
+static void
+fill_pages(const struct seal_tokens *tokens, unsigned char *start, uint32_t blocks)
+{
+    unsigned char *places[PREFETCH_TOKENS];
+    for (size_t i = 0; i < tokens->all_count; i += PREFETCH_TOKENS) {
+        size_t left = tokens->all_count - i;
+        size_t count = left < PREFETCH_TOKENS ? left : PREFETCH_TOKENS;
+        for (size_t k = 0; k < count; k++) {
+            places[k] = place_in_pages(start, blocks, tokens->all[i + k]);
+            __builtin_prefetch(places[k], 1);
+        }
+        for (size_t k = 0; k < count; k++)
+            bloom_add(places[k], tokens->all[i + k]);
+    }
+}
+
 void
 seal_tokens_finish(struct seal_tokens *tokens, struct buffer *pages)
 {
@@ -267,12 +296,7 @@ seal_tokens_finish(struct seal_tokens *tokens, struct buffer *pages)
     unsigned char *start = buffer_reserve(pages, bytes);
     memset(start, 0, bytes);
     pages->length += bytes;
-    for (size_t i = 0; i < tokens->all_count; i++) {
-        uint32_t block = bloom_block_of(blocks, tokens->all[i]);
-        size_t page = block / FILTER_PAGE_BLOCKS;
-        size_t place = block % FILTER_PAGE_BLOCKS;
-        bloom_add(start + page * FILTER_PAGE_BYTES + place * BLOOM_BLOCK_BYTES, tokens->all[i]);
-    }
+    fill_pages(tokens, start, blocks);
     for (uint32_t i = 0; i < page_count; i++) {
         unsigned char *page = start + (size_t)i * FILTER_PAGE_BYTES;
         store_u32(page + FILTER_PAGE_TOTAL, blocks);
