@@ -28,11 +28,34 @@
 #define BLOCK_ALIGN    64u
 #define SECTION_ALIGN  8u
 
+struct seal_room {
+    struct seal_order order;
+    struct seal_tokens *tokens;
+};
+
+struct seal_room *
+seal_room_new(void)
+{
+    struct seal_room *room = alloc_zeroed(sizeof(*room));
+    room->tokens = seal_tokens_new();
+    return room;
+}
+
+void
+seal_room_free(struct seal_room *room)
+{
+    if (room == NULL)
+        return;
+    seal_order_done(&room->order);
+    seal_tokens_free(room->tokens);
+    free(room);
+}
+
 /* One segment being written. `out` is what was not yet written of the file, which ends at `at` +
  * out.length; `rows` is the section table so far. */
 struct sealing {
     const struct seal_input *input;
-    struct seal_order order;
+    const struct seal_order *order; /* this and the tokens are in the room */
     struct block_writer *writer;
     struct seal_tokens *tokens;
     struct lanes *lanes; /* of the events sealed so far, and the holes */
@@ -110,9 +133,9 @@ end_block(struct sealing *sealing, struct error *err)
 static bool
 write_lane(struct sealing *sealing, size_t number, bool *in_block, struct error *err)
 {
-    const struct seal_lane *lane = &sealing->order.lanes[number];
-    const struct seal_ref *refs = sealing->order.refs;
-    size_t ref_count = sealing->order.ref_count;
+    const struct seal_lane *lane = &sealing->order->lanes[number];
+    const struct seal_ref *refs = sealing->order->refs;
+    size_t ref_count = sealing->order->ref_count;
     struct header_list list;
     for (size_t i = lane->first; i < (size_t)lane->first + lane->count; i++) {
         struct record record;
@@ -138,7 +161,7 @@ static bool
 write_blocks(struct sealing *sealing, struct error *err)
 {
     bool in_block = false;
-    for (size_t i = 0; i < sealing->order.lane_count; i++) {
+    for (size_t i = 0; i < sealing->order->lane_count; i++) {
         if (!write_lane(sealing, i, &in_block, err))
             return false;
     }
@@ -217,12 +240,12 @@ append_rows(struct buffer *to, uint32_t row_bytes, size_t count)
     return at + ROWS_HEAD_BYTES;
 }
 
-/* lanes_add_event() met the lanes in the order of sealing->order.lanes, so the numbers are the same;
+/* lanes_add_event() met the lanes in the order of sealing->order->lanes, so the numbers are the same;
  * lanes that only have holes come behind them and are left to HOLES. */
 static void
 encode_lanes(const struct sealing *sealing, struct buffer *to)
 {
-    size_t count = sealing->order.lane_count;
+    size_t count = sealing->order->lane_count;
     unsigned char *at = append_rows(to, LANE_ROW_BYTES, count);
     for (size_t i = 0; i < count; i++, at += LANE_ROW_BYTES)
         lane_row_put(lanes_at(sealing->lanes, i), sealing->first_blocks[i], at);
@@ -304,10 +327,10 @@ begin(struct sealing *sealing, const struct seal_options *options)
 {
     const struct seal_input *input = sealing->input;
     sealing->writer = block_writer_new(options->codec);
-    sealing->tokens =
-        seal_tokens_new(input->uuid, options->token_headers, options->token_header_count);
+    seal_tokens_begin(
+        sealing->tokens, input->uuid, options->token_headers, options->token_header_count);
     sealing->lanes = lanes_new();
-    sealing->first_blocks = alloc_array(sealing->order.lane_count, sizeof(*sealing->first_blocks));
+    sealing->first_blocks = alloc_array(sealing->order->lane_count, sizeof(*sealing->first_blocks));
     sealing->trailer = (struct segment_trailer){
         .first_seq = input->first_seq,
         .end_seq = input->end_seq,
@@ -322,9 +345,7 @@ begin(struct sealing *sealing, const struct seal_options *options)
 static void
 end(struct sealing *sealing)
 {
-    seal_order_done(&sealing->order);
     block_writer_free(sealing->writer);
-    seal_tokens_free(sealing->tokens);
     lanes_free(sealing->lanes);
     free(sealing->first_blocks);
     buffer_done(&sealing->out);
@@ -349,6 +370,44 @@ write_temporary(struct sealing *sealing, const char *path, const struct seal_opt
     return good;
 }
 
+/* Write the segment of what is in the order. */
+static bool
+write_segment(struct sealing *sealing, const char *directory, const struct seal_options *options,
+    struct error *err)
+{
+    char *temporary = journal_path(directory, sealing->input->id, "tmp");
+    char *path = journal_path(directory, sealing->input->id, "seg");
+    bool good = write_temporary(sealing, temporary, options, err);
+    if (good && rename(temporary, path) != 0)
+        good = error_set_system(err, "cannot rename %s to %s", temporary, path);
+    if (!good)
+        (void)unlink(temporary);
+    free(temporary);
+    free(path);
+    return good && file_sync_directory(directory, err);
+}
+
+static bool
+seal_in_room(struct seal_room *room, const char *directory, const struct seal_input *input,
+    const struct seal_options *options, struct seal_result *result, struct error *err)
+{
+    if (!seal_order_make(&room->order, input, err))
+        return false;
+    struct sealing sealing = {.input = input, .order = &room->order, .tokens = room->tokens};
+    begin(&sealing, options);
+    bool good = write_segment(&sealing, directory, options, err);
+    if (good) {
+        *result = sealing.result;
+        result->file_bytes = sealing.trailer.file_bytes;
+        result->event_count = sealing.trailer.event_count;
+        result->record_bytes = sealing.trailer.record_bytes;
+        result->block_count = sealing.trailer.block_count;
+        result->lane_count = (uint32_t)sealing.order->lane_count;
+    }
+    end(&sealing);
+    return good;
+}
+
 bool
 seal_segment(const char *directory, const struct seal_input *input,
     const struct seal_options *options, struct seal_result *result, struct error *err)
@@ -359,29 +418,9 @@ seal_segment(const char *directory, const struct seal_input *input,
     if (options->token_header_count > SEAL_TOKEN_HEADERS_MAX)
         return error_set(err, ERROR_ARGUMENT, "no more than %u headers can be indexed, not %zu",
             SEAL_TOKEN_HEADERS_MAX, options->token_header_count);
-    struct sealing sealing = {.input = input};
-    if (!seal_order_make(&sealing.order, input, err))
-        return false;
-
-    begin(&sealing, options);
-    char *temporary = journal_path(directory, input->id, "tmp");
-    char *path = journal_path(directory, input->id, "seg");
-    bool good = write_temporary(&sealing, temporary, options, err);
-    if (good && rename(temporary, path) != 0)
-        good = error_set_system(err, "cannot rename %s to %s", temporary, path);
-    if (!good)
-        (void)unlink(temporary);
-    good = good && file_sync_directory(directory, err);
-    if (good) {
-        *result = sealing.result;
-        result->file_bytes = sealing.trailer.file_bytes;
-        result->event_count = sealing.trailer.event_count;
-        result->record_bytes = sealing.trailer.record_bytes;
-        result->block_count = sealing.trailer.block_count;
-        result->lane_count = (uint32_t)sealing.order.lane_count;
-    }
-    free(temporary);
-    free(path);
-    end(&sealing);
+    struct seal_room *own = options->room == NULL ? seal_room_new() : NULL;
+    struct seal_room *room = own != NULL ? own : options->room;
+    bool good = seal_in_room(room, directory, input, options, result, err);
+    seal_room_free(own);
     return good;
 }

@@ -2,7 +2,7 @@
  *
  * docs/FORMAT.md, "Segment files". The records stay where they are (batches, journal frames); sealing
  * sorts references to them, writes block after block to NNNNNNNN.tmp, syncs, and renames to
- * NNNNNNNN.seg. A crash leaves the .tmp, which means nothing. Besides the input it needs about 28 bytes
+ * NNNNNNNN.seg. A crash leaves the .tmp, which means nothing. Besides the input it needs about 40 bytes
  * per event, 8 per token, and a few MiB.
  *
  * Threads: any; a call touches nothing but its arguments and the two files.
@@ -20,6 +20,7 @@
 
 struct error;
 struct hole;
+struct seal_room;
 struct stream;
 
 /* Event records one behind the other, in the order of their seqs: first_seq, first_seq + 1 ... */
@@ -38,6 +39,10 @@ struct seal_input {
     int64_t created_ns;
     const struct seal_region *regions; /* by seq, not overlapping */
     size_t region_count;
+    /* Brings the records of a region to where it says. Called once for each, in their order, before it is
+     * looked at; NULL: they are there. All stay until seal_segment() returns. */
+    bool (*fetch)(void *fetch_self, size_t region, struct error *err);
+    void *fetch_self;
     struct stream *const
         *streams; /* may have NULLs; streams that it does not have are sealed too */
     size_t stream_count;
@@ -51,6 +56,7 @@ struct seal_options {
     enum block_codec codec;           /* BLOCK_ZSTD unless scans matter more than size: BLOCK_LZ4 */
     const char *const *token_headers; /* names whose values are indexed, besides the known ones */
     size_t token_header_count;
+    struct seal_room *room; /* NULL: memory of its own for the one segment */
 };
 
 struct seal_result {
@@ -64,13 +70,18 @@ struct seal_result {
     uint64_t stored[BLOCK_SECTIONS];
 };
 
+/* Memory for what is known of the events while they are sealed. Whoever seals one segment after another keeps
+ * it, since fresh memory costs page faults. It has what the largest of them needed. One at a time may use it. */
+struct seal_room *seal_room_new(void);
+void seal_room_free(struct seal_room *room); /* NULL is allowed */
+
 /* Write DIRECTORY/NNNNNNNN.seg, replacing one that is there. `options` may be NULL. *result is written
  * on success only.
  *
  * False with ERROR_SYSTEM or ERROR_DISK_FULL; ERROR_ARGUMENT for more than SEAL_TOKEN_HEADERS_MAX names;
- * ERROR_FORMAT when the input is not what it says (a
- * region is no row of event records, regions overlap or are outside of first_seq .. end_seq). Then
- * there is no .tmp left, and an old .seg is as it was unless all that failed was to sync the directory. */
+ * ERROR_FORMAT when the input is not what it says (a region is no row of event records, regions overlap or
+ * are outside of first_seq .. end_seq); what input->fetch() said. Then there is no .tmp left, and an old .seg is
+ * as it was unless all that failed was to sync the directory. */
 bool seal_segment(const char *directory, const struct seal_input *input,
     const struct seal_options *options, struct seal_result *result, struct error *err);
 

@@ -10,74 +10,81 @@
 #include "index/record.h"
 #include "index/seal.h"
 
-/* Lanes by (stream, partition) while the input is read: slots hold 1 + index into lanes. */
-struct lane_table {
-    struct seal_lane *lanes;
-    size_t count;
-    size_t capacity;
+/* An order being made: its lanes are found by (stream, partition), slots hold 1 + index into them. */
+struct making {
+    struct seal_order *order;
     uint32_t *slots;
     size_t slot_count;
     uint32_t recent;
 };
 
 static size_t
-slot_of(const struct lane_table *table, uint32_t stream_id, uint32_t partition)
+slot_of(const struct making *making, uint32_t stream_id, uint32_t partition)
 {
-    size_t slot = lane_hash(stream_id, (int32_t)partition) & (table->slot_count - 1);
-    while (table->slots[slot] != 0) {
-        const struct seal_lane *lane = &table->lanes[table->slots[slot] - 1];
+    size_t slot = lane_hash(stream_id, (int32_t)partition) & (making->slot_count - 1);
+    while (making->slots[slot] != 0) {
+        const struct seal_lane *lane = &making->order->lanes[making->slots[slot] - 1];
         if (lane->stream_id == stream_id && lane->partition == partition)
             break;
-        slot = (slot + 1) & (table->slot_count - 1);
+        slot = (slot + 1) & (making->slot_count - 1);
     }
     return slot;
 }
 
 static void
-grow_slots(struct lane_table *table)
+grow_slots(struct making *making)
 {
-    free(table->slots);
-    table->slot_count = table->slot_count == 0 ? 256 : table->slot_count * 2;
-    table->slots = alloc_array(table->slot_count, sizeof(*table->slots));
-    for (size_t i = 0; i < table->count; i++) {
-        const struct seal_lane *lane = &table->lanes[i];
-        table->slots[slot_of(table, lane->stream_id, lane->partition)] = (uint32_t)i + 1;
+    const struct seal_order *order = making->order;
+    free(making->slots);
+    making->slot_count = making->slot_count == 0 ? 256 : making->slot_count * 2;
+    making->slots = alloc_array(making->slot_count, sizeof(*making->slots));
+    for (size_t i = 0; i < order->lane_count; i++) {
+        const struct seal_lane *lane = &order->lanes[i];
+        making->slots[slot_of(making, lane->stream_id, lane->partition)] = (uint32_t)i + 1;
     }
 }
 
 static uint32_t
-lane_index(struct lane_table *table, uint32_t stream_id, uint32_t partition)
+lane_index(struct making *making, uint32_t stream_id, uint32_t partition)
 {
-    if (table->recent < table->count) {
-        const struct seal_lane *lane = &table->lanes[table->recent];
+    struct seal_order *order = making->order;
+    if (making->recent < order->lane_count) {
+        const struct seal_lane *lane = &order->lanes[making->recent];
         if (lane->stream_id == stream_id && lane->partition == partition)
-            return table->recent;
+            return making->recent;
     }
-    if (table->count * 2 >= table->slot_count)
-        grow_slots(table);
-    assert(table->slots != NULL);
-    size_t slot = slot_of(table, stream_id, partition);
-    if (table->slots[slot] == 0) {
-        table->lanes =
-            alloc_grow(table->lanes, table->count, &table->capacity, sizeof(*table->lanes));
-        table->lanes[table->count] =
-            (struct seal_lane){.stream_id = stream_id, .partition = partition};
-        table->slots[slot] = (uint32_t)++table->count;
+    if (order->lane_count * 2 >= making->slot_count)
+        grow_slots(making);
+    assert(making->slots != NULL);
+    size_t slot = slot_of(making, stream_id, partition);
+    if (making->slots[slot] == 0) {
+        order->lanes = alloc_grow(
+            order->lanes, order->lane_count, &order->lane_capacity, sizeof(*order->lanes));
+        order->lanes[order->lane_count] = (struct seal_lane){
+            .stream_id = stream_id, .partition = partition, .last_offset = INT64_MIN};
+        making->slots[slot] = (uint32_t)++order->lane_count;
     }
-    table->recent = table->slots[slot] - 1;
-    return table->recent;
+    making->recent = making->slots[slot] - 1;
+    return making->recent;
 }
 
-/* The events in the order of the input, and which lane each belongs to. */
-struct arrivals {
-    struct seal_ref *refs;
-    uint32_t *lanes;
-    size_t count;
-};
+static void
+add_arrival(struct making *making, const struct record *record, const struct seal_ref *ref)
+{
+    struct seal_order *order = making->order;
+    uint32_t number = lane_index(making, record->stream_id, record->partition);
+    assert(order->lanes != NULL);
+    struct seal_lane *lane = &order->lanes[number];
+    int64_t offset = (int64_t)record->position;
+    lane->is_shuffled = lane->is_shuffled || offset < lane->last_offset;
+    lane->last_offset = offset;
+    lane->count++;
+    order->arrived_lanes[order->ref_count] = number;
+    order->arrived[order->ref_count++] = *ref;
+}
 
 static bool
-read_region(const struct seal_region *region, struct lane_table *table, struct arrivals *arrivals,
-    struct error *err)
+read_region(struct making *making, const struct seal_region *region, struct error *err)
 {
     size_t at = 0;
     uint32_t count = 0;
@@ -89,15 +96,7 @@ read_region(const struct seal_region *region, struct lane_table *table, struct a
             return error_set(err, ERROR_FORMAT,
                 "cannot seal: seq %llu is no event record, at byte %zu of its frame",
                 (unsigned long long)seq, start);
-        uint32_t lane = lane_index(table, record.stream_id, record.partition);
-        assert(table->lanes != NULL);
-        table->lanes[lane].count++;
-        arrivals->lanes[arrivals->count] = lane;
-        arrivals->refs[arrivals->count++] = (struct seal_ref){
-            .offset = (int64_t)record.position,
-            .seq = seq,
-            .at = region->records.data + start,
-        };
+        add_arrival(making, &record, &(struct seal_ref){region->records.data + start, seq});
     }
     if (count != region->event_count || at != region->records.length)
         return error_set(err, ERROR_FORMAT,
@@ -126,8 +125,7 @@ count_events(const struct seal_input *input, size_t *count, struct error *err)
 }
 
 static bool
-read_regions(const struct seal_input *input, struct lane_table *table, struct arrivals *arrivals,
-    struct error *err)
+read_regions(struct making *making, const struct seal_input *input, struct error *err)
 {
     uint64_t next = input->first_seq;
     for (size_t i = 0; i < input->region_count; i++) {
@@ -137,7 +135,9 @@ read_regions(const struct seal_input *input, struct lane_table *table, struct ar
             return error_set(err, ERROR_FORMAT,
                 "cannot seal: seqs from %llu on, %u events, are not expected there",
                 (unsigned long long)region->first_seq, region->event_count);
-        if (!read_region(region, table, arrivals, err))
+        /* Looked at as soon as it is there, while it is in the processor's cache. */
+        if ((input->fetch != NULL && !input->fetch(input->fetch_self, i, err)) ||
+            !read_region(making, region, err))
             return false;
         next = region->first_seq + region->event_count;
     }
@@ -154,29 +154,19 @@ compare_lanes(const void *a, const void *b)
     return (left->partition > right->partition) - (left->partition < right->partition);
 }
 
-static int
-compare_refs(const void *a, const void *b)
-{
-    const struct seal_ref *left = a;
-    const struct seal_ref *right = b;
-    if (left->offset != right->offset)
-        return left->offset < right->offset ? -1 : 1;
-    return (left->seq > right->seq) - (left->seq < right->seq);
-}
-
 /* Give each lane its range of refs. next[i] is where the next event of the lane that was number i while
  * reading goes; `lane->first` carries that number through the sort. */
 static uint32_t *
-lay_out(struct lane_table *table)
+lay_out(struct seal_order *order)
 {
-    for (size_t i = 0; i < table->count; i++)
-        table->lanes[i].first = (uint32_t)i;
-    if (table->count > 0)
-        qsort(table->lanes, table->count, sizeof(*table->lanes), compare_lanes);
-    uint32_t *next = alloc_array(table->count, sizeof(*next));
+    for (size_t i = 0; i < order->lane_count; i++)
+        order->lanes[i].first = (uint32_t)i;
+    if (order->lane_count > 0)
+        qsort(order->lanes, order->lane_count, sizeof(*order->lanes), compare_lanes);
+    uint32_t *next = alloc_array(order->lane_count, sizeof(*next));
     uint32_t first = 0;
-    for (size_t i = 0; i < table->count; i++) {
-        struct seal_lane *lane = &table->lanes[i];
+    for (size_t i = 0; i < order->lane_count; i++) {
+        struct seal_lane *lane = &order->lanes[i];
         next[lane->first] = first;
         lane->first = first;
         first += lane->count;
@@ -185,60 +175,91 @@ lay_out(struct lane_table *table)
 }
 
 static void
-deal_out(struct seal_ref *refs, const struct arrivals *arrivals, uint32_t *next)
+deal_out(struct seal_order *order)
 {
-    for (size_t i = 0; i < arrivals->count; i++)
-        refs[next[arrivals->lanes[i]]++] = arrivals->refs[i];
+    uint32_t *next = lay_out(order);
+    for (size_t i = 0; i < order->ref_count; i++)
+        order->refs[next[order->arrived_lanes[i]]++] = order->arrived[i];
+    free(next);
+}
+
+struct shuffled {
+    int64_t offset;
+    struct seal_ref ref;
+};
+
+static int
+compare_shuffled(const void *a, const void *b)
+{
+    const struct shuffled *left = a;
+    const struct shuffled *right = b;
+    if (left->offset != right->offset)
+        return left->offset < right->offset ? -1 : 1;
+    return (left->ref.seq > right->ref.seq) - (left->ref.seq < right->ref.seq);
 }
 
 static void
 sort_lane(struct seal_ref *refs, size_t count)
 {
-    for (size_t i = 1; i < count; i++) {
-        if (refs[i].offset < refs[i - 1].offset) {
-            qsort(refs, count, sizeof(*refs), compare_refs);
-            return;
-        }
+    struct shuffled *rows = alloc_array(count, sizeof(*rows));
+    for (size_t i = 0; i < count; i++) {
+        struct record record;
+        seal_ref_record(&refs[i], &record);
+        rows[i] = (struct shuffled){(int64_t)record.position, refs[i]};
     }
+    qsort(rows, count, sizeof(*rows), compare_shuffled);
+    for (size_t i = 0; i < count; i++)
+        refs[i] = rows[i].ref;
+    free(rows);
+}
+
+static void
+free_refs(struct seal_order *order)
+{
+    free(order->refs);
+    free(order->arrived);
+    free(order->arrived_lanes);
+}
+
+/* Room for so many events; what was there is forgotten. */
+static void
+make_room(struct seal_order *order, size_t count)
+{
+    order->ref_count = order->lane_count = 0;
+    if (count <= order->capacity)
+        return;
+    free_refs(order);
+    count += count / 8; /* the next journal may have a few more */
+    order->refs = alloc_array(count, sizeof(*order->refs));
+    order->arrived = alloc_array(count, sizeof(*order->arrived));
+    order->arrived_lanes = alloc_array(count, sizeof(*order->arrived_lanes));
+    order->capacity = count;
 }
 
 bool
 seal_order_make(struct seal_order *order, const struct seal_input *input, struct error *err)
 {
-    struct lane_table table = {0};
-    struct arrivals arrivals = {0};
     size_t count;
-    *order = (struct seal_order){0};
     if (!count_events(input, &count, err))
         return false;
-    arrivals.refs = alloc_array(count, sizeof(*arrivals.refs));
-    arrivals.lanes = alloc_array(count, sizeof(*arrivals.lanes));
-    bool good = read_regions(input, &table, &arrivals, err);
-    if (good) {
-        uint32_t *next = lay_out(&table);
-        order->refs = alloc_array(count, sizeof(*order->refs));
-        order->ref_count = count;
-        deal_out(order->refs, &arrivals, next);
-        for (size_t i = 0; i < table.count; i++)
-            sort_lane(order->refs + table.lanes[i].first, table.lanes[i].count);
-        for (size_t i = 0; i < input->region_count; i++)
-            order->record_bytes += input->regions[i].records.length;
-        order->lanes = table.lanes;
-        order->lane_count = table.count;
-        free(next);
-    } else {
-        free(table.lanes);
+    make_room(order, count);
+    struct making making = {.order = order};
+    bool good = read_regions(&making, input, err);
+    free(making.slots);
+    if (!good)
+        return false;
+    deal_out(order);
+    for (size_t i = 0; i < order->lane_count; i++) {
+        if (order->lanes[i].is_shuffled)
+            sort_lane(order->refs + order->lanes[i].first, order->lanes[i].count);
     }
-    free(table.slots);
-    free(arrivals.refs);
-    free(arrivals.lanes);
-    return good;
+    return true;
 }
 
 void
 seal_order_done(struct seal_order *order)
 {
-    free(order->refs);
+    free_refs(order);
     free(order->lanes);
     *order = (struct seal_order){0};
 }

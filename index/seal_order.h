@@ -14,11 +14,10 @@ struct error;
 struct record;
 struct seal_input;
 
-/* Where a record lies, and what it is sorted by within its lane. */
+/* Where a record lies. */
 struct seal_ref {
-    int64_t offset;
-    uint64_t seq;
     const unsigned char *at;
+    uint64_t seq;
 };
 
 /* Events refs[first .. first + count) are those of a lane. */
@@ -27,18 +26,25 @@ struct seal_lane {
     uint32_t partition;
     uint32_t first;
     uint32_t count;
+    int64_t last_offset; /* the next two are needed while it is made */
+    bool is_shuffled;    /* some offset is below the one before it */
 };
 
+/* Zero-initialise it and end it with seal_order_done(); in between it can be made any number of times and
+ * keeps its memory. */
 struct seal_order {
     struct seal_ref *refs;
     size_t ref_count;
     struct seal_lane *lanes; /* by stream id, partition */
     size_t lane_count;
-    uint64_t record_bytes;
+    size_t lane_capacity;
+    struct seal_ref *arrived; /* in the order of the input, */
+    uint32_t *arrived_lanes;  /* and of which lane each is */
+    size_t capacity;          /* of the two, and of refs */
 };
 
-/* Sort the input, which is checked on the way. False with ERROR_FORMAT. The input must outlive what is
- * in *order. */
+/* Sort the input, which is checked on the way. False with ERROR_FORMAT, or what input->fetch() said. The
+ * input must outlive what is in *order. */
 bool seal_order_make(struct seal_order *order, const struct seal_input *input, struct error *err);
 void seal_order_done(struct seal_order *order);
 

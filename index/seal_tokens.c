@@ -49,28 +49,53 @@ struct seal_tokens {
 };
 
 struct seal_tokens *
-seal_tokens_new(
-    const unsigned char uuid[BLOOM_UUID_BYTES], const char *const *headers, size_t header_count)
+seal_tokens_new(void)
 {
     struct seal_tokens *tokens = alloc_zeroed(sizeof(*tokens));
+    tokens->distinct_slots = 4096;
+    tokens->distinct = alloc_array(tokens->distinct_slots, sizeof(*tokens->distinct));
+    return tokens;
+}
+
+static uint64_t
+seed_of_header(uint64_t tape_seed, const char *name)
+{
+    struct buffer kind = {0};
+    buffer_printf(&kind, "header:%s", name);
+    uint64_t seed = bloom_kind_seed(tape_seed, bytes_make(kind.data, kind.length));
+    buffer_done(&kind);
+    return seed;
+}
+
+/* The tokens of the block so far are forgotten, and what its shapes mean. */
+static void
+begin_block(struct seal_tokens *tokens)
+{
+    tokens->block_start = tokens->all_count;
+    memset(tokens->distinct, 0, tokens->distinct_slots * sizeof(*tokens->distinct));
+    for (size_t i = 0; i < 256; i++)
+        tokens->shapes[i].known = false;
+}
+
+void
+seal_tokens_begin(struct seal_tokens *tokens, const unsigned char uuid[BLOOM_UUID_BYTES],
+    const char *const *headers, size_t header_count)
+{
+    assert(header_count < UINT8_MAX); /* seal_segment() has a limit */
+
     uint64_t seed = bloom_tape_seed(uuid);
     tokens->key_seed = bloom_kind_seed(seed, bytes_of("key"));
     tokens->id_seed = bloom_kind_seed(seed, bytes_of("id"));
     tokens->correlation_seed = bloom_kind_seed(seed, bytes_of("correlation"));
     tokens->trace_seed = bloom_kind_seed(seed, bytes_of("trace"));
-    assert(header_count < UINT8_MAX); /* seal_segment() has a limit */
     tokens->headers = headers;
     tokens->header_count = header_count;
-    tokens->header_seeds = alloc_array(tokens->header_count, sizeof(*tokens->header_seeds));
-    for (size_t i = 0; i < tokens->header_count; i++) {
-        struct buffer kind = {0};
-        buffer_printf(&kind, "header:%s", headers[i]);
-        tokens->header_seeds[i] = bloom_kind_seed(seed, bytes_make(kind.data, kind.length));
-        buffer_done(&kind);
-    }
-    tokens->distinct_slots = 4096;
-    tokens->distinct = alloc_array(tokens->distinct_slots, sizeof(*tokens->distinct));
-    return tokens;
+    free(tokens->header_seeds);
+    tokens->header_seeds = alloc_array(header_count, sizeof(*tokens->header_seeds));
+    for (size_t i = 0; i < header_count; i++)
+        tokens->header_seeds[i] = seed_of_header(seed, headers[i]);
+    tokens->all_count = 0;
+    begin_block(tokens);
 }
 
 void
@@ -253,10 +278,7 @@ seal_tokens_end_block(struct seal_tokens *tokens, struct buffer *filters)
         uint64_t token = tokens->all[i];
         bloom_add(filter + (size_t)bloom_block_of(blocks, token) * BLOOM_BLOCK_BYTES, token);
     }
-    tokens->block_start = tokens->all_count;
-    memset(tokens->distinct, 0, tokens->distinct_slots * sizeof(*tokens->distinct));
-    for (size_t i = 0; i < 256; i++)
-        tokens->shapes[i].known = false;
+    begin_block(tokens);
     return blocks;
 }
 

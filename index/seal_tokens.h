@@ -25,10 +25,13 @@ struct seal_tokens;
 #define FILTER_PAGE_NUMBER 4088u /* which page it is, */
 #define FILTER_PAGE_CRC    4092u /* and its checksum */
 
-/* `headers` are names whose values are tokens too; they must outlive the collector. */
-struct seal_tokens *seal_tokens_new(
-    const unsigned char uuid[BLOOM_UUID_BYTES], const char *const *headers, size_t header_count);
+struct seal_tokens *seal_tokens_new(void);
 void seal_tokens_free(struct seal_tokens *tokens);
+
+/* Begin a segment, in the memory of the one before. `headers` are names whose values are tokens too; they
+ * must live until its last event was added. */
+void seal_tokens_begin(struct seal_tokens *tokens, const unsigned char uuid[BLOOM_UUID_BYTES],
+    const char *const *headers, size_t header_count);
 
 /* Take the tokens of one event; `shape` and `list` are what block_writer_add() gave for it. */
 void seal_tokens_add(struct seal_tokens *tokens, const struct record *record, unsigned shape,

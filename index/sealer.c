@@ -29,6 +29,13 @@
 #define SEALER_NICE 5
 #define KEPT_BYTES  ((size_t)96 * 1024 * 1024) /* a journal of the usual size, and its last frame */
 
+/* Memory that outlives a journal: the next one needs as much, and fresh memory of this size costs more in page
+ * faults than reading the file does. */
+struct memory {
+    struct buffer records;
+    struct seal_room *room; /* NULL until needed */
+};
+
 /* waiting[] is in the order of the numbers; everything in here is under the lock except while one
  * journal is being sealed, which nobody else touches. */
 struct sealer {
@@ -45,7 +52,7 @@ struct sealer {
     bool drain;
     bool was_helped;      /* segments were made that the catalogue does not know */
     int64_t retained_ns;  /* monotonic: when retention was applied last */
-    struct buffer memory; /* the thread's own, for one journal */
+    struct memory memory; /* the thread's own, for one journal */
     struct catalogue_writer
         *catalogue; /* the thread's own; NULL until needed, or after a failure */
     struct sealer_report report;
@@ -53,10 +60,19 @@ struct sealer {
 
 /* ---- one journal ---- */
 
-/* What a journal holds, read whole. The memory for the records outlives it: the next journal needs as
- * much, and fresh memory of this size costs more in page faults than reading the file does. */
+static void
+memory_done(struct memory *memory)
+{
+    buffer_done(&memory->records);
+    seal_room_free(memory->room);
+    memory->room = NULL;
+}
+
+/* A journal on its way into a segment. Frame i becomes regions[i]; fetch() reads them one behind the other into
+ * the memory's records. */
 struct content {
-    struct buffer *records;
+    struct journal *journal;
+    struct memory *memory;
     struct seal_region *regions;
     struct stream_table streams;
     struct hole *holes;
@@ -67,8 +83,9 @@ struct content {
 static void
 content_done(struct content *content)
 {
-    if (content->records->capacity > KEPT_BYTES) /* a large event was in it */
-        buffer_done(content->records);
+    struct memory *memory = content->memory;
+    if (memory->records.capacity > KEPT_BYTES) /* a large event was in it */
+        memory_done(memory);
     free(content->regions);
     free(content->holes);
     stream_table_done(&content->streams);
@@ -90,34 +107,45 @@ take_control(void *self, const struct record *record)
     }
 }
 
-/* Read every frame behind the one before, so that each byte is touched once. */
-static bool
-read_frames(struct journal *journal, struct content *content, struct error *err)
+/* Say where each frame will be. */
+static void
+lay_out_frames(struct content *content)
 {
+    const struct journal *journal = content->journal;
+    struct buffer *records = &content->memory->records;
     size_t total = 0;
     for (size_t i = 0; i < journal->frame_count; i++)
         total += FRAME_HEADER_BYTES + (size_t)journal->frames[i].body_bytes;
-    content->records->length = 0;
-    buffer_reserve_total(content->records, total); /* doubled it would be too large to be kept */
+    records->length = 0;
+    buffer_reserve_total(records, total); /* doubled it would be too large to be kept */
     content->regions = alloc_array(journal->frame_count, sizeof(*content->regions));
 
+    size_t at = 0;
     for (size_t i = 0; i < journal->frame_count; i++) {
-        const unsigned char *frame = content->records->data + content->records->length;
-        if (!journal_append_frame(journal, &journal->frames[i], content->records, err))
-            return false;
+        const struct frame *frame = &journal->frames[i];
+        at += FRAME_HEADER_BYTES;
         content->regions[i] = (struct seal_region){
-            .records = bytes_make(frame + FRAME_HEADER_BYTES, journal->frames[i].body_bytes),
-            .first_seq = journal->frames[i].first_seq,
-            .event_count = journal->frames[i].event_count,
+            .records = bytes_make(records->data + at, frame->body_bytes),
+            .first_seq = frame->first_seq,
+            .event_count = frame->event_count,
         };
+        at += frame->body_bytes;
     }
-    return true;
 }
 
 static bool
-seal_content(const char *directory, const struct journal *journal, const struct content *content,
-    enum block_codec codec, struct error *err)
+fetch(void *self, size_t region, struct error *err)
 {
+    const struct content *content = self;
+    struct journal *journal = content->journal;
+    return journal_append_frame(journal, &journal->frames[region], &content->memory->records, err);
+}
+
+static bool
+seal_content(
+    const char *directory, struct content *content, enum block_codec codec, struct error *err)
+{
+    const struct journal *journal = content->journal;
     struct seal_input input = {
         .id = journal->header.id,
         .first_seq = journal->header.base_seq,
@@ -125,6 +153,8 @@ seal_content(const char *directory, const struct journal *journal, const struct 
         .created_ns = clock_now_ns(),
         .regions = content->regions,
         .region_count = journal->frame_count,
+        .fetch = fetch,
+        .fetch_self = content,
         .streams = content->streams.streams,
         .stream_count = content->streams.count,
         .holes = content->holes,
@@ -141,6 +171,7 @@ seal_content(const char *directory, const struct journal *journal, const struct 
         .codec = codec,
         .token_headers = headers,
         .token_header_count = places_headers(&places, PLACE_COUNT, headers, PLACES_HEADERS_MAX),
+        .room = content->memory->room,
     };
     struct seal_result result;
     bool good = seal_segment(directory, &input, &options, &result, err);
@@ -149,12 +180,14 @@ seal_content(const char *directory, const struct journal *journal, const struct 
 }
 
 static bool
-seal_journal(const char *directory, uint64_t id, enum block_codec codec, struct buffer *memory,
+seal_journal(const char *directory, uint64_t id, enum block_codec codec, struct memory *memory,
     struct error *err)
 {
     char *path = journal_path(directory, id, "jnl");
     struct journal journal;
-    struct content content = {.records = memory};
+    struct content content = {.journal = &journal, .memory = memory};
+    if (memory->room == NULL)
+        memory->room = seal_room_new();
     bool good = journal_open(&journal, path, err);
     if (good) {
         /* Under another number it could take the place of a segment that is right. */
@@ -164,8 +197,10 @@ seal_journal(const char *directory, uint64_t id, enum block_codec codec, struct 
         if (good && journal.damage_count > 0)
             good =
                 error_set(err, ERROR_DAMAGED, "journal %s is damaged and is kept as it is", path);
-        good = good && read_frames(&journal, &content, err) &&
-               seal_content(directory, &journal, &content, codec, err);
+        if (good) {
+            lay_out_frames(&content);
+            good = seal_content(directory, &content, codec, err);
+        }
         journal_close(&journal);
     }
     if (good && unlink(path) != 0)
@@ -178,9 +213,9 @@ seal_journal(const char *directory, uint64_t id, enum block_codec codec, struct 
 bool
 sealer_seal_journal(const char *directory, uint64_t id, enum block_codec codec, struct error *err)
 {
-    struct buffer memory = {0};
+    struct memory memory = {0};
     bool good = seal_journal(directory, id, codec, &memory, err);
-    buffer_done(&memory);
+    memory_done(&memory);
     return good;
 }
 
@@ -288,10 +323,10 @@ run(void *self)
                 wait_for_work(sealer, RETRY_S);
             }
         } else {
-            bool holds_memory = sealer->memory.data != NULL;
+            bool holds_memory = sealer->memory.room != NULL;
             wait_for_work(sealer, holds_memory ? QUIET_S : RETENTION_S);
             if (holds_memory && sealer->waiting_count == 0)
-                buffer_done(&sealer->memory); /* a quiet recorder is small */
+                memory_done(&sealer->memory); /* a quiet recorder is small */
         }
         retain(sealer);
     }
@@ -306,7 +341,7 @@ free_sealer(struct sealer *sealer)
 {
     (void)pthread_cond_destroy(&sealer->changed);
     (void)pthread_mutex_destroy(&sealer->lock);
-    buffer_done(&sealer->memory);
+    memory_done(&sealer->memory);
     free(sealer->waiting);
     free(sealer->directory);
     free(sealer);
@@ -353,7 +388,7 @@ help_out(struct sealer *sealer)
 {
     /* The collectors are gone: what their queues held makes room for a second journal in memory. */
     (void)malloc_trim(0);
-    struct buffer memory = {0};
+    struct memory memory = {0};
     while (sealer->waiting_count > 0) {
         uint64_t id = sealer->waiting[sealer->waiting_count - 1];
         if (id == sealer->sealing || sealer->waiting_count == 1)
@@ -368,7 +403,7 @@ help_out(struct sealer *sealer)
         if (!good)
             break; /* it stays a journal; the next recorder tries again */
     }
-    buffer_done(&memory);
+    memory_done(&memory);
 }
 
 void
