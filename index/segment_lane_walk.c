@@ -60,7 +60,7 @@ static struct lane_walk *
 begin(struct part *part, struct tape *tape, const struct part_walk_options *options)
 {
     struct lane_place place;
-    struct segment_file *file = segment_part_file(part);
+    struct segment_file *file = as_segment(part)->file;
     const struct segment_info *info = segment_file_info(file);
     if (info->first_seq >= options->end_seq || info->end_seq <= options->first_seq ||
         (options->query != NULL && segment_filter_excludes(options->query, info, NULL, tape)) ||
