@@ -8,6 +8,7 @@
 #include "collectors/tap_url.h"
 
 #define IDLE_FETCH_MS "500"
+#define INTERCEPTOR   "tapedeck"
 #define WAKE_MS       0 /* the answer is of no use: that it comes is */
 
 struct setting {
@@ -196,6 +197,42 @@ on_certificate(rd_kafka_t *rk, const char *name, int32_t id, int *certificate_er
     return 0;
 }
 
+/* Every response, of every broker. Called on librdkafka's threads. */
+static rd_kafka_resp_err_t
+on_response(rd_kafka_t *rk, int fd, const char *name, int32_t id, int16_t key, int16_t version,
+    int32_t correlation, size_t size, int64_t round_trip_us, rd_kafka_resp_err_t failed,
+    void *opaque)
+{
+    (void)rk;
+    (void)fd;
+    (void)name;
+    (void)id;
+    (void)key;
+    (void)version;
+    (void)correlation;
+    (void)round_trip_us;
+    (void)failed;
+    struct kafka_client *client = opaque;
+    (void)atomic_fetch_add_explicit(&client->received, size, memory_order_relaxed);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* Statistics would tell it too, but name each partition: 10 MB each time for a tap of 10 000. */
+static rd_kafka_resp_err_t
+on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *opaque, char *why, size_t why_size)
+{
+    (void)conf;
+    (void)why;
+    (void)why_size;
+    return rd_kafka_interceptor_add_on_response_received(rk, INTERCEPTOR, on_response, opaque);
+}
+
+uint64_t
+kafka_client_received(struct kafka_client *client)
+{
+    return atomic_exchange_explicit(&client->received, 0, memory_order_relaxed);
+}
+
 static bool
 set_member(rd_kafka_conf_t *conf, const char *group, struct error *err)
 {
@@ -241,6 +278,7 @@ open_with(struct kafka_client *client, rd_kafka_conf_t *conf, struct error *err)
     char why[256];
     rd_kafka_conf_set_opaque(conf, client);
     rd_kafka_conf_set_ssl_cert_verify_cb(conf, on_certificate);
+    (void)rd_kafka_conf_interceptor_add_on_new(conf, INTERCEPTOR, on_new, client);
     client->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
     if (client->rk == NULL) {
         rd_kafka_conf_destroy(conf);

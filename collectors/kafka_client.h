@@ -5,7 +5,7 @@
  * own threads is read here, and turned into one sentence for the console.
  *
  * Threads: one owns a client. It stays where it is from open to close: librdkafka's threads write
- * certificate_error and the names of missing topics.
+ * certificate_error, the names of missing topics and the count of what was received.
  */
 #ifndef COLLECTORS_KAFKA_CLIENT_H
 #define COLLECTORS_KAFKA_CLIENT_H
@@ -29,12 +29,13 @@ struct kafka_client {
     rd_kafka_t *rk;
     rd_kafka_queue_t *events;
     const char *address;
-    bool is_down;                 /* no broker is connected; `reason` says why */
-    struct error reason;          /* of the last failure; ERROR_NONE when there was none */
-    struct kafka_reason seen;     /* the same in parts */
-    atomic_int certificate_error; /* X509_V_ERR_..., set by librdkafka's threads */
-    atomic_uint missed;           /* how many of the names below are not taken yet */
-    pthread_mutex_t miss_lock;    /* guards the names */
+    bool is_down;                  /* no broker is connected; `reason` says why */
+    struct error reason;           /* of the last failure; ERROR_NONE when there was none */
+    struct kafka_reason seen;      /* the same in parts */
+    atomic_int certificate_error;  /* X509_V_ERR_..., set by librdkafka's threads */
+    atomic_uint_fast64_t received; /* bytes, not yet taken by kafka_client_received() */
+    atomic_uint missed;            /* how many of the names below are not taken yet */
+    pthread_mutex_t miss_lock;     /* guards the names */
     char missing[KAFKA_MISSING_MAX][KAFKA_TOPIC_MAX];
 };
 
@@ -56,6 +57,10 @@ void kafka_client_close(struct kafka_client *client);
 
 /* How many bytes the library reads ahead before it pauses (queued.max.messages.kbytes). */
 size_t kafka_client_read_ahead(const struct kafka_client *client);
+
+/* How many bytes brokers sent since the last call: whole responses of any kind, as they came over the wire,
+ * before decompression; of TLS and TCP only what they carry. */
+uint64_t kafka_client_received(struct kafka_client *client);
 
 /* Ask a broker something, for the sake of its answer's coming: see fetch_pause.h. Does not wait. */
 void kafka_client_wake(struct kafka_client *client);

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "collectors/byte_rate.h"
 #include "collectors/lane_table.h"
 #include "collectors/tap_note.h"
 #include "index/batch.h"
@@ -48,7 +49,7 @@ counted(const struct counter *counter)
 }
 
 /* `batch` is what is being filled, or NULL; first_ns and last_ns say when it got its first event and
- * when it was last seen to grow. `lock` guards state, since_ns and text only. */
+ * when it was last seen to grow. `lock` guards what stands behind it. */
 struct outlet {
     struct outlet_options options;
     struct batch *batch;
@@ -68,6 +69,8 @@ struct outlet {
     struct counter dropped;
     struct counter refused;
     struct counter retries;
+    struct counter wire;
+    atomic_bool tells_wire;
     atomic_bool is_stopping;
     int stop_fd;
 
@@ -75,6 +78,7 @@ struct outlet {
     enum tap_state state;
     int64_t since_ns;
     struct error text;
+    struct byte_rate wire_rate;
 };
 
 struct outlet *
@@ -540,6 +544,13 @@ outlet_finish(struct outlet *outlet, int timeout_ms)
 }
 
 void
+outlet_count_wire(struct outlet *outlet, uint64_t bytes)
+{
+    count(&outlet->wire, bytes);
+    atomic_store(&outlet->tells_wire, true);
+}
+
+void
 outlet_count_retry(struct outlet *outlet)
 {
     count(&outlet->retries, 1);
@@ -588,13 +599,18 @@ outlet_describe(struct outlet *outlet, struct live_tap *tap)
     tap->bytes = counted(&outlet->bytes);
     tap->dropped = counted(&outlet->dropped);
     tap->retries = counted(&outlet->retries);
-    tap->reserved = 0;
+    tap->max_bytes_per_second = outlet->options.max_bytes_per_second;
+    bool tells_wire = atomic_load(&outlet->tells_wire);
+    uint64_t wire = counted(&outlet->wire);
+    tap->wire_bytes = tells_wire ? (int64_t)wire : -1;
 
     struct error why;
     (void)pthread_mutex_lock(&outlet->lock);
     tap->state = outlet->state;
     tap->since_ns = outlet->since_ns;
     why = outlet->text;
+    uint64_t rate = byte_rate_look(&outlet->wire_rate, wire, clock_monotonic_ns());
+    tap->wire_bytes_per_second = tells_wire ? (int64_t)rate : -1;
     (void)pthread_mutex_unlock(&outlet->lock);
     copy_text(tap->error, sizeof(tap->error), why.text);
 }

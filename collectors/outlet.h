@@ -39,8 +39,9 @@ struct outlet_options {
     bool can_wait;
     enum recorder_until until;
     int64_t until_ns;
-    struct diary *diary;          /* where the tap's changes are told; NULL: nowhere */
-    atomic_uint_fast64_t *budget; /* UNTIL_EVENTS: how many more, shared by all taps; else NULL */
+    uint64_t max_bytes_per_second; /* to be shown; the source keeps to it */
+    struct diary *diary;           /* where the tap's changes are told; NULL: nowhere */
+    atomic_uint_fast64_t *budget;  /* UNTIL_EVENTS: how many more, shared by all taps; else NULL */
 };
 
 /* One lane of the tap. Sources read it and pass it back; only outlet functions change it. */
@@ -117,6 +118,10 @@ uint64_t outlet_acknowledged(const struct outlet *outlet);
 
 /* Hand over what there is and wait until the tape has it; false when that took longer than timeout_ms. */
 bool outlet_flush(struct outlet *outlet, int timeout_ms);
+
+/* The other side sent so many bytes more, counted as they came over the wire. A source that never says so,
+ * does not know. */
+void outlet_count_wire(struct outlet *outlet, uint64_t bytes);
 
 /* Tell the console how the tap is. TAP_LIVE takes no text and clears the last one. */
 void outlet_set_state(struct outlet *outlet, enum tap_state state, const char *format, ...)

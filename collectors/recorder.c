@@ -263,6 +263,7 @@ start_collectors(struct recorder *recorder, struct error *err)
             .can_wait = tap->ops->can_wait,
             .until = recorder->options.until,
             .until_ns = recorder->options.until_ns,
+            .max_bytes_per_second = tap->config.max_bytes_per_second,
             .diary = recorder->diary,
             .budget = recorder->options.until == UNTIL_EVENTS ? &recorder->budget : NULL,
         };

@@ -161,6 +161,7 @@ kafka_close(void *self)
         rd_kafka_queue_cb_event_enable(kafka->queue, NULL, NULL);
         rd_kafka_queue_destroy(kafka->queue);
     }
+    outlet_count_wire(kafka->outlet, kafka_client_received(&kafka->client));
     kafka_client_close(&kafka->client);
     if (kafka->wake >= 0)
         (void)close(kafka->wake);
@@ -435,6 +436,7 @@ look(struct kafka *kafka)
 {
     struct error err;
     kafka_client_serve(&kafka->client);
+    outlet_count_wire(kafka->outlet, kafka_client_received(&kafka->client));
     if (kafka->client.is_down && kafka->is_well)
         kafka->look_ns = 0;
     if (clock_monotonic_ns() < kafka->look_ns)

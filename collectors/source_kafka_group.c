@@ -92,6 +92,7 @@ group_close(void *self)
         rd_kafka_queue_destroy(group->queue);
     }
     kafka_member_close(&group->member);
+    outlet_count_wire(group->outlet, kafka_client_received(&group->client));
     kafka_client_close(&group->client);
     if (group->wake >= 0)
         (void)close(group->wake);
@@ -386,6 +387,7 @@ look(struct group *group)
 {
     struct error err;
     kafka_client_serve(&group->client);
+    outlet_count_wire(group->outlet, kafka_client_received(&group->client));
     if (group->client.is_down && group->is_well)
         group->look_ns = 0;
     if (clock_monotonic_ns() < group->look_ns)

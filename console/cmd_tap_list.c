@@ -70,6 +70,17 @@ isolation_text(const struct recorder_tap *tap)
     return tap->isolation == NULL ? "read_committed" : tap->isolation;
 }
 
+/* -1: nobody knows. */
+static void
+add_figure(struct buffer *to, const char *name, int64_t value)
+{
+    buffer_printf(to, ",\"%s\":", name);
+    if (value < 0)
+        buffer_append_text(to, "null");
+    else
+        buffer_printf(to, "\"%lld\"", (long long)value);
+}
+
 static void
 add_json(struct buffer *to, const struct recorder_tap *tap, const struct live_status *status)
 {
@@ -93,12 +104,25 @@ add_json(struct buffer *to, const struct recorder_tap *tap, const struct live_st
     add_text_or_null(to, live == NULL ? NULL : tap_state_text(live->state));
     buffer_append_text(to, ",\"reason\":");
     add_text_or_null(to, reason_of(status, live));
-    if (live == NULL)
-        buffer_append_text(to, ",\"events\":null,\"bytes\":null,\"retries\":null}\n");
+    add_figure(to, "events", live == NULL ? -1 : (int64_t)live->events);
+    add_figure(to, "bytes", live == NULL ? -1 : (int64_t)live->bytes);
+    add_figure(to, "wire_bytes", live == NULL ? -1 : live->wire_bytes);
+    add_figure(to, "wire_bytes_per_second", live == NULL ? -1 : live->wire_bytes_per_second);
+    add_figure(to, "retries", live == NULL ? -1 : (int64_t)live->retries);
+    buffer_append_text(to, "}\n");
+}
+
+/* What the other side sent: in all, and now. */
+static void
+add_wire(struct buffer *to, const struct live_tap *live)
+{
+    char total[SIZES_TEXT_MAX];
+    char rate[SIZES_TEXT_MAX];
+    if (live == NULL || live->wire_bytes < 0)
+        buffer_printf(to, "%9s  %11s  ", "-", "-");
     else
-        buffer_printf(to, ",\"events\":\"%llu\",\"bytes\":\"%llu\",\"retries\":\"%llu\"}\n",
-            (unsigned long long)live->events, (unsigned long long)live->bytes,
-            (unsigned long long)live->retries);
+        buffer_printf(to, "%9s  %9s/s  ", sizes_format((uint64_t)live->wire_bytes, total),
+            sizes_format((uint64_t)live->wire_bytes_per_second, rate));
 }
 
 static void
@@ -112,6 +136,7 @@ add_row(
         buffer_printf(to, "%12s  ", "-");
     else
         buffer_printf(to, "%12llu  ", (unsigned long long)live->events);
+    add_wire(to, live);
     safe_text_append_message(to, tap->url);
     char budget[SIZES_TEXT_MAX];
     if (tap->max_bytes_per_second > 0)
@@ -142,8 +167,8 @@ print_taps(const struct invocation *invocation, const struct config_taps *taps,
         if (strlen(taps->taps[i].name) > width)
             width = strlen(taps->taps[i].name);
     if (!invocation->json && taps->count > 0)
-        buffer_printf(
-            &output.buffer, "%-*s  %-10s  %12s  URL\n", (int)width, "TAP", "STATE", "EVENTS");
+        buffer_printf(&output.buffer, "%-*s  %-10s  %12s  %9s  %11s  URL\n", (int)width, "TAP",
+            "STATE", "EVENTS", "RECEIVED", "RATE");
     for (size_t i = 0; i < taps->count; i++) {
         const struct recorder_tap *tap = &taps->taps[i];
         if (invocation->json)
@@ -189,8 +214,9 @@ const struct command command_tap_list = {
     .usage = "",
     .summary = "list the configured taps, with their state while they are recorded",
     .details =
-        "The state is that of the recorder of this tape; '-' when none runs. Secrets are not "
-        "looked at.",
+        "The state is that of the recorder of this tape; '-' when none runs. RECEIVED is what the "
+        "brokers sent since it started, over the wire, and RATE the mean of the last ten seconds. "
+        "Secrets are not looked at.",
     .examples = "tapedeck tap list\n"
                 "tapedeck tap list --json",
     .options = NULL,

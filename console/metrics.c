@@ -120,22 +120,35 @@ enum tap_figure {
     TAP_FIGURE_BYTES,
     TAP_FIGURE_DROPPED,
     TAP_FIGURE_RETRIES,
+    TAP_FIGURE_WIRE,
+    TAP_FIGURE_BUDGET,
 };
 
-static uint64_t
-tap_figure(const struct live_tap *tap, enum tap_figure figure)
+/* False when it is not known. */
+static bool
+tap_figure(const struct live_tap *tap, enum tap_figure figure, uint64_t *value)
 {
     switch (figure) {
     case TAP_FIGURE_EVENTS:
-        return tap->events;
+        *value = tap->events;
+        return true;
     case TAP_FIGURE_BYTES:
-        return tap->bytes;
+        *value = tap->bytes;
+        return true;
     case TAP_FIGURE_DROPPED:
-        return tap->dropped;
+        *value = tap->dropped;
+        return true;
     case TAP_FIGURE_RETRIES:
-        return tap->retries;
+        *value = tap->retries;
+        return true;
+    case TAP_FIGURE_WIRE:
+        *value = (uint64_t)tap->wire_bytes;
+        return tap->wire_bytes >= 0;
+    case TAP_FIGURE_BUDGET:
+        *value = tap->max_bytes_per_second;
+        return tap->max_bytes_per_second > 0;
     }
-    return 0;
+    return false;
 }
 
 static void
@@ -144,25 +157,37 @@ add_taps(struct buffer *to, const struct live_status *status)
     static const struct {
         enum tap_figure figure;
         const char *name;
+        const char *type;
         const char *help;
     } families[] = {
-        {TAP_FIGURE_EVENTS, "tapedeck_tap_events_total", "Events taken by the tap."},
-        {TAP_FIGURE_BYTES, "tapedeck_tap_bytes_total",
+        {TAP_FIGURE_EVENTS, "tapedeck_tap_events_total", "counter", "Events taken by the tap."},
+        {TAP_FIGURE_BYTES, "tapedeck_tap_bytes_total", "counter",
             "Bytes of keys, headers and payloads that the tap read."},
-        {TAP_FIGURE_DROPPED, "tapedeck_tap_dropped_events_total",
+        {TAP_FIGURE_DROPPED, "tapedeck_tap_dropped_events_total", "counter",
             "Events of the tap that were seen or known of and could not be kept."},
-        {TAP_FIGURE_RETRIES, "tapedeck_tap_retries_total", "How often the tap connected again."},
+        {TAP_FIGURE_RETRIES, "tapedeck_tap_retries_total", "counter",
+            "How often the tap connected again."},
+        {TAP_FIGURE_WIRE, "tapedeck_tap_wire_bytes_total", "counter",
+            "Bytes that brokers sent to the tap, over the wire; all responses."},
+        {TAP_FIGURE_BUDGET, "tapedeck_tap_max_bytes_per_second", "gauge",
+            "The configured max_bytes_per_second; no sample without one."},
     };
     if (status->tap_count == 0)
         return;
     add_tap_states(to, status);
     for (size_t k = 0; k < sizeof(families) / sizeof(families[0]); k++) {
-        begin_family(to, families[k].name, "counter", families[k].help);
+        bool has_begun = false;
         for (uint32_t i = 0; i < status->tap_count; i++) {
+            uint64_t value;
+            if (!tap_figure(&status->taps[i], families[k].figure, &value))
+                continue;
+            if (!has_begun)
+                begin_family(to, families[k].name, families[k].type, families[k].help);
+            has_begun = true;
             buffer_append_text(to, families[k].name);
             add_label(to, "tap", status->taps[i].name, '{');
             buffer_append_text(to, "}");
-            add_count(to, tap_figure(&status->taps[i], families[k].figure));
+            add_count(to, value);
         }
     }
 }

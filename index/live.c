@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-#define LIVE_MAGIC UINT64_C(0x0145564c4b434454) /* "TDCKLVE" 1 */
+#define LIVE_MAGIC UINT64_C(0x0245564c4b434454) /* "TDCKLVE" 2 */
 #define READ_TRIES 64
 #define TRUSTED_NS (NS_PER_S + NS_PER_S / 2)
 #define WORD_COUNT ((sizeof(struct live_status) + 7) / 8)
@@ -188,7 +188,8 @@ map_current(struct live *live, struct error *err)
     if (page == NULL || page->magic != LIVE_MAGIC || page->size != sizeof(struct page)) {
         if (page != NULL)
             (void)munmap(page, sizeof(*page));
-        (void)error_set(err, ERROR_ARGUMENT, "the live page %s is of another version", path);
+        (void)error_set(err, ERROR_FORMAT,
+            "the live page %s is of another version of tapedeck; use that of the recorder", path);
         free(path);
         return false;
     }

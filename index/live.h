@@ -2,7 +2,7 @@
  *
  * `live` in the tape's directory, one page of counters, mapped, under a sequence lock: the recorder
  * never waits for a reader, a reader that meets a change reads again. Not part of the tape: it is
- * made anew by each recorder and means nothing when none runs.
+ * made anew by each recorder and means nothing when none runs. docs/FORMAT.md, "Live page".
  *
  * Threads: one thread of the recorder publishes; any number of readers elsewhere, each with its own
  * struct live.
@@ -41,8 +41,10 @@ struct live_tap {
     uint64_t bytes;
     uint64_t dropped; /* events that were seen or known of and could not be kept */
     uint64_t retries;
+    int64_t wire_bytes; /* sent to the tap by the other side; -1: the transport does not tell */
+    int64_t wire_bytes_per_second; /* mean of the last ten seconds; -1 as above */
+    uint64_t max_bytes_per_second; /* the tap's budget; 0: none */
     enum tap_state state;
-    uint32_t reserved;
 };
 
 struct live_stream {
@@ -95,7 +97,8 @@ struct live *live_create(const char *directory, struct error *err);
 /* Put *status on the page; only the first tap_count, group_count and stream_count entries are copied. */
 void live_publish(struct live *live, const struct live_status *status);
 
-/* For readers. NULL with ERROR_ARGUMENT when there is no page (nobody recorded here). */
+/* For readers. NULL with ERROR_ARGUMENT when there is no page (nobody recorded here), or with ERROR_FORMAT
+ * when it is one of another version of tapedeck. */
 struct live *live_open(const char *directory, struct error *err);
 
 /* Copy the page (also on the recorder's own struct, from any thread). False when it changed under us too often, or no recorder holds the tape any more

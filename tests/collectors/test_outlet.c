@@ -281,6 +281,25 @@ counts_and_names_what_it_loses_when_it_cannot_wait(void **state)
 }
 
 static void
+knows_what_came_over_the_wire_when_it_is_told(void **state)
+{
+    (void)state;
+    struct setting setting;
+    struct live_tap tap;
+    open_outlet(&setting, &(struct outlet_options){.max_bytes_per_second = 5000});
+    outlet_describe(setting.outlet, &tap);
+    assert_int_equal(tap.wire_bytes, -1);
+    assert_int_equal(tap.wire_bytes_per_second, -1);
+    assert_int_equal(tap.max_bytes_per_second, 5000);
+    outlet_count_wire(setting.outlet, 3000000000);
+    outlet_count_wire(setting.outlet, 3000000000);
+    outlet_describe(setting.outlet, &tap);
+    assert_int_equal(tap.wire_bytes, 6000000000);
+    assert_true(tap.wire_bytes_per_second > 0);
+    close_outlet(&setting);
+}
+
+static void
 names_a_loss_also_when_nothing_follows(void **state)
 {
     (void)state;
@@ -467,6 +486,7 @@ main(void)
         cmocka_unit_test(hands_over_a_full_batch_at_once),
         cmocka_unit_test(hands_over_soon_when_nothing_follows),
         cmocka_unit_test(counts_and_names_what_it_loses_when_it_cannot_wait),
+        cmocka_unit_test(knows_what_came_over_the_wire_when_it_is_told),
         cmocka_unit_test(names_a_loss_also_when_nothing_follows),
         cmocka_unit_test(keeps_two_losses_apart),
         cmocka_unit_test(makes_room_for_what_never_came),

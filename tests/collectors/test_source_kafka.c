@@ -383,6 +383,8 @@ records_one_tap_while_another_is_not_there(void **state)
     assert_string_equal(lost.error, "cannot reach kafka at 127.0.0.1:1: connection refused; is the "
                                     "broker running, and is this its port?");
     assert_string_equal(tap_now(recorder, 1).name, "kafka-2");
+    assert_int_equal(lost.wire_bytes, 0);
+    assert_true(tap_now(recorder, 1).wire_bytes > (int64_t)sizeof("m0m1m2m3m4"));
     assert_false(recorder_is_finished(recorder));
     assert_false(recorder_has_failed(recorder, &err));
     stop(recorder);

@@ -91,7 +91,7 @@ lists_taps_without_looking_at_secrets(void **state)
 }
 
 static void
-lists_a_full_disk_as_the_reason_of_every_tap(void **state)
+lists_what_taps_cost_and_a_full_disk_as_the_reason_of_every_tap(void **state)
 {
     struct setting *setting = *state;
     struct error err;
@@ -107,6 +107,8 @@ lists_a_full_disk_as_the_reason_of_every_tap(void **state)
     status->tap_count = 1;
     status->taps[0] = (struct live_tap){
         .name = "shop", .state = TAP_LIVE, .error = "the tape is behind: 7 messages dropped"};
+    status->taps[0].wire_bytes = 123456789012;
+    status->taps[0].wire_bytes_per_second = 4300000;
     status->disk_full = 1;
     live_publish(live, status);
 
@@ -114,6 +116,8 @@ lists_a_full_disk_as_the_reason_of_every_tap(void **state)
     assert_int_equal(setting->program.code, 0);
     assert_says(
         &setting->program.out, "-> the disk is full: nothing is taken until there is room\n");
+    assert_says(&setting->program.out, "   123.5 GB     4.3 MB/s  kafka://");
+    assert_says(&setting->program.out, "at most 5.2 MB/s");
     free(status);
     live_close(live);
     tape_writer_close(writer);
@@ -181,7 +185,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TAP_TEST(lists_taps_without_looking_at_secrets),
-        TAP_TEST(lists_a_full_disk_as_the_reason_of_every_tap),
+        TAP_TEST(lists_what_taps_cost_and_a_full_disk_as_the_reason_of_every_tap),
         TAP_TEST(finds_nothing_wrong_with_a_good_tap),
         TAP_TEST(looks_at_what_an_expression_fits),
         TAP_TEST(says_how_to_allow_what_is_not_allowed),

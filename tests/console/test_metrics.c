@@ -38,6 +38,8 @@ set_up(void **state)
     (void)snprintf(status->taps[0].name, sizeof(status->taps[0].name), "%s", tap_name);
     status->taps[0].state = TAP_RETRYING;
     status->taps[0].dropped = 7;
+    status->taps[0].wire_bytes = 123456789012;
+    status->taps[0].max_bytes_per_second = 5242880;
     status->stream_count = 1;
     status->streams[0].events = 1000;
     status->streams[0].last_received_ns = NOW_NS;
@@ -85,6 +87,20 @@ says_how_the_recorder_and_its_taps_are(void **state)
     assert_has(page, "\ntapedeck_tap_state{tap=\"feed\",state=\"retrying\"} 1\n");
     assert_has(page, "\ntapedeck_tap_state{tap=\"feed\",state=\"live\"} 0\n");
     assert_has(page, "\ntapedeck_tap_dropped_events_total{tap=\"feed\"} 7\n");
+}
+
+static void
+says_what_a_tap_costs_its_cluster(void **state)
+{
+    struct page *page = *state;
+    assert_has(page, "\n# TYPE tapedeck_tap_wire_bytes_total counter\n"
+                     "tapedeck_tap_wire_bytes_total{tap=\"feed\"} 123456789012\n");
+    assert_has(page, "\n# TYPE tapedeck_tap_max_bytes_per_second gauge\n"
+                     "tapedeck_tap_max_bytes_per_second{tap=\"feed\"} 5242880\n");
+    page->status->taps[0].wire_bytes = -1;
+    page->status->taps[0].max_bytes_per_second = 0;
+    assert_null(strstr(text_of(page), "wire_bytes"));
+    assert_null(strstr(text_of(page), "max_bytes"));
 }
 
 static void
@@ -176,7 +192,7 @@ is_what_prometheus_can_read(void **state)
         (void)strtod(value + 1, &end);
         assert_int_equal(*end, '\n');
     }
-    assert_int_equal(families, 27);
+    assert_int_equal(families, 29);
 }
 
 #define METRICS_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -186,6 +202,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         METRICS_TEST(says_how_the_recorder_and_its_taps_are),
+        METRICS_TEST(says_what_a_tap_costs_its_cluster),
         METRICS_TEST(escapes_names_and_leaves_the_running_second_out),
         METRICS_TEST(has_no_sample_for_what_nobody_knows),
         METRICS_TEST(is_what_prometheus_can_read),
