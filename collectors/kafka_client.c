@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collectors/outlet.h"
 #include "collectors/source.h"
 #include "collectors/tap_url.h"
 
 #define IDLE_FETCH_MS "500"
 #define INTERCEPTOR   "tapedeck"
+#define FIRST_MS      250
 #define WAKE_MS       0 /* the answer is of no use: that it comes is */
 
 struct setting {
@@ -408,6 +410,25 @@ kafka_client_metadata(struct kafka_client *client, rd_kafka_topic_t *topic, bool
     client->is_down = false;
     client->reason.code = ERROR_NONE;
     return metadata;
+}
+
+const rd_kafka_metadata_t *
+kafka_client_first(struct kafka_client *client, const struct outlet *outlet,
+    rd_kafka_topic_t *topic, int64_t deadline_ns, struct error *err)
+{
+    int timeout_ms = FIRST_MS;
+    error_set(err, ERROR_REMOTE, "cannot reach kafka at %s: no answer", client->address);
+    while (!outlet_is_stopping(outlet)) {
+        int64_t left_ms = (deadline_ns - clock_monotonic_ns()) / NS_PER_MS;
+        if (left_ms <= 0)
+            break;
+        const rd_kafka_metadata_t *metadata = kafka_client_metadata(
+            client, topic, topic == NULL, left_ms < timeout_ms ? (int)left_ms : timeout_ms, err);
+        if (metadata != NULL || err->code == ERROR_REFUSED)
+            return metadata;
+        timeout_ms *= 2;
+    }
+    return NULL;
 }
 
 bool

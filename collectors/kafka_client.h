@@ -17,13 +17,18 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "collectors/kafka_reason.h"
 
+struct outlet;
 struct source_config;
 
 #define KAFKA_TOPIC_MAX   250 /* a name and its end */
 #define KAFKA_MISSING_MAX 8
+
+/* How long a source waits for the first answer. */
+#define KAFKA_CONNECT_NS (4 * NS_PER_S)
 
 struct kafka_client {
     rd_kafka_t *rk;
@@ -78,6 +83,12 @@ bool kafka_client_missing(struct kafka_client *client, char topic[KAFKA_TOPIC_MA
  * and the reason. */
 const rd_kafka_metadata_t *kafka_client_metadata(struct kafka_client *client,
     rd_kafka_topic_t *topic, bool all, int timeout_ms, struct error *err);
+
+/* The same for a client that has just been opened, of `topic` (NULL: of every one there is): asked with more patience
+ * each time, since an answer that comes too late for one question is in time for the next. Not longer than until
+ * `deadline_ns` (monotonic), or until the outlet is stopped. */
+const rd_kafka_metadata_t *kafka_client_first(struct kafka_client *client,
+    const struct outlet *outlet, rd_kafka_topic_t *topic, int64_t deadline_ns, struct error *err);
 
 /* Replace the times in the list by offsets: RD_KAFKA_OFFSET_BEGINNING and _END by log start and end
  * (the last stable one), milliseconds by the first offset at or after them, -1 when there is none.

@@ -47,3 +47,32 @@ kafka_event_read(const rd_kafka_message_t *message, struct buffer *headers, stru
     };
     read_time(message, event);
 }
+
+enum kafka_notice
+kafka_notice_read(const rd_kafka_message_t *message)
+{
+    switch ((int)message->err) {
+    case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+        return KAFKA_NOTICE_END;
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+        return KAFKA_NOTICE_MISPLACED;
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+        return KAFKA_NOTICE_MISSING;
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        return KAFKA_NOTICE_REFUSED;
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+        return KAFKA_NOTICE_CONNECTION;
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+    case RD_KAFKA_RESP_ERR__UNDERFLOW:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+        return KAFKA_NOTICE_LOST;
+    default:
+        return KAFKA_NOTICE_OTHER;
+    }
+}

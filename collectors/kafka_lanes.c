@@ -13,29 +13,10 @@
 #include "collectors/source.h"
 #include "collectors/tap_url.h"
 
-#define CONNECT_NS   (4 * NS_PER_S)
 #define OFFSETS_MS   2000
 #define TOPICS_SHOWN 10
 
 /* ---- topics ---- */
-
-/* The newest log that the tape knows behind this name. */
-static void
-choose_generation(struct kafka_lanes *lanes, struct kafka_topic *topic)
-{
-    topic->generation = 1;
-    topic->stream = alloc_text(topic->name);
-    for (;;) {
-        char *next = alloc_format("%s#%d", topic->name, topic->generation + 1);
-        if (!outlet_has_stream(lanes->outlet, next)) {
-            free(next);
-            return;
-        }
-        free(topic->stream);
-        topic->stream = next;
-        topic->generation++;
-    }
-}
 
 /* Where the topic is in by_name, or would be. */
 static size_t
@@ -85,7 +66,7 @@ add_topic(struct kafka_lanes *lanes, const char *name)
     rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(lanes->client->rk);
     rd_kafka_topic_conf_set_opaque(conf, topic);
     topic->rkt = rd_kafka_topic_new(lanes->client->rk, topic->name, conf);
-    choose_generation(lanes, topic);
+    topic->log = kafka_generation_newest(lanes->outlet, topic->name);
     list_topic(lanes, topic);
     return topic;
 }
@@ -186,7 +167,7 @@ apply_metadata(
             alloc_resize(topic->lanes, (size_t)answer->partition_cnt * sizeof(struct kafka_lane));
         for (int32_t p = topic->lane_count; p < answer->partition_cnt; p++)
             topic->lanes[p] = (struct kafka_lane){
-                .lane = outlet_lane(lanes->outlet, topic->stream, p),
+                .lane = outlet_lane(lanes->outlet, topic->log.stream, p),
                 .end = -1,
                 .witness = -1,
                 .is_whole = is_whole,
@@ -203,33 +184,12 @@ apply_metadata(
     }
 }
 
-/* Ask for a topic (NULL: all) until there is an answer, with more patience each time: an answer that comes too late for one
- * question is in time for the next. */
-static const rd_kafka_metadata_t *
-ask_first(
-    struct kafka_lanes *lanes, struct kafka_topic *topic, int64_t deadline_ns, struct error *err)
-{
-    int timeout_ms = 250;
-    while (!outlet_is_stopping(lanes->outlet)) {
-        int64_t left_ms = (deadline_ns - clock_monotonic_ns()) / NS_PER_MS;
-        if (left_ms <= 0)
-            break;
-        const rd_kafka_metadata_t *metadata =
-            kafka_client_metadata(lanes->client, topic == NULL ? NULL : topic->rkt, topic == NULL,
-                left_ms < timeout_ms ? (int)left_ms : timeout_ms, err);
-        if (metadata != NULL || err->code == ERROR_REFUSED)
-            return metadata;
-        timeout_ms = timeout_ms * 2;
-    }
-    return NULL;
-}
-
 static bool
 open_topic(struct kafka_lanes *lanes, struct kafka_topic *topic, int64_t deadline_ns,
     bool *is_final, struct error *err)
 {
-    error_set(err, ERROR_REMOTE, "cannot reach kafka at %s: no answer", lanes->client->address);
-    const rd_kafka_metadata_t *metadata = ask_first(lanes, topic, deadline_ns, err);
+    const rd_kafka_metadata_t *metadata =
+        kafka_client_first(lanes->client, lanes->outlet, topic->rkt, deadline_ns, err);
     *is_final = metadata == NULL && err->code == ERROR_REFUSED;
     if (metadata == NULL)
         return false;
@@ -272,19 +232,20 @@ open_patterns(struct kafka_lanes *lanes, int64_t deadline_ns, bool *is_final, st
 {
     if (lanes->patterns.count == 0)
         return true;
-    error_set(err, ERROR_REMOTE, "cannot reach kafka at %s: no answer", lanes->client->address);
-    const rd_kafka_metadata_t *metadata = ask_first(lanes, NULL, deadline_ns, err);
+    const rd_kafka_metadata_t *metadata =
+        kafka_client_first(lanes->client, lanes->outlet, NULL, deadline_ns, err);
     *is_final = metadata == NULL && err->code == ERROR_REFUSED;
     if (metadata == NULL)
         return false;
     size_t first = match_topics(lanes, metadata);
     bool is_known = false;
     for (size_t i = first; i < lanes->topic_count; i++)
-        is_known = is_known || outlet_stream_is_known(lanes->outlet, lanes->topics[i]->stream);
+        is_known = is_known || outlet_stream_is_known(lanes->outlet, lanes->topics[i]->log.stream);
     bool resumes = lanes->config->from == FROM_RESUME || lanes->config->from == FROM_OFFSETS;
     for (size_t i = first; i < lanes->topic_count; i++)
         lanes->topics[i]->is_whole =
-            is_known && resumes && !outlet_stream_is_known(lanes->outlet, lanes->topics[i]->stream);
+            is_known && resumes &&
+            !outlet_stream_is_known(lanes->outlet, lanes->topics[i]->log.stream);
     apply_all(lanes, metadata);
     rd_kafka_metadata_destroy(metadata);
     if (lanes->topic_count == 0)
@@ -313,7 +274,7 @@ check_partitions(struct kafka_lanes *lanes, struct error *err)
 bool
 kafka_lanes_open(struct kafka_lanes *lanes, bool *is_final, struct error *err)
 {
-    int64_t deadline_ns = clock_monotonic_ns() + CONNECT_NS;
+    int64_t deadline_ns = clock_monotonic_ns() + KAFKA_CONNECT_NS;
     if (!kafka_patterns_make(&lanes->patterns, lanes->config->url->path, err)) {
         *is_final = true;
         return false;
@@ -339,7 +300,7 @@ kafka_lanes_close(struct kafka_lanes *lanes)
                 (void)rd_kafka_consume_stop(topic->rkt, p);
         rd_kafka_topic_destroy(topic->rkt);
         free(topic->name);
-        free(topic->stream);
+        kafka_generation_done(&topic->log);
         free(topic->lanes);
         free(topic);
     }

@@ -18,6 +18,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "collectors/kafka_client.h"
+#include "collectors/kafka_generation.h"
 #include "collectors/kafka_patterns.h"
 
 struct outlet;
@@ -53,12 +54,11 @@ struct kafka_lane {
 /* The opaque of its rd_kafka_topic_t. */
 struct kafka_topic {
     char *name;
-    char *stream; /* "orders", or "orders#2" */
-    int generation;
-    bool is_matched; /* by a pattern: it may go away again */
-    bool is_there;   /* in the newest answer */
-    bool is_whole;   /* its lanes are wanted from their beginning */
-    bool is_anew;    /* another log than the one we began with: `from` does not speak of it */
+    struct kafka_generation log; /* the stream that it is recorded as */
+    bool is_matched;             /* by a pattern: it may go away again */
+    bool is_there;               /* in the newest answer */
+    bool is_whole;               /* its lanes are wanted from their beginning */
+    bool is_anew; /* another log than the one we began with: `from` does not speak of it */
     rd_kafka_topic_t *rkt;
     struct kafka_lane *lanes; /* by partition */
     int32_t lane_count;

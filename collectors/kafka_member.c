@@ -19,24 +19,6 @@
 
 /* ---- topics and lanes ---- */
 
-/* The newest log that the tape knows behind this name. */
-static void
-choose_stream(struct kafka_member *member, struct member_topic *topic)
-{
-    topic->generation = 1;
-    topic->stream = alloc_text(topic->name);
-    for (;;) {
-        char *next = alloc_format("%s#%d", topic->name, topic->generation + 1);
-        if (!outlet_has_stream(member->outlet, next)) {
-            free(next);
-            return;
-        }
-        free(topic->stream);
-        topic->stream = next;
-        topic->generation++;
-    }
-}
-
 static struct member_topic *
 find_topic(const struct kafka_member *member, const char *name)
 {
@@ -55,7 +37,7 @@ have_topic(struct kafka_member *member, const char *name)
     topic = alloc_zeroed(sizeof(*topic));
     topic->name = alloc_text(name);
     topic->rkt = rd_kafka_topic_new(member->client->rk, name, NULL);
-    choose_stream(member, topic);
+    topic->log = kafka_generation_newest(member->outlet, name);
     member->topics = alloc_grow(member->topics, member->topic_count, &member->topic_capacity,
         sizeof(struct member_topic *));
     member->topics[member->topic_count++] = topic;
@@ -98,7 +80,7 @@ kafka_member_close(struct kafka_member *member)
         struct member_topic *topic = member->topics[i];
         rd_kafka_topic_destroy(topic->rkt);
         free(topic->lanes);
-        free(topic->stream);
+        kafka_generation_done(&topic->log);
         free(topic->name);
         free(topic);
     }
@@ -349,7 +331,7 @@ first_start(const struct kafka_member *member, const struct member_topic *topic,
     int64_t end = bounds->end->elems[i].offset;
     bool is_younger = bounds->begin->elems[i].partition >= topic->known_count;
     bool is_on_tape = member->config->from == FROM_RESUME &&
-                      outlet_stream_is_known(member->outlet, topic->stream);
+                      outlet_stream_is_known(member->outlet, topic->log.stream);
     if (is_younger || is_on_tape || member->config->from == FROM_BEGINNING)
         return begin;
     if (bounds->at_time == NULL)
@@ -394,7 +376,7 @@ place_all(
         struct member_topic *topic = have_topic(member, list->elems[i].topic);
         struct member_lane *lane = have_lane(topic, list->elems[i].partition);
         *lane = (struct member_lane){
-            .lane = outlet_lane(member->outlet, topic->stream, list->elems[i].partition),
+            .lane = outlet_lane(member->outlet, topic->log.stream, list->elems[i].partition),
             .is_ours = true,
             .end = -1,
         };
@@ -511,9 +493,7 @@ kafka_member_leave(struct kafka_member *member)
 static void
 begin_generation(struct kafka_member *member, struct member_topic *topic)
 {
-    free(topic->stream);
-    topic->generation++;
-    topic->stream = alloc_format("%s#%d", topic->name, topic->generation);
+    kafka_generation_advance(&topic->log, topic->name);
     for (int32_t p = 0; p < topic->lane_count; p++) {
         struct member_lane *lane = &topic->lanes[p];
         if (!lane->is_ours)
@@ -521,7 +501,7 @@ begin_generation(struct kafka_member *member, struct member_topic *topic)
         if (lane->lane->next >= 0)
             outlet_hole(member->outlet, lane->lane, lane->lane->next, -1, HOLE_UNKNOWN);
         *lane = (struct member_lane){
-            .lane = outlet_lane(member->outlet, topic->stream, p),
+            .lane = outlet_lane(member->outlet, topic->log.stream, p),
             .is_ours = true,
             .is_misplaced = true,
             .end = -1,
@@ -533,7 +513,7 @@ begin_generation(struct kafka_member *member, struct member_topic *topic)
     outlet_warn(member->outlet,
         "topic '%s' was made anew or cut: it ends before what the tape has; going on as stream "
         "'%s'",
-        topic->name, topic->stream);
+        topic->name, topic->log.stream);
 }
 
 /* Fetch from another offset. */

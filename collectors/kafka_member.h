@@ -22,6 +22,7 @@
 
 #include "base/error.h"
 #include "collectors/kafka_client.h"
+#include "collectors/kafka_generation.h"
 
 struct outlet;
 struct source_config;
@@ -41,10 +42,9 @@ struct member_lane {
 
 struct member_topic {
     char *name;
-    char *stream; /* "orders", or "orders#2" when the log behind the name is another one */
-    int generation;
-    rd_kafka_topic_t *rkt; /* held, so that the pointer in messages stays this topic's */
-    int32_t known_count;   /* partitions when we joined; those beyond are younger than the tape */
+    struct kafka_generation log; /* the stream that it is recorded as */
+    rd_kafka_topic_t *rkt;       /* held, so that the pointer in messages stays this topic's */
+    int32_t known_count; /* partitions when we joined; those beyond are younger than the tape */
     struct member_lane *lanes; /* by partition */
     int32_t lane_count;
 };

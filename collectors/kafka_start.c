@@ -103,7 +103,7 @@ wanted_start(const struct kafka_lanes *lanes, const struct kafka_topic *topic,
     case FROM_OFFSETS:
         /* A lane without an event on a tape that has others of its stream is younger than the
          * tape, or was empty: where it was not, the hole before its first start is on the tape. */
-        return outlet_stream_is_known(lanes->outlet, topic->stream) ? begin : end;
+        return outlet_stream_is_known(lanes->outlet, topic->log.stream) ? begin : end;
     case FROM_BEGINNING:
         return begin;
     case FROM_END:
@@ -118,10 +118,8 @@ wanted_start(const struct kafka_lanes *lanes, const struct kafka_topic *topic,
 void
 kafka_start_anew(struct kafka_lanes *lanes, struct kafka_topic *topic, const char *why)
 {
-    free(topic->stream);
-    topic->generation++;
+    kafka_generation_advance(&topic->log, topic->name);
     topic->is_anew = true;
-    topic->stream = alloc_format("%s#%d", topic->name, topic->generation);
     for (int32_t p = 0; p < topic->lane_count; p++) {
         struct kafka_lane *lane = &topic->lanes[p];
         kafka_proof_end(lanes, lane);
@@ -135,7 +133,7 @@ kafka_start_anew(struct kafka_lanes *lanes, struct kafka_topic *topic, const cha
         if (lane->state != KAFKA_LANE_WAITING)
             lanes->waiting++;
         *lane = (struct kafka_lane){
-            .lane = outlet_lane(lanes->outlet, topic->stream, p),
+            .lane = outlet_lane(lanes->outlet, topic->log.stream, p),
             .end = -1,
             .witness = -1,
             .is_whole = true,
@@ -144,7 +142,7 @@ kafka_start_anew(struct kafka_lanes *lanes, struct kafka_topic *topic, const cha
     }
     error_set(&lanes->notice, ERROR_REMOTE,
         "topic '%s' was made anew or cut: %s; going on as stream '%s'", topic->name, why,
-        topic->stream);
+        topic->log.stream);
 }
 
 /* True when the log ends before the place where we are, or where `from` wants to be. */
