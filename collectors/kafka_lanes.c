@@ -404,10 +404,7 @@ kafka_lane_advance(struct kafka_lanes *lanes, struct kafka_lane *lane, int64_t p
         lane->position = position;
     if (lane->end < 0 || lane->position < lane->end || lane->state != KAFKA_LANE_READING)
         return;
-    /* Up to the end there is nothing more. Events that came too late for UNTIL_TIME are no hole: the
-     * next recording may want them. */
-    if (lane->lane->gap != HOLE_NOT_RECORDED)
-        outlet_skip_to(lanes->outlet, lane->lane, lane->end, lane->lane->gap);
+    outlet_reach(lanes->outlet, lane->lane, lane->end);
     lane->state = KAFKA_LANE_REACHED;
     lanes->reading--;
     lanes->reached++;

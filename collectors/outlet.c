@@ -389,6 +389,15 @@ outlet_skip_to(struct outlet *outlet, struct tap_lane *lane, int64_t next, enum 
         lane->next = next;
 }
 
+void
+outlet_reach(struct outlet *outlet, struct tap_lane *lane, int64_t next)
+{
+    if (lane->gap == HOLE_NOT_RECORDED || next <= lane->next)
+        return;
+    outlet_skip_to(outlet, lane, next, lane->gap);
+    lane->gap = HOLE_COMPACTED_OR_ABORTED;
+}
+
 uint64_t
 outlet_ticket(const struct outlet *outlet)
 {

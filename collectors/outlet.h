@@ -106,6 +106,10 @@ void outlet_hole(struct outlet *outlet, const struct tap_lane *lane, int64_t fro
 /* A lane that the tape does not know begins at `next`. */
 void outlet_begin_at(struct outlet *outlet, struct tap_lane *lane, int64_t next);
 
+/* Everything before `next` was seen: what is not on the tape is not there, or was lost. It becomes a hole now and
+ * not with the next event, which may never come; but what came too late for `until` is none. */
+void outlet_reach(struct outlet *outlet, struct tap_lane *lane, int64_t next);
+
 /* The lane goes on at `next`; offsets from where it was, if that is less, become a hole. */
 void outlet_skip_to(
     struct outlet *outlet, struct tap_lane *lane, int64_t next, enum hole_reason reason);

@@ -195,6 +195,7 @@ take_notice(struct kafka *kafka, struct kafka_topic *topic, struct kafka_lane *l
     switch (kafka_notice_read(message)) {
     case KAFKA_NOTICE_END:
         kafka_proof_end(&kafka->lanes, lane);
+        outlet_reach(kafka->outlet, lane->lane, message->offset);
         kafka_lane_advance(&kafka->lanes, lane, message->offset);
         break;
     case KAFKA_NOTICE_MISPLACED:

@@ -108,6 +108,7 @@ take_notice(struct group *group, struct member_lane *lane, const rd_kafka_messag
 {
     switch (kafka_notice_read(message)) {
     case KAFKA_NOTICE_END:
+        outlet_reach(group->outlet, lane->lane, message->offset);
         if (message->offset > lane->position)
             lane->position = message->offset;
         break;

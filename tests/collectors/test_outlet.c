@@ -225,6 +225,28 @@ records_what_is_skipped_with_its_reason(void **state)
 }
 
 static void
+records_what_is_missing_at_the_end_without_another_event(void **state)
+{
+    (void)state;
+    struct setting setting;
+    open_outlet(&setting, &(struct outlet_options){.can_wait = true});
+    outlet_begin_at(setting.outlet, setting.lane, 10);
+    (void)send_event(&setting, 10);
+    outlet_reach(setting.outlet, setting.lane, 11);
+    outlet_reach(setting.outlet, setting.lane, 13);
+    outlet_reach(setting.outlet, setting.lane, 13);
+    outlet_count_lost(setting.outlet, setting.lane);
+    outlet_reach(setting.outlet, setting.lane, 14);
+    (void)send_event(&setting, 15);
+    assert_true(outlet_finish(setting.outlet, 0));
+    assert_int_equal(setting.receiver.hole_count, 3);
+    assert_hole(&setting.receiver.holes[0], 11, 12, HOLE_COMPACTED_OR_ABORTED);
+    assert_hole(&setting.receiver.holes[1], 13, 13, HOLE_DROPPED);
+    assert_hole(&setting.receiver.holes[2], 14, 14, HOLE_COMPACTED_OR_ABORTED);
+    close_outlet(&setting);
+}
+
+static void
 hands_over_a_full_batch_at_once(void **state)
 {
     (void)state;
@@ -483,6 +505,7 @@ main(void)
         cmocka_unit_test(ignores_an_event_that_it_had),
         cmocka_unit_test(records_a_jump_in_the_offsets_as_a_hole),
         cmocka_unit_test(records_what_is_skipped_with_its_reason),
+        cmocka_unit_test(records_what_is_missing_at_the_end_without_another_event),
         cmocka_unit_test(hands_over_a_full_batch_at_once),
         cmocka_unit_test(hands_over_soon_when_nothing_follows),
         cmocka_unit_test(counts_and_names_what_it_loses_when_it_cannot_wait),

@@ -117,5 +117,18 @@ check "and that its hole is not filled later" says_why_nothing_came "is not read
 need "$producer" produce "$address" "$corpus" 11800 1000
 check "recording goes on where the tape ends" record_to_end "$tape" "$corpus"
 check "and now holds what came meanwhile" same_as_topic "$tape" "$corpus"
+# A marker is the end of the log, and nothing comes behind it while we record.
+marker_is_known() {
+    timeout 60 "$tapedeck" tape holes --tape "$work/live" --json >"$work/holes.json" || return
+    cat "$work/holes.json"
+    grep -q '"from":"5","to":"5","offsets":"1","reason":"COMPACTED_OR_ABORTED"' "$work/holes.json"
+}
+marked=$(unique marked)
+need "$client" topic "$address" "$marked" 1
+start live "$tapedeck" record --tape "$work/live" --from beginning "kafka://$address/$marked"
+need "$producer" transact "$address" "$marked" 0 5 commit
+check "the end of a transaction is known before more comes" wait_until 30 "the hole is there" marker_is_known
+check "the recorder ends when asked to" stop_gently "$pid"
+
 check "tape verify finds nothing wrong" "$tapedeck" tape verify --tape "$tape"
 finish
