@@ -13,44 +13,109 @@
 
 #include "tests/e2e/kafka_client.h"
 
+#define AGAIN_MS 50
+
 /* fetch.wait.max.ms: the end of a partition is noticed at once, not after half a second. */
 static const char *const consumer_preset[] = {"isolation.level", "read_committed",
     "enable.partition.eof", "true", "fetch.wait.max.ms", "10", NULL};
 
 /* --- topic, commit ------------------------------------------------------------------------------ */
 
+/* Brokers answer before all of them know a new topic. Wait until the one that we ask does. */
+static void
+await_topic(struct client *client, const char *name, int partitions)
+{
+    rd_kafka_topic_t *topic = topic_open(client, name);
+    for (int tries = WAIT_MS / AGAIN_MS; tries > 0; tries--) {
+        const struct rd_kafka_metadata *metadata;
+        check("metadata", rd_kafka_metadata(client->handle, 0, topic, &metadata, WAIT_MS));
+        const struct rd_kafka_metadata_topic *answer = &metadata->topics[0];
+        int led = 0;
+        for (int i = 0; i < answer->partition_cnt; i++)
+            led += answer->partitions[i].leader >= 0;
+        bool is_there = answer->err == RD_KAFKA_RESP_ERR_NO_ERROR && led == partitions;
+        rd_kafka_metadata_destroy(metadata);
+        if (is_there) {
+            rd_kafka_topic_destroy(topic);
+            return;
+        }
+        rd_kafka_poll(client->handle, AGAIN_MS);
+    }
+    die(name, "was made, but does not appear");
+}
+
+static rd_kafka_NewTopic_t *
+new_topic(const char *name, int partitions)
+{
+    char why[256];
+    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(name, partitions, -1, why, sizeof(why));
+    if (topic == NULL)
+        die(name, why);
+    return topic;
+}
+
+/* Ask for all of them, and wait for the answer. */
+static void
+create(struct client *client, rd_kafka_NewTopic_t **topics, size_t count)
+{
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client->handle);
+    rd_kafka_CreateTopics(client->handle, topics, count, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
+    if (event == NULL)
+        die("topic", "no answer to CreateTopics");
+    check("topic", rd_kafka_event_error(event));
+    size_t made;
+    const rd_kafka_topic_result_t **results =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &made);
+    for (size_t i = 0; i < made; i++)
+        check(rd_kafka_topic_result_name(results[i]), rd_kafka_topic_result_error(results[i]));
+    rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_NewTopic_destroy_array(topics, count);
+}
+
 static int
 run_topic(const struct arguments *arguments)
 {
     static const char *const preset[] = {NULL};
     struct client client;
-    char why[256];
     client_open(&client, RD_KAFKA_PRODUCER, arguments, arguments->count, preset);
-
-    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(
-        arguments->values[0], (int)number(arguments->values[1]), -1, why, sizeof(why));
-    if (topic == NULL)
-        die(arguments->values[0], why);
+    int partitions = (int)number(arguments->values[1]);
+    rd_kafka_NewTopic_t *topic = new_topic(arguments->values[0], partitions);
     for (int i = 2; i < arguments->count; i++) {
         char *value = split_property(arguments->values[i]);
         check(
             arguments->values[i], rd_kafka_NewTopic_set_config(topic, arguments->values[i], value));
     }
+    create(&client, &topic, 1);
+    await_topic(&client, arguments->values[0], partitions);
+    rd_kafka_destroy(client.handle);
+    return 0;
+}
 
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(client.handle);
-    rd_kafka_CreateTopics(client.handle, &topic, 1, NULL, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
-    if (event == NULL)
-        die(arguments->values[0], "no answer to CreateTopics");
-    check(arguments->values[0], rd_kafka_event_error(event));
-    size_t count;
-    const rd_kafka_topic_result_t **results =
-        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
-    check(arguments->values[0], rd_kafka_topic_result_error(results[0]));
-
-    rd_kafka_event_destroy(event);
-    rd_kafka_queue_destroy(queue);
-    rd_kafka_NewTopic_destroy(topic);
+/* NAME-0, NAME-1 ... in one request. */
+static int
+run_topics(const struct arguments *arguments)
+{
+    static const char *const preset[] = {NULL};
+    struct client client;
+    client_open(&client, RD_KAFKA_PRODUCER, arguments, arguments->count, preset);
+    int64_t count = number(arguments->values[1]);
+    int partitions = (int)number(arguments->values[2]);
+    rd_kafka_NewTopic_t **topics = calloc((size_t)count + 1, sizeof(topics[0]));
+    if (topics == NULL)
+        die("topics", "out of memory");
+    char name[256];
+    for (int64_t i = 0; i < count; i++) {
+        (void)snprintf(name, sizeof(name), "%s-%" PRId64, arguments->values[0], i);
+        topics[i] = new_topic(name, partitions);
+    }
+    create(&client, topics, (size_t)count);
+    for (int64_t i = 0; i < count; i++) {
+        (void)snprintf(name, sizeof(name), "%s-%" PRId64, arguments->values[0], i);
+        await_topic(&client, name, partitions);
+    }
+    free(topics);
     rd_kafka_destroy(client.handle);
     return 0;
 }
@@ -260,6 +325,7 @@ run_state(const struct arguments *arguments)
 
 static const struct subcommand commands[] = {
     {"topic", 2, run_topic, "NAME PARTITIONS [K=V]..."},
+    {"topics", 3, run_topics, "NAME COUNT PARTITIONS       NAME-0, NAME-1 ..."},
     {"delete", 1, run_delete, "NAME"},
     {"commit", 4, run_commit, "GROUP TOPIC PARTITION OFFSET"},
     {"dump", 1, run_dump, "TOPIC [K=V]...               one line per committed event"},
