@@ -46,10 +46,13 @@ kafka_feed_open(struct kafka_feed *feed, rd_kafka_queue_t **queue, struct error 
     return true;
 }
 
+/* What brokers sent: told to the console, and paid from the budget. */
 static void
 count_wire(struct kafka_feed *feed)
 {
-    outlet_count_wire(feed->outlet, kafka_client_received(feed->client));
+    uint64_t bytes = kafka_client_received(feed->client);
+    outlet_count_wire(feed->outlet, bytes);
+    read_budget_spend(&feed->budget, 0, bytes);
 }
 
 void
@@ -104,7 +107,7 @@ drain(struct kafka_feed *feed, enum outlet_step *step)
         rd_kafka_message_destroy(messages[i]);
     }
     if (count > 0) {
-        read_budget_spend(&feed->budget, bytes);
+        read_budget_spend(&feed->budget, bytes, 0);
         fetch_pause_took(&feed->pause, (size_t)count, bytes);
     }
     return count;

@@ -22,8 +22,15 @@ read_budget_wait(struct read_budget *budget, int64_t now_ns)
 }
 
 void
-read_budget_spend(struct read_budget *budget, size_t bytes)
+read_budget_spend(struct read_budget *budget, uint64_t events, uint64_t wire)
 {
+    budget->events += events;
+    budget->wire += wire;
+    uint64_t most = budget->events * READ_BUDGET_WORST;
+    uint64_t due = budget->wire < most ? budget->wire : most;
+    if (due < budget->events)
+        due = budget->events;
     if (budget->bytes_per_second > 0)
-        budget->bytes -= (double)bytes;
+        budget->bytes -= (double)(due - budget->paid);
+    budget->paid = due;
 }
