@@ -169,7 +169,6 @@ apply_metadata(
             topic->lanes[p] = (struct kafka_lane){
                 .lane = outlet_lane(lanes->outlet, topic->log.stream, p),
                 .end = -1,
-                .witness = -1,
                 .is_whole = is_whole,
                 .is_late = is_late,
             };
@@ -304,7 +303,7 @@ kafka_lanes_close(struct kafka_lanes *lanes)
         free(topic->lanes);
         free(topic);
     }
-    kafka_proof_close(lanes);
+    kafka_prover_close(&lanes->prover);
     free(lanes->topics);
     free(lanes->by_name);
     lanes->topics = NULL;
@@ -416,7 +415,7 @@ kafka_lanes_reset(struct kafka_lanes *lanes, struct kafka_topic *topic, struct k
     if (lane->state != KAFKA_LANE_READING)
         return;
     (void)rd_kafka_consume_stop(topic->rkt, lane->lane->partition);
-    kafka_proof_end(lanes, lane);
+    kafka_proof_end(&lanes->prover, &lane->proof);
     lane->state = KAFKA_LANE_WAITING;
     lanes->reading--;
     lanes->waiting++;
@@ -427,7 +426,7 @@ kafka_lanes_doubt(struct kafka_lanes *lanes, struct kafka_topic *topic)
 {
     for (int32_t p = 0; p < topic->lane_count; p++) {
         kafka_lanes_reset(lanes, topic, &topic->lanes[p]);
-        topic->lanes[p].is_proven = false;
+        kafka_proof_doubt(&lanes->prover, &topic->lanes[p].proof);
     }
 }
 

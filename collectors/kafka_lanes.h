@@ -20,11 +20,11 @@
 #include "collectors/kafka_client.h"
 #include "collectors/kafka_generation.h"
 #include "collectors/kafka_patterns.h"
+#include "collectors/kafka_proof.h"
 
 struct outlet;
 struct source_config;
 struct tap_lane;
-struct tape_witness;
 
 enum kafka_lane_state {
     KAFKA_LANE_WAITING, /* must be placed */
@@ -38,11 +38,7 @@ struct kafka_lane {
     int64_t position; /* behind the last offset that was seen, event or not */
     int64_t end;      /* UNTIL_END: where to stop; -1: nowhere */
     enum kafka_lane_state state;
-    int64_t witness;      /* an offset whose event is on the tape, or -1 */
-    uint64_t fingerprint; /* of that event, when has_fingerprint */
-    bool has_fingerprint;
-    bool is_proven;  /* its log is the one that the tape has, or nobody can tell */
-    bool is_proving; /* reading began at the witness, which has not come yet */
+    struct kafka_proof proof;
     int behind;      /* how often the log's end was found before our place, in a row */
     bool was_placed; /* `from` was applied */
     bool is_whole;   /* wanted from its beginning, whatever `from` says */
@@ -78,12 +74,11 @@ struct kafka_lanes {
     struct kafka_patterns patterns; /* the topics of the URL that are none, but expressions */
     size_t waiting;
     size_t reading;
-    struct tape_witness *tape; /* what the tape has; NULL: not open */
-    size_t proving;            /* of the reading ones */
-    bool is_answered;          /* the last look had an answer */
-    size_t reached;            /* to be stopped by kafka_lanes_stop_reached() */
-    struct error notice;       /* for the operator, once all lanes are read; ERROR_NONE: nothing */
-    bool ends_known;           /* UNTIL_TIME: the moment came, and each lane has its end */
+    struct kafka_prover prover;
+    bool is_answered;    /* the last look had an answer */
+    size_t reached;      /* to be stopped by kafka_lanes_stop_reached() */
+    struct error notice; /* for the operator, once all lanes are read; ERROR_NONE: nothing */
+    bool ends_known;     /* UNTIL_TIME: the moment came, and each lane has its end */
 };
 
 /* Make the topics and see whether they exist. *is_final: trying again cannot mend it. Waits about 4 s

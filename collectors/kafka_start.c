@@ -122,7 +122,7 @@ kafka_start_anew(struct kafka_lanes *lanes, struct kafka_topic *topic, const cha
     topic->is_anew = true;
     for (int32_t p = 0; p < topic->lane_count; p++) {
         struct kafka_lane *lane = &topic->lanes[p];
-        kafka_proof_end(lanes, lane);
+        kafka_proof_end(&lanes->prover, &lane->proof);
         if (lane->lane->next >= 0)
             outlet_hole(lanes->outlet, lane->lane, lane->lane->next, -1, HOLE_UNKNOWN);
         if (lane->state == KAFKA_LANE_READING || lane->state == KAFKA_LANE_REACHED) {
@@ -135,7 +135,6 @@ kafka_start_anew(struct kafka_lanes *lanes, struct kafka_topic *topic, const cha
         *lane = (struct kafka_lane){
             .lane = outlet_lane(lanes->outlet, topic->log.stream, p),
             .end = -1,
-            .witness = -1,
             .is_whole = true,
             .has_leader = lane->has_leader,
         };
@@ -222,7 +221,7 @@ start_lane(struct kafka_lanes *lanes, struct kafka_topic *topic, int32_t partiti
 {
     struct kafka_lane *lane = &topic->lanes[partition];
     lane->position = lane->lane->next;
-    int64_t from = kafka_proof_begin(lanes, lane, begin);
+    int64_t from = kafka_proof_begin(&lanes->prover, &lane->proof, lane->lane, begin);
     if (lane->end >= 0 && from >= lane->end) {
         lane->state = KAFKA_LANE_DONE;
         lanes->waiting--;

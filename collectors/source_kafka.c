@@ -152,12 +152,12 @@ static bool
 prove(struct kafka *kafka, struct kafka_topic *topic, struct kafka_lane *lane,
     const struct event *event)
 {
-    if (!kafka_proof_judge(&kafka->lanes, lane, event)) {
+    if (!kafka_proof_judge(&kafka->lanes.prover, &lane->proof, lane->lane, event)) {
         kafka_start_anew(&kafka->lanes, topic, "it has other events than the tape");
         kafka->feed.look_ns = 0;
         return false;
     }
-    if (kafka_proof_is_far(lane)) {
+    if (kafka_proof_is_far(&lane->proof, lane->position)) {
         kafka_lanes_reset(&kafka->lanes, topic, lane);
         kafka->feed.look_ns = 0;
     }
@@ -170,19 +170,19 @@ static enum outlet_step
 take_message(struct kafka *kafka, struct kafka_topic *topic, struct kafka_lane *lane,
     const rd_kafka_message_t *message, bool goes_on)
 {
-    if (!lane->is_proving && lane->end >= 0 && message->offset >= lane->end) {
+    if (!lane->proof.is_proving && lane->end >= 0 && message->offset >= lane->end) {
         kafka_lane_advance(&kafka->lanes, lane, message->offset);
         return OUTLET_GO_ON;
     }
     struct event event;
     kafka_event_read(message, &kafka->feed.headers, &event);
-    if (lane->is_proving && !prove(kafka, topic, lane, &event))
+    if (lane->proof.is_proving && !prove(kafka, topic, lane, &event))
         return OUTLET_GO_ON;
     enum outlet_step step = outlet_event(kafka->outlet, lane->lane, &event);
     if (step != OUTLET_GO_ON)
         return step;
     if (!goes_on)
-        kafka_proof_note(lane, &event);
+        kafka_proof_note(&lane->proof, &event);
     kafka_lane_advance(&kafka->lanes, lane, message->offset + 1);
     return step;
 }
@@ -194,7 +194,7 @@ take_notice(struct kafka *kafka, struct kafka_topic *topic, struct kafka_lane *l
 {
     switch (kafka_notice_read(message)) {
     case KAFKA_NOTICE_END:
-        kafka_proof_end(&kafka->lanes, lane);
+        kafka_proof_end(&kafka->lanes.prover, &lane->proof);
         outlet_reach(kafka->outlet, lane->lane, message->offset);
         kafka_lane_advance(&kafka->lanes, lane, message->offset);
         break;
@@ -317,6 +317,7 @@ connect_kafka(struct kafka *kafka, struct error *err)
         .outlet = kafka->outlet,
         .client = &kafka->client,
         .queue = kafka->feed.queue,
+        .prover = {.directory = kafka->config->tape},
     };
     bool is_final = false;
     if (kafka_lanes_open(&kafka->lanes, &is_final, err))

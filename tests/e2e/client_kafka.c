@@ -13,7 +13,8 @@
 
 #include "tests/e2e/kafka_client.h"
 
-#define AGAIN_MS 50
+#define AGAIN_MS   50
+#define TOPICS_MAX 1000
 
 /* fetch.wait.max.ms: the end of a partition is noticed at once, not after half a second. */
 static const char *const consumer_preset[] = {"isolation.level", "read_committed",
@@ -102,9 +103,9 @@ run_topics(const struct arguments *arguments)
     client_open(&client, RD_KAFKA_PRODUCER, arguments, arguments->count, preset);
     int64_t count = number(arguments->values[1]);
     int partitions = (int)number(arguments->values[2]);
-    rd_kafka_NewTopic_t **topics = calloc((size_t)count + 1, sizeof(topics[0]));
-    if (topics == NULL)
-        die("topics", "out of memory");
+    rd_kafka_NewTopic_t *topics[TOPICS_MAX];
+    if (count > TOPICS_MAX)
+        die("topics", "too many");
     char name[256];
     for (int64_t i = 0; i < count; i++) {
         (void)snprintf(name, sizeof(name), "%s-%" PRId64, arguments->values[0], i);
@@ -115,7 +116,6 @@ run_topics(const struct arguments *arguments)
         (void)snprintf(name, sizeof(name), "%s-%" PRId64, arguments->values[0], i);
         await_topic(&client, name, partitions);
     }
-    free(topics);
     rd_kafka_destroy(client.handle);
     return 0;
 }
