@@ -82,6 +82,15 @@ append_moment(struct buffer *to, int64_t when_ns)
 static void
 append_when(struct buffer *to, const struct hole *hole, const struct hole_times *times)
 {
+    if (hole->was_here) {
+        buffer_append_text(to, ", events of ");
+        append_moment(to, hole->first_ns);
+        buffer_append_text(to, " to ");
+        append_moment(to, hole->last_ns);
+        buffer_append_text(to, ", deleted from this tape ");
+        append_moment(to, hole->noticed_ns);
+        return;
+    }
     bool has_after = times->after_ns != CLOCK_NONE;
     bool has_before = times->before_ns != CLOCK_NONE;
     if (has_after || has_before)

@@ -67,14 +67,14 @@ hole_print_heads(struct buffer *to, size_t width)
 
 /* Since when, and until when: the day is not said twice. */
 static void
-append_times(struct buffer *to, const struct hole_times *times)
+append_times(struct buffer *to, int64_t since_ns, int64_t until_ns)
 {
     char since[CLOCK_TEXT_MAX];
     char until[CLOCK_TEXT_MAX];
-    (void)clock_format(times->after_ns, since);
-    (void)clock_format(times->before_ns, until);
-    bool has_since = times->after_ns != CLOCK_NONE;
-    bool has_until = times->before_ns != CLOCK_NONE;
+    (void)clock_format(since_ns, since);
+    (void)clock_format(until_ns, until);
+    bool has_since = since_ns != CLOCK_NONE;
+    bool has_until = until_ns != CLOCK_NONE;
     bool is_one_day = has_since && has_until && strncmp(since, until, DAY_CHARACTERS) == 0;
     int skip = is_one_day ? DAY_CHARACTERS + 1 : 0;
     buffer_printf(to, "  %-19.*s  %.*s\n", SECOND_CHARACTERS, has_since ? since : "-",
@@ -141,7 +141,10 @@ hole_print_row(struct buffer *to, const struct hole_row *row, size_t width)
     else
         buffer_printf(to, "  %8" PRIu64, hole_row_offsets(row));
     buffer_printf(to, "  %-20s", hole_reason_text(row->hole->reason));
-    append_times(to, &row->times);
+    if (row->hole->was_here)
+        append_times(to, row->hole->first_ns, row->hole->last_ns);
+    else
+        append_times(to, row->times.after_ns, row->times.before_ns);
     if (row->explanation != NULL)
         append_explanation(to, row->explanation);
 }
@@ -235,6 +238,7 @@ hole_print_json(struct buffer *to, const struct hole_row *row)
     json_append_time(to, row->times.after_ns);
     buffer_append_text(to, ",\"before\":");
     json_append_time(to, row->times.before_ns);
+    json_append_deleted(to, row->hole);
     buffer_append_text(to, ",\"explanation\":");
     append_json_explanation(to, row->explanation);
     buffer_append_text(to, "}\n");

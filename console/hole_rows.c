@@ -21,8 +21,11 @@ struct search {
 
 /* Whether events of the query's times could have been in the hole. */
 static bool
-is_in_time(const struct query_bounds *bounds, const struct hole_times *times)
+is_in_time(
+    const struct query_bounds *bounds, const struct hole *hole, const struct hole_times *times)
 {
+    if (hole->was_here)
+        return hole->last_ns >= bounds->from_ns && hole->first_ns <= bounds->until_ns;
     return (times->before_ns == CLOCK_NONE || times->before_ns >= bounds->from_ns) &&
            (times->after_ns == CLOCK_NONE || times->after_ns <= bounds->until_ns);
 }
@@ -45,7 +48,7 @@ add_lane(struct search *search, const struct lane_summary *lane)
             continue;
         if (search->looked_up++ < HOLE_ROWS_TIMES_MAX)
             row.times = coverage_times_of(search->cursor, lane, row.hole);
-        if (!is_in_time(&search->bounds, &row.times))
+        if (!is_in_time(&search->bounds, row.hole, &row.times))
             continue;
         rows->items = alloc_grow(rows->items, rows->count, &rows->capacity, sizeof(*rows->items));
         rows->items[rows->count++] = row;

@@ -300,6 +300,20 @@ json_append_event(struct buffer *to, const struct event *event, struct json_time
     APPEND(to, "}\n");
 }
 
+void
+json_append_deleted(struct buffer *to, const struct hole *hole)
+{
+    if (!hole->was_here) {
+        APPEND(to, ",\"deleted\":null");
+        return;
+    }
+    APPEND(to, ",\"deleted\":{\"first\":");
+    json_append_time(to, hole->first_ns);
+    APPEND(to, ",\"last\":");
+    json_append_time(to, hole->last_ns);
+    buffer_append_byte(to, '}');
+}
+
 static void
 append_hole(struct buffer *to, const struct hole *hole, const struct hole_times *times)
 {
@@ -318,6 +332,7 @@ append_hole(struct buffer *to, const struct hole *hole, const struct hole_times 
     json_append_time(to, times == NULL ? CLOCK_NONE : times->after_ns);
     APPEND(to, ",\"before\":");
     json_append_time(to, times == NULL ? CLOCK_NONE : times->before_ns);
+    json_append_deleted(to, hole);
     buffer_append_byte(to, '}');
 }
 

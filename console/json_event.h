@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 
 struct event;
+struct hole;
 struct hole_times;
 struct lane_summary;
 struct stream;
@@ -44,6 +45,9 @@ void json_append_u64(struct buffer *to, uint64_t value);
 
 /* The event as one line with its line break. */
 void json_append_event(struct buffer *to, const struct event *event, struct json_times *times);
+
+/* ,"deleted":{"first":T,"last":T}: the times of what the tape's own retention deleted there; else null. */
+void json_append_deleted(struct buffer *to, const struct hole *hole);
 
 /* Ranges and holes of `count` lanes as an array; `with_names`: tap and stream stand in front. */
 void json_append_coverage(struct buffer *to, const struct lane_summary *lanes, size_t count,

@@ -29,7 +29,7 @@ static bool
 is_tape_file(const char *name)
 {
     size_t digits = strspn(name, "0123456789");
-    if (strcmp(name, "LOCK") == 0 || strcmp(name, "places") == 0)
+    if (strcmp(name, "LOCK") == 0 || strcmp(name, "places") == 0 || strcmp(name, "deletions") == 0)
         return true;
     return digits >= DIGITS_MIN && digits <= DIGITS_MAX &&
            (strcmp(name + digits, ".seg") == 0 || strcmp(name + digits, ".jnl") == 0);

@@ -2,11 +2,12 @@
 #ifndef INDEX_HOLE_H
 #define INDEX_HOLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum hole_reason {
     HOLE_UNKNOWN,
-    HOLE_RETENTION,    /* the broker had deleted them before we read them */
+    HOLE_RETENTION, /* deleted: by the broker before we read them, or later by the tape (was_here) */
     HOLE_NOT_RECORDED, /* nobody recorded then, or recording was asked to start later */
     HOLE_DROPPED,      /* we received or should have received them and could not keep them */
     HOLE_DAMAGED,      /* they were on the tape and the bytes are broken */
@@ -25,6 +26,10 @@ struct hole {
     int64_t to;   /* last one, inclusive; -1: not known how many */
     enum hole_reason reason;
     int64_t noticed_ns;
+    bool was_here; /* the events were on this tape, which deleted them, the last at noticed_ns */
+    int64_t
+        first_ns; /* event_time() of the oldest and newest of them; meaningless without was_here */
+    int64_t last_ns;
 };
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "index/deletions.h"
 #include "index/event.h"
 #include "index/hole.h"
 #include "index/lanes.h"
@@ -59,43 +60,148 @@ summarise(struct tape *tape, const struct lane *lane, struct lane_summary *summa
     };
 }
 
-/* Offsets that the sum and `next` leave out between them, less the holes that are known of them. */
+/* ---- what nobody recorded ---- */
+
+/* The first offset that may be missing before those of `next`: behind what is known of the lane. False:
+ * nothing is known, so that it may begin here. */
 static bool
-find_gap(const struct lane *sum, const struct lane *next, struct hole *gap)
+find_begin(const struct lane *known, bool is_front, int64_t *begin)
 {
-    if (sum->events == 0 || next->events == 0)
+    if (known != NULL && known->events > 0)
+        *begin = known->last_offset + 1;
+    else if (known != NULL && known->hole_count > 0)
+        *begin = known->holes[0].from;
+    else if (is_front)
+        *begin = 0;
+    else
         return false;
-    gap->from = sum->last_offset + 1;
-    gap->to = next->first_offset - 1;
-    const struct lane *const both[] = {sum, next};
-    for (size_t k = 0; k < 2; k++) {
-        for (size_t i = 0; i < both[k]->hole_count && gap->from <= gap->to; i++) {
-            const struct hole *hole = &both[k]->holes[i];
-            if (hole->from <= gap->from && hole->to >= gap->from)
-                gap->from = hole->to + 1;
-            if (hole->to >= gap->to && hole->from <= gap->to)
-                gap->to = hole->from - 1;
-        }
-    }
-    return gap->from <= gap->to;
+    return true;
 }
 
-/* Files are missing before this part: each lane that goes on in it has a hole. */
+/* Take from the gap what holes say of its ends. */
 static void
-infer_holes(struct lanes *sum, const struct lanes *next, enum part_gap reason)
+leave_holes(const struct lane *lane, struct hole *gap)
+{
+    for (size_t i = 0; lane != NULL && i < lane->hole_count && gap->from <= gap->to; i++) {
+        const struct hole *hole = &lane->holes[i];
+        if (hole->from <= gap->from && hole->to >= gap->from)
+            gap->from = hole->to + 1;
+        if (hole->to >= gap->to && hole->from <= gap->to)
+            gap->to = hole->from - 1;
+    }
+}
+
+/* Files are missing before this part: each lane that goes on in it has a hole; and where nothing is there
+ * before them, each that begins in it. */
+static void
+infer_holes(struct lanes *sum, const struct lanes *next, enum part_gap reason, bool is_front)
 {
     for (size_t i = 0; i < lanes_count(next); i++) {
         const struct lane *lane = lanes_at(next, i);
-        const struct lane *before = lanes_find(sum, lane->stream_id, lane->partition);
+        const struct lane *known = lanes_find(sum, lane->stream_id, lane->partition);
         struct hole hole = {
             .stream_id = lane->stream_id,
             .partition = lane->partition,
+            .to = lane->first_offset - 1,
             .reason = reason == PART_GAP_DAMAGED ? HOLE_DAMAGED : HOLE_UNKNOWN,
             .noticed_ns = CLOCK_NONE,
         };
-        if (before != NULL && find_gap(before, lane, &hole))
+        if (lane->events == 0 || !find_begin(known, is_front, &hole.from))
+            continue;
+        leave_holes(known, &hole);
+        leave_holes(lane, &hole);
+        if (hole.from <= hole.to)
             lanes_add_hole(sum, &hole);
     }
+}
+
+/* ---- what retention deleted ---- */
+
+/* The last gap that has no record, before the part that is added: lanes may go on much later. */
+struct adding {
+    struct tape *tape;
+    struct lanes *sum;
+    enum part_gap gap;
+    bool is_front; /* nothing, and no record, is before it */
+    size_t runs;   /* of the tape's deletions that are added */
+};
+
+static void
+add_deleted(struct lanes *sum, const struct deletion_run *run, const struct lane *lane,
+    int64_t from, int64_t to)
+{
+    struct hole hole = {
+        .stream_id = lane->stream_id,
+        .partition = lane->partition,
+        .from = from,
+        .to = to,
+        .reason = HOLE_RETENTION,
+        .noticed_ns = run->deleted_ns,
+        .was_here = true,
+        .first_ns = lane->first_ns,
+        .last_ns = lane->last_ns,
+    };
+    if (from <= to)
+        lanes_add_hole(sum, &hole);
+}
+
+/* The offsets of one lane of a run, less those in files that are there after all. */
+static bool
+add_deleted_lane(struct adding *adding, const struct deletion_run *run, const struct lane *lane,
+    struct error *err)
+{
+    int64_t from = lane->first_offset;
+    for (size_t i = 0; i < tape_part_count(adding->tape); i++) {
+        struct part *part = tape_part(adding->tape, i);
+        if (part->end_seq <= run->first_seq || part->first_seq >= run->end_seq)
+            continue;
+        const struct lanes *lanes = part->ops->lanes(part, adding->tape, err);
+        if (lanes == NULL)
+            return false;
+        const struct lane *there = lanes_find(lanes, lane->stream_id, lane->partition);
+        if (there == NULL || there->events == 0 || there->last_offset < from)
+            continue;
+        add_deleted(adding->sum, run, lane, from,
+            there->first_offset <= lane->last_offset ? there->first_offset - 1 : lane->last_offset);
+        from = there->last_offset + 1;
+    }
+    add_deleted(adding->sum, run, lane, from, lane->last_offset);
+    return true;
+}
+
+/* The runs that begin before `end_seq`. */
+static bool
+add_runs(struct adding *adding, uint64_t end_seq, struct error *err)
+{
+    const struct deletions *deletions = tape_deletions(adding->tape);
+    for (; adding->runs < deletions->count; adding->runs++) {
+        const struct deletion_run *run = &deletions->runs[adding->runs];
+        if (run->first_seq >= end_seq)
+            break;
+        for (size_t i = 0; i < lanes_count(run->lanes); i++) {
+            if (!add_deleted_lane(adding, run, lanes_at(run->lanes, i), err))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* ---- all of it ---- */
+
+static bool
+add_part(struct adding *adding, struct part *part, struct error *err)
+{
+    const struct lanes *lanes = part->ops->lanes(part, adding->tape, err);
+    if (lanes == NULL || !add_runs(adding, part->first_seq, err))
+        return false;
+    if (part->gap == PART_GAP_GONE || part->gap == PART_GAP_DAMAGED) {
+        adding->gap = part->gap;
+        adding->is_front = lanes_count(adding->sum) == 0;
+    }
+    if (adding->gap != PART_NO_GAP)
+        infer_holes(adding->sum, lanes, adding->gap, adding->is_front);
+    lanes_merge(adding->sum, lanes);
+    return true;
 }
 
 const struct lane_summary *
@@ -104,18 +210,13 @@ lane_sums_make(struct lane_sums *sums, struct tape *tape, size_t *count, struct 
     *count = 0;
     lanes_free(sums->lanes);
     sums->lanes = lanes_new();
-    enum part_gap gap = PART_NO_GAP; /* the last one before the part: lanes may go on much later */
+    struct adding adding = {.tape = tape, .sum = sums->lanes};
     for (size_t i = 0; i < tape_part_count(tape); i++) {
-        struct part *part = tape_part(tape, i);
-        const struct lanes *lanes = part->ops->lanes(part, tape, err);
-        if (lanes == NULL)
+        if (!add_part(&adding, tape_part(tape, i), err))
             return NULL;
-        if (part->gap != PART_NO_GAP)
-            gap = part->gap;
-        if (gap != PART_NO_GAP)
-            infer_holes(sums->lanes, lanes, gap);
-        lanes_merge(sums->lanes, lanes);
     }
+    if (!add_runs(&adding, UINT64_MAX, err))
+        return NULL;
 
     *count = lanes_count(sums->lanes);
     sums->rows = alloc_resize(sums->rows, *count * sizeof(*sums->rows));

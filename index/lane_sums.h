@@ -1,7 +1,8 @@
 /* lane_sums.h - what all files of a tape have together of each lane, and which of its offsets are in none.
  *
- * The parts are gone through in the order of their seqs. Where seqs are missing between two of them, each
- * lane that goes on behind has a hole that nobody recorded.
+ * The parts are gone through in the order of their seqs. What retention deleted between them is a hole with
+ * that reason; where seqs are missing and it did not, each lane that goes on behind has one that nobody
+ * recorded.
  *
  * Threads: those of the tape.
  */

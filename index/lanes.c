@@ -137,9 +137,15 @@ add_hole(struct lane *lane, const struct hole *hole)
     struct hole *last = lane->hole_count > 0 ? &lane->holes[lane->hole_count - 1] : NULL;
     if (last != NULL && last->from == hole->from && last->to == hole->to)
         return; /* written again after a failed append */
-    if (last != NULL && last->reason == hole->reason && last->to >= 0 &&
-        hole->from == last->to + 1) {
+    if (last != NULL && last->reason == hole->reason && last->was_here == hole->was_here &&
+        last->to >= 0 && hole->from == last->to + 1) {
         last->to = hole->to;
+        if (hole->was_here) {
+            widen(&last->first_ns, &last->last_ns, hole->first_ns);
+            widen(&last->first_ns, &last->last_ns, hole->last_ns);
+            last->noticed_ns =
+                hole->noticed_ns > last->noticed_ns ? hole->noticed_ns : last->noticed_ns;
+        }
         return;
     }
     if (lane->hole_count >= LANE_HOLES_MAX) {

@@ -108,6 +108,7 @@ struct part_ops {
 /* Are there seqs between the part before and this one? tape_fit() says. */
 enum part_gap {
     PART_NO_GAP,
+    PART_GAP_DELETED, /* all of them are those that retention deleted */
     PART_GAP_GONE,    /* the file that had them is not there */
     PART_GAP_DAMAGED, /* it cannot be opened */
 };

@@ -3,10 +3,12 @@
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,9 +17,14 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "index/catalogue.h"
+#include "index/deletions.h"
 #include "index/segment.h"
+#include "index/tape_fit.h"
 
 #define PIN_MAX_BYTES 256u
+
+/* Segments that are asked which tape they belong to. */
+#define UUID_SAMPLES 7u
 
 struct candidate {
     uint64_t id;
@@ -27,6 +34,7 @@ struct candidate {
     uint64_t first_seq;
     uint64_t end_seq;
     int64_t newest_ns; /* received */
+    bool goes;
 };
 
 struct pin {
@@ -188,45 +196,190 @@ is_pinned(const struct findings *findings, const struct candidate *candidate)
     return false;
 }
 
-static bool
-delete_old(struct findings *findings, const struct retention *retention, int64_t now_ns,
-    bool dry_run, struct retention_result *result, struct error *err)
+/* Which segments go: the oldest first, also where a clock went backwards. */
+static void
+choose(struct findings *findings, const struct retention *retention, int64_t now_ns,
+    struct retention_result *result)
 {
+    uint64_t bytes = findings->bytes;
     for (size_t i = 0; i < findings->count; i++) {
-        const struct candidate *candidate = &findings->candidates[i];
-        bool too_much = retention->keep_bytes > 0 && findings->bytes > retention->keep_bytes;
+        struct candidate *candidate = &findings->candidates[i];
+        bool too_much = retention->keep_bytes > 0 && bytes > retention->keep_bytes;
         bool too_old = retention->keep_age_ns > 0 && candidate->event_count > 0 &&
                        candidate->newest_ns < now_ns - retention->keep_age_ns;
         if (!too_much && !too_old)
-            break; /* the oldest first, also where a clock went backwards */
+            break;
         if (retention->keep_newest && candidate->id == findings->newest_id)
             continue;
-        if (is_pinned(findings, candidate)) {
-            result->pinned_files++;
+        candidate->goes = !is_pinned(findings, candidate);
+        result->pinned_files += !candidate->goes;
+        bytes -= candidate->goes ? candidate->file_bytes : 0;
+    }
+}
+
+/* ---- what is recorded of it ---- */
+
+/* Which tape it is, most of the segments say. */
+static bool
+learn_uuid(const struct findings *findings, unsigned char uuid[TAPE_UUID_BYTES])
+{
+    char *paths[UUID_SAMPLES];
+    size_t count = findings->count < UUID_SAMPLES ? findings->count : UUID_SAMPLES;
+    for (size_t i = 0; i < count; i++)
+        paths[i] = findings->candidates[i * findings->count / count].path;
+    return tape_fit_uuid(paths, count, uuid);
+}
+
+/* A broken record is begun anew. One of a newer version, or of another tape, says what we must not lose. */
+static bool
+read_record(const char *directory, const struct findings *findings, struct deletions *record,
+    struct error *err)
+{
+    unsigned char uuid[TAPE_UUID_BYTES];
+    if (!deletions_read(directory, record, err) && err->code != ERROR_DAMAGED)
+        return error_wrap(err, "nothing is deleted");
+    if (!learn_uuid(findings, uuid))
+        return true; /* nothing that can be opened goes */
+    if (record->count > 0 && memcmp(record->uuid, uuid, sizeof(uuid)) != 0)
+        return error_set(err, ERROR_DAMAGED,
+            "nothing is deleted: %s/deletions belongs to another tape; move it to where it was",
+            directory);
+    memcpy(record->uuid, uuid, sizeof(uuid));
+    return true;
+}
+
+/* What cannot be opened any more, or is of another tape, stays. */
+static void
+record_segments(struct findings *findings, struct deletions *record, int64_t now_ns)
+{
+    struct error ignored;
+    bool is_front = true;
+    for (size_t i = 0; i < findings->count; i++) {
+        struct candidate *candidate = &findings->candidates[i];
+        struct segment *segment = candidate->goes ? segment_open(candidate->path, &ignored) : NULL;
+        candidate->goes = segment != NULL && memcmp(segment_info(segment)->uuid, record->uuid,
+                                                 sizeof(record->uuid)) == 0;
+        is_front = is_front && candidate->goes;
+        if (candidate->goes)
+            deletions_add(record, segment, now_ns);
+        if (is_front)
+            deletions_close_front(record, candidate->end_seq);
+        segment_close(segment);
+    }
+}
+
+/* ---- deleting ---- */
+
+static bool
+delete_one(struct findings *findings, struct candidate *candidate, bool dry_run,
+    struct retention_result *result, struct error *err)
+{
+    if (!dry_run && unlink(candidate->path) != 0 && errno != ENOENT)
+        return error_set_system(err, "cannot delete %s", candidate->path);
+    candidate->goes = false;
+    findings->bytes -= candidate->file_bytes;
+    result->deleted_files++;
+    result->deleted_bytes += candidate->file_bytes;
+    result->deleted_events += candidate->event_count;
+    return true;
+}
+
+static bool
+delete_chosen(struct findings *findings, size_t limit, bool dry_run,
+    struct retention_result *result, struct error *err)
+{
+    for (size_t i = 0; i < findings->count && limit > 0; i++) {
+        if (!findings->candidates[i].goes)
             continue;
-        }
-        if (!dry_run && unlink(candidate->path) != 0 && errno != ENOENT)
-            return error_set_system(err, "cannot delete %s", candidate->path);
-        findings->bytes -= candidate->file_bytes;
-        result->deleted_files++;
-        result->deleted_bytes += candidate->file_bytes;
-        result->deleted_events += candidate->event_count;
+        if (!delete_one(findings, &findings->candidates[i], dry_run, result, err))
+            return false;
+        limit--;
     }
     return true;
 }
 
-bool
-retention_apply(const char *directory, const struct retention *retention, int64_t now_ns,
+/* First it is recorded, then it goes: after a crash between the two a file is there that is recorded, and
+ * readers believe the file. Only a full disk turns it round, since deleting is what makes room. */
+static bool
+record_and_delete(const char *directory, struct findings *findings, int64_t now_ns,
+    struct retention_result *result, struct error *err)
+{
+    struct deletions record;
+    bool good = read_record(directory, findings, &record, err);
+    if (good) {
+        record_segments(findings, &record, now_ns);
+        good = deletions_write(directory, &record, err);
+        if (!good && err->code == ERROR_DISK_FULL)
+            good = delete_chosen(findings, 1, false, result, err) &&
+                   deletions_write(directory, &record, err);
+        good = good && delete_chosen(findings, SIZE_MAX, false, result, err);
+    }
+    deletions_done(&record);
+    return good;
+}
+
+static bool
+has_chosen(const struct findings *findings)
+{
+    for (size_t i = 0; i < findings->count; i++) {
+        if (findings->candidates[i].goes)
+            return true;
+    }
+    return false;
+}
+
+/* A recorder and `tape prune` may be at it at once. Returns the descriptor that holds the lock, or -1. */
+static int
+lock(const char *directory, struct error *err)
+{
+    char *path = alloc_format("%s/deletions.lock", directory);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    bool held = fd >= 0;
+    while (held && flock(fd, LOCK_EX) != 0)
+        held = errno == EINTR;
+    if (!held) {
+        (void)error_set_system(err, "cannot lock %s", path);
+        if (fd >= 0)
+            (void)close(fd);
+        fd = -1;
+    }
+    free(path);
+    return fd;
+}
+
+static bool
+look_and_delete(const char *directory, const struct retention *retention, int64_t now_ns,
     bool dry_run, struct retention_result *result, struct error *err)
 {
     struct findings findings = {0};
     struct error ignored;
     *result = (struct retention_result){0};
     findings.catalogue = catalogue_read(directory, &ignored);
-    bool good = read_pins(&findings, directory, err) && look_through(&findings, directory, err) &&
-                delete_old(&findings, retention, now_ns, dry_run, result, err);
+    bool good = read_pins(&findings, directory, err) && look_through(&findings, directory, err);
+    if (good) {
+        choose(&findings, retention, now_ns, result);
+        if (dry_run)
+            good = delete_chosen(&findings, SIZE_MAX, true, result, err);
+        else if (has_chosen(&findings))
+            good = record_and_delete(directory, &findings, now_ns, result, err);
+    }
     result->kept_bytes = findings.bytes;
     findings_done(&findings);
+    return good;
+}
+
+bool
+retention_apply(const char *directory, const struct retention *retention, int64_t now_ns,
+    bool dry_run, struct retention_result *result, struct error *err)
+{
+    if (dry_run)
+        return look_and_delete(directory, retention, now_ns, true, result, err);
+    *result = (struct retention_result){0};
+    int fd = lock(directory, err);
+    if (fd < 0)
+        return false;
+    bool good = look_and_delete(directory, retention, now_ns, false, result, err);
+    (void)close(fd);
     return good;
 }
 

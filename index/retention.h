@@ -3,6 +3,7 @@
  * Whole segments, the oldest first, while the tape is larger than keep_bytes or the newest event of
  * a segment was received longer than keep_age_ns ago. Journals are never deleted. A pinned range of
  * seqs (a replay's plan refers to it, a person marked it) keeps every segment that holds a part of it.
+ * What goes is recorded first (index/deletions.h), so that readers can say that it is gone on purpose.
  *
  * Threads: any; the recorder's sealer calls retention_apply().
  */
@@ -28,7 +29,8 @@ struct retention_result {
     uint64_t kept_bytes;   /* of journals and segments */
 };
 
-/* Apply the rules to the tape in `directory` as of `now_ns`; with `dry_run` only count. */
+/* Apply the rules to the tape in `directory` as of `now_ns`; with `dry_run` only count. Waits while another
+ * process is at it. On failure *result has what was deleted before. */
 bool retention_apply(const char *directory, const struct retention *retention, int64_t now_ns,
     bool dry_run, struct retention_result *result, struct error *err);
 

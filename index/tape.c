@@ -18,6 +18,7 @@
 #include "index/block.h"
 #include "index/block_pool.h"
 #include "index/catalogue.h"
+#include "index/deletions.h"
 #include "index/journal.h"
 #include "index/lane_sums.h"
 #include "index/part.h"
@@ -64,7 +65,9 @@ struct tape {
     struct segment_pool segments;
     struct block_pool *blocks;
     struct places places;
-    struct stat places_file;     /* that they were read from; zeros: none */
+    struct stat places_file; /* that they were read from; zeros: none */
+    struct deletions deletions;
+    struct stat deletions_file;  /* the same */
     char catalogue_problem[256]; /* as of the last time that it was read; "": none */
     unsigned char uuid[TAPE_UUID_BYTES];
     bool has_uuid;
@@ -243,19 +246,27 @@ is_same_file(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+/* Is DIRECTORY/NAME another file than the one that was read? Then it is remembered. */
+static bool
+has_changed(const struct tape *tape, const char *name, struct stat *known)
+{
+    struct stat now = {0};
+    char *path = alloc_format("%s/%s", tape->directory, name);
+    if (stat(path, &now) != 0)
+        now = (struct stat){0};
+    free(path);
+    if (is_same_file(&now, known))
+        return false;
+    *known = now;
+    return true;
+}
+
 /* A recorder with another configuration may have written them since. */
 static void
 load_places(struct tape *tape)
 {
-    struct stat now = {0};
-    char *path = alloc_format("%s/places", tape->directory);
-    if (stat(path, &now) != 0)
-        now = (struct stat){0};
-    free(path);
-    if (is_same_file(&now, &tape->places_file))
+    if (!has_changed(tape, "places", &tape->places_file))
         return;
-    tape->places_file = now;
-
     struct error err;
     struct places fresh;
     if (!places_read(tape->directory, &fresh, &err))
@@ -264,6 +275,40 @@ load_places(struct tape *tape)
         tape->known[i]->places = places_of(&fresh, tape->known[i]);
     places_done(&tape->places);
     tape->places = fresh;
+}
+
+/* ---- what retention deleted ---- */
+
+const struct deletions *
+tape_deletions(const struct tape *tape)
+{
+    return &tape->deletions;
+}
+
+/* Read them after the directory was listed: what was gone by then is recorded by now. */
+static void
+load_deletions(struct tape *tape)
+{
+    struct error err;
+    struct deletions fresh;
+    if (!has_changed(tape, "deletions", &tape->deletions_file))
+        return;
+    if (!deletions_read(tape->directory, &fresh, &err)) {
+        tape_note_damage(tape, 0, 0, "%s", err.text);
+    } else if (tape->has_uuid && fresh.count > 0 &&
+               memcmp(fresh.uuid, tape->uuid, TAPE_UUID_BYTES) != 0) {
+        tape_note_damage(tape, 0, 0,
+            "%s/deletions belongs to another tape; it is not used: move it to where it was",
+            tape->directory);
+        deletions_done(&fresh);
+    }
+    deletions_done(&tape->deletions);
+    tape->deletions = fresh;
+    for (size_t i = 0; i < fresh.streams.count; i++) {
+        const struct stream *stream = fresh.streams.streams[i];
+        if (stream != NULL)
+            tape_define_stream(tape, stream->id, bytes_of(stream->tap), bytes_of(stream->name));
+    }
 }
 
 /* ---- the directory ---- */
@@ -547,6 +592,7 @@ list_parts(struct tape *tape, struct error *err)
 
     load_places(tape);
     learn_uuid(tape, &listing);
+    load_deletions(tape);
     struct catalogue *catalogue = read_catalogue(tape, &listing);
     struct part **parts = alloc_array(listing.count, sizeof(struct part *));
     size_t count = 0;
@@ -679,6 +725,7 @@ tape_close(struct tape *tape)
         (void)close(tape->notify_fd);
     stream_table_done(&tape->streams);
     places_done(&tape->places);
+    deletions_done(&tape->deletions);
     free(tape->known);
     lane_sums_done(&tape->sums);
     free(tape->damage);
@@ -715,13 +762,15 @@ tape_wait_fd(const struct tape *tape)
 uint64_t
 tape_first_seq(const struct tape *tape)
 {
-    return tape->part_count == 0 ? 0 : tape->parts[0]->first_seq;
+    return tape->part_count == 0 ? tape_end_seq(tape) : tape->parts[0]->first_seq;
 }
 
 uint64_t
 tape_end_seq(const struct tape *tape)
 {
-    return tape->part_count == 0 ? 0 : tape->parts[tape->part_count - 1]->end_seq;
+    uint64_t deleted = deletions_end_seq(&tape->deletions);
+    uint64_t end = tape->part_count == 0 ? 0 : tape->parts[tape->part_count - 1]->end_seq;
+    return end > deleted ? end : deleted;
 }
 
 size_t

@@ -1,6 +1,5 @@
 #include "index/tape_fit.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "base/crc32c.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "index/deletions.h"
 #include "index/journal.h"
 #include "index/part.h"
 #include "index/tape.h"
@@ -99,23 +99,6 @@ drop_overlaps(struct tape *tape, struct part **parts, size_t count)
     return kept;
 }
 
-/* Only where something is pinned does retention leave older files than it takes. */
-static bool
-has_pins(const struct tape *tape)
-{
-    char *path = alloc_format("%s/pins", tape_directory(tape));
-    DIR *pins = opendir(path);
-    bool found = false;
-    struct dirent *entry;
-    while (pins != NULL && !found &&
-           (entry = readdir(pins)) != NULL) /* NOLINT(concurrency-mt-unsafe) */
-        found = entry->d_name[0] != '.';
-    if (pins != NULL)
-        (void)closedir(pins);
-    free(path);
-    return found;
-}
-
 /* Name the unread files with numbers between, and the seqs between; returns how many there are. */
 static size_t
 name_unread(struct tape *tape, const struct unread_file *unread, size_t unread_count,
@@ -136,43 +119,77 @@ name_unread(struct tape *tape, const struct unread_file *unread, size_t unread_c
 
 /* The seqs between belong to the damaged one of two files. */
 static void
-tell_broken(struct tape *tape, const struct part *before, const struct part *behind)
+tell_broken(struct tape *tape, const struct part *before, const struct part *behind,
+    uint64_t first_seq, uint64_t end_seq)
 {
-    const struct part *broken = before->is_salvaged ? before : behind;
-    tape_note_damage(tape, before->end_seq, behind->first_seq,
+    const struct part *broken = before != NULL && before->is_salvaged ? before : behind;
+    tape_note_damage(tape, first_seq, end_seq,
         "file %08" PRIu64 ".%s is damaged: events at its %s are lost", broken->name_id,
         broken->ops->suffix, broken == before ? "end" : "beginning");
 }
 
 static void
-tell_gone(struct tape *tape, const struct part *before, const struct part *behind)
+tell_gone(struct tape *tape, const struct part *before, const struct part *behind,
+    uint64_t first_seq, uint64_t end_seq)
 {
-    tape_note_damage(tape, before->end_seq, behind->first_seq,
-        "a file between %08" PRIu64 ".%s and %08" PRIu64 ".%s is not there: it was removed or lost",
-        before->name_id, before->ops->suffix, behind->name_id, behind->ops->suffix);
+    if (before == NULL)
+        tape_note_damage(tape, first_seq, end_seq,
+            "a file before %08" PRIu64
+            ".%s, the first one, is not there, and retention did not delete "
+            "it: it was removed or lost",
+            behind->name_id, behind->ops->suffix);
+    else
+        tape_note_damage(tape, first_seq, end_seq,
+            "a file between %08" PRIu64 ".%s and %08" PRIu64
+            ".%s is not there, and retention did not delete it: it was removed or lost",
+            before->name_id, before->ops->suffix, behind->name_id, behind->ops->suffix);
+}
+
+/* The question of tape_fit(). */
+struct fitting {
+    struct tape *tape;
+    const struct unread_file *unread;
+    size_t unread_count;
+    bool is_sure;
+    bool
+        is_open; /* for a gap no reason is known: a listing that was taken earlier may lack the file */
+};
+
+/* Are there seqs between the part and the one in front of it (NULL: none is) that no file has, and why? */
+static enum part_gap
+find_gap(struct fitting *fitting, const struct part *before, const struct part *part)
+{
+    struct tape *tape = fitting->tape;
+    uint64_t first_seq = before == NULL ? 0 : before->end_seq;
+    uint64_t end_seq = part->first_seq;
+    bool is_gap = end_seq > first_seq;
+    bool is_unread = name_unread(tape, fitting->unread, fitting->unread_count, before, part) > 0;
+    if (!is_gap)
+        return PART_NO_GAP;
+    if (is_unread)
+        return PART_GAP_DAMAGED;
+    if (!deletions_leave(tape_deletions(tape), &first_seq, &end_seq))
+        return PART_GAP_DELETED;
+    if (part->is_salvaged || (before != NULL && before->is_salvaged)) {
+        tell_broken(tape, before, part, first_seq, end_seq);
+        return PART_GAP_DAMAGED;
+    }
+    fitting->is_open = true;
+    if (fitting->is_sure)
+        tell_gone(tape, before, part, first_seq, end_seq);
+    return PART_GAP_GONE;
 }
 
 size_t
 tape_fit(struct tape *tape, struct part **parts, size_t count, const struct unread_file *unread,
     size_t unread_count, bool is_sure, bool *is_open)
 {
+    struct fitting fitting = {
+        .tape = tape, .unread = unread, .unread_count = unread_count, .is_sure = is_sure};
     count = drop_overlaps(tape, parts, count);
-    *is_open = false;
-    for (size_t i = 0; i < count; i++) {
-        const struct part *before = i == 0 ? NULL : parts[i - 1];
-        bool is_gap = before != NULL && parts[i]->first_seq > before->end_seq;
-        bool is_damaged = name_unread(tape, unread, unread_count, before, parts[i]) > 0;
-        if (is_gap && !is_damaged && (before->is_salvaged || parts[i]->is_salvaged)) {
-            tell_broken(tape, before, parts[i]);
-            is_damaged = true;
-        }
-        parts[i]->gap = !is_gap ? PART_NO_GAP : is_damaged ? PART_GAP_DAMAGED : PART_GAP_GONE;
-        if (parts[i]->gap != PART_GAP_GONE || has_pins(tape))
-            continue;
-        *is_open = true;
-        if (is_sure)
-            tell_gone(tape, before, parts[i]);
-    }
+    for (size_t i = 0; i < count; i++)
+        parts[i]->gap = find_gap(&fitting, i == 0 ? NULL : parts[i - 1], parts[i]);
     (void)name_unread(tape, unread, unread_count, count == 0 ? NULL : parts[count - 1], NULL);
+    *is_open = fitting.is_open;
     return count;
 }

@@ -30,8 +30,9 @@ bool tape_fit_uuid(char *const *paths, size_t count, unsigned char *uuid);
 /* Put the parts in the order of their seqs, whatever their names say. */
 void tape_fit_order(struct part **parts, size_t count);
 
-/* Take out (and release) those of the parts, in order, whose seqs others have already, and tell the tape what is lost: the seqs of unread files, and of files that are not there. Returns how
- * many parts are left.
+/* Take out (and release) those of the parts, in order, whose seqs others have already, and tell the tape what is
+ * lost: the seqs of unread files, and of files that are not there though retention did not delete them.
+ * Returns how many parts are left.
  *
  * A listing that was taken while a recorder sealed or deleted may lack a file: `is_sure` false leaves such
  * a gap untold, and *is_open says that there is one. */

@@ -11,6 +11,7 @@
 
 struct block_info;
 struct block_pool;
+struct deletions;
 struct error;
 struct part;
 struct places;
@@ -50,6 +51,9 @@ struct part *tape_part_below(struct tape *tape, uint64_t end_seq);
 
 /* Where the events of its streams have what. Lives until the next tape_refresh(). */
 const struct places *tape_places(const struct tape *tape);
+
+/* What its retention deleted. The same. */
+const struct deletions *tape_deletions(const struct tape *tape);
 
 /* Does a file with this uuid belong to the tape? False with ERROR_DAMAGED that says what to do. */
 bool tape_is_own(const struct tape *tape, const char *path,

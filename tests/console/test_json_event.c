@@ -277,11 +277,27 @@ writes_a_stream_as_documented(void **state)
         "\"1000\","
         "\"holes\":[{\"from\":\"7\",\"to\":\"8\",\"reason\":\"COMPACTED_OR_ABORTED\",\"noticed\":"
         "null,"
-        "\"after\":null,\"before\":null}]},"
+        "\"after\":null,\"before\":null,\"deleted\":null}]},"
         "{\"partition\":1,\"from\":null,\"to\":null,\"events\":\"0\","
         "\"holes\":[{\"from\":\"9\",\"to\":null,\"reason\":\"RETENTION\",\"noticed\":"
         "\"1970-01-01T00:00:01.000000000Z\",\"after\":\"1970-01-01T00:00:00.000000000Z\","
-        "\"before\":null}]}]}\n");
+        "\"before\":null,\"deleted\":null}]}]}\n");
+    buffer_done(&text);
+}
+
+static void
+writes_what_retention_deleted_with_its_times(void **state)
+{
+    (void)state;
+    struct hole hole = {
+        .to = 8, .reason = HOLE_RETENTION, .noticed_ns = NS_PER_S, .was_here = true, .last_ns = 1};
+    struct lane_summary lane = {.stream = &orders, .holes = &hole, .hole_count = 1};
+    struct buffer text = {0};
+    json_append_coverage(&text, &lane, 1, NULL, true);
+    assert_non_null(strstr(buffer_text(&text),
+        "\"reason\":\"RETENTION\",\"noticed\":\"1970-01-01T00:00:01.000000000Z\",\"after\":null,"
+        "\"before\":null,\"deleted\":{\"first\":\"1970-01-01T00:00:00.000000000Z\","
+        "\"last\":\"1970-01-01T00:00:00.000000001Z\"}}]"));
     buffer_done(&text);
 }
 
@@ -347,6 +363,7 @@ main(void)
         cmocka_unit_test(formats_times_like_the_clock),
         cmocka_unit_test(writes_the_numbers_at_the_ends),
         cmocka_unit_test(writes_a_stream_as_documented),
+        cmocka_unit_test(writes_what_retention_deleted_with_its_times),
         cmocka_unit_test(writes_the_done_line_as_documented),
         cmocka_unit_test(names_what_is_damaged_in_the_done_line),
     };

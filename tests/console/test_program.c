@@ -326,7 +326,8 @@ lists_streams(void **state)
                               "\"holes\":[");
     expect_text(&program.out,
         "{\"from\":\"12\",\"to\":\"14\",\"reason\":\"DROPPED\",\"noticed\":\"2026-11-23T14:29:31."
-        "000000000Z\",\"after\":\"2026-11-23T14:29:31.002000000Z\",\"before\":null}");
+        "000000000Z\",\"after\":\"2026-11-23T14:29:31.002000000Z\",\"before\":null,\"deleted\":"
+        "null}");
     program_done(&program);
 
     run(fixture, &program, WORDS("streams", "--tape", fixture->tape), 0);

@@ -217,6 +217,36 @@ a_bookmark_keeps_retention_from_its_events(void **state)
         "there is no bookmark 'all'");
 }
 
+/* By every command that says what is not there, in words and in JSON, and also after a rebuild. */
+static void
+what_retention_deleted_is_named_everywhere(void **state)
+{
+    const struct fixture *fixture = *state;
+    const char *tape = fixture->tape;
+    static const struct sample newest = {.stream = "orders", .offset = 1000};
+    static const char in_words[] =
+        "shop/orders[0]@1  RETENTION, events of 2026-11-23T14:29:31Z to 2026-11-23T14:29:31Z, "
+        "deleted from this tape 20";
+    static const char in_json[] = "\"from\":\"1\",\"to\":\"1\",\"reason\":\"RETENTION\",";
+    static const char times[] = "\"deleted\":{\"first\":\"2026-11-23T14:29:31.";
+    sample_tape_write(tape, &newest, 1);
+    expect(fixture, WORDS("tape", "prune", "--keep-age", "1s", "--tape", tape), 0,
+        "deleted 1 segment", NULL);
+    for (int rebuilt = 0; rebuilt < 2; rebuilt++) {
+        expect(fixture, WORDS("search", "stream=orders", "--tape", tape), 0, NULL, in_words);
+        expect(fixture, WORDS("events", "stream=orders", "--tape", tape), 0, NULL, in_words);
+        expect(
+            fixture, WORDS("search", "stream=orders", "--json", "--tape", tape), 0, in_json, NULL);
+        expect(fixture, WORDS("streams", "--tape", tape), 0, "  1 (1)\n", NULL);
+        expect(fixture, WORDS("streams", "--json", "--tape", tape), 0, times, NULL);
+        expect(fixture, WORDS("tape", "holes", "--tape", tape), 0, "RETENTION", NULL);
+        expect(fixture, WORDS("tape", "holes", "--json", "--tape", tape), 0, times, NULL);
+        expect(fixture, WORDS("tape", "info", "--tape", tape), 0, "holes           2\n", NULL);
+        expect(fixture, WORDS("tape", "verify", "--tape", tape), 0, NULL, NULL);
+        expect(fixture, WORDS("tape", "rebuild", "--tape", tape), 0, NULL, NULL);
+    }
+}
+
 static void
 a_bookmark_needs_an_event(void **state)
 {
@@ -259,6 +289,7 @@ main(void)
         TEST(refuses_with_code_5_while_it_is_recorded),
         TEST(lists_the_ledger_harmlessly),
         TEST(a_bookmark_keeps_retention_from_its_events),
+        TEST(what_retention_deleted_is_named_everywhere),
         TEST(a_bookmark_needs_an_event),
         TEST(keeps_queries_under_names),
     };

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "index/batch.h"
 #include "index/cursor.h"
+#include "index/retention.h"
 #include "index/sealer.h"
 #include "index/tape.h"
 #include "tests/support/index_tape.h"
@@ -387,6 +388,78 @@ recording_goes_on_while_nothing_can_be_sealed(void **state)
     expect_events(*state, (uint64_t)appended);
 }
 
+/* Four segments of 40 events; retention that keeps nothing but the newest. */
+static bool
+delete_old(const char *directory, struct retention_result *result, struct error *err)
+{
+    struct retention rules = {.keep_bytes = 1, .keep_newest = true};
+    return retention_apply(directory, &rules, clock_now_ns(), false, result, err);
+}
+
+static void
+make_segments(const char *directory)
+{
+    for (int64_t from = 0; from < 160; from += 40) {
+        struct tape_writer *writer = test_writer_sealing(directory, 0, true);
+        test_append(writer, tape_writer_stream(writer, "shop", "orders"), 0, from, 40);
+        tape_writer_close(writer);
+    }
+}
+
+/* What is not there of orders[0] is 0 .. to, deleted by retention; nothing is damaged. */
+static void
+expect_deleted_up_to(const char *directory, int64_t to)
+{
+    struct error err = {0};
+    const struct tape_damage *damage;
+    size_t count;
+    struct tape *tape = test_open(directory);
+    const struct lane_summary *lanes = tape_lanes(tape, &count, &err);
+    assert_int_equal(tape_damage(tape, &damage), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(lanes[0].hole_count, to < 0 ? 0 : 1);
+    if (to >= 0) {
+        assert_int_equal(lanes[0].holes[0].reason, HOLE_RETENTION);
+        assert_int_equal(lanes[0].holes[0].from, 0);
+        assert_int_equal(lanes[0].holes[0].to, to);
+    }
+    tape_close(tape);
+}
+
+static void
+nothing_is_deleted_that_cannot_be_recorded(void **state)
+{
+    static const enum call calls[] = {CALL_WRITEV, CALL_FDATASYNC, CALL_RENAME};
+    struct retention_result result;
+    struct error err = {0};
+    make_segments(*state);
+    for (size_t i = 0; i < 3; i++) {
+        faults[0] = (struct fault){.call = calls[i], .code = EIO, .times = 1};
+        assert_false(delete_old(*state, &result, &err));
+        assert_int_equal(atomic_load(&faults[0].seen), 1);
+        assert_int_equal(result.deleted_files, 0);
+        no_faults();
+        expect_deleted_up_to(*state, -1);
+    }
+    assert_ok(delete_old(*state, &result, &err));
+    assert_int_equal(result.deleted_files, 3);
+    expect_deleted_up_to(*state, 119);
+}
+
+static void
+on_a_full_disk_deleting_makes_room_for_its_record(void **state)
+{
+    struct retention_result result;
+    struct error err = {0};
+    make_segments(*state);
+    faults[0] = (struct fault){.call = CALL_WRITEV, .code = ENOSPC, .times = 1, .torn_bytes = 10};
+    assert_ok(delete_old(*state, &result, &err));
+    assert_int_equal(atomic_load(&faults[0].seen), 1);
+    assert_int_equal(result.deleted_files, 3);
+    no_faults();
+    expect_deleted_up_to(*state, 119);
+}
+
 int
 main(void)
 {
@@ -404,6 +477,10 @@ main(void)
             a_seal_that_fails_at_any_call_loses_nothing_and_is_done_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             recording_goes_on_while_nothing_can_be_sealed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            nothing_is_deleted_that_cannot_be_recorded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            on_a_full_disk_deleting_makes_room_for_its_record, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
