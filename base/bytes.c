@@ -13,12 +13,6 @@ bytes_of(const char *text)
     return (struct bytes){(const unsigned char *)text, text == NULL ? 0 : strlen(text)};
 }
 
-struct bytes
-bytes_make(const void *data, size_t length)
-{
-    return (struct bytes){data, length};
-}
-
 bool
 bytes_equal(struct bytes a, struct bytes b)
 {
@@ -101,16 +95,14 @@ buffer_done(struct buffer *buffer)
 }
 
 unsigned char *
-buffer_reserve(struct buffer *buffer, size_t more)
+buffer_grow(struct buffer *buffer, size_t more)
 {
     size_t needed = buffer->length + more;
-    if (needed > buffer->capacity || buffer->data == NULL) {
-        size_t capacity = buffer->capacity < 64 ? 64 : buffer->capacity;
-        while (capacity < needed)
-            capacity *= 2;
-        buffer->data = alloc_resize(buffer->data, capacity);
-        buffer->capacity = capacity;
-    }
+    size_t capacity = buffer->capacity < 64 ? 64 : buffer->capacity;
+    while (capacity < needed)
+        capacity *= 2;
+    buffer->data = alloc_resize(buffer->data, capacity);
+    buffer->capacity = capacity;
     return buffer->data + buffer->length;
 }
 
@@ -124,25 +116,9 @@ buffer_reserve_total(struct buffer *buffer, size_t capacity)
 }
 
 void
-buffer_append(struct buffer *buffer, const void *data, size_t length)
-{
-    unsigned char *to = buffer_reserve(buffer, length);
-    if (length > 0)
-        memcpy(to, data, length);
-    buffer->length += length;
-}
-
-void
 buffer_append_text(struct buffer *buffer, const char *text)
 {
     buffer_append(buffer, text, strlen(text));
-}
-
-void
-buffer_append_byte(struct buffer *buffer, unsigned char byte)
-{
-    *buffer_reserve(buffer, 1) = byte;
-    buffer->length++;
 }
 
 void
@@ -167,18 +143,6 @@ buffer_text(struct buffer *buffer)
 {
     *buffer_reserve(buffer, 1) = '\0';
     return (const char *)buffer->data;
-}
-
-size_t
-varint_put(unsigned char *to, uint64_t value)
-{
-    size_t length = 0;
-    while (value >= 0x80) {
-        to[length++] = (unsigned char)(value | 0x80);
-        value >>= 7;
-    }
-    to[length++] = (unsigned char)value;
-    return length;
 }
 
 bool

@@ -23,7 +23,11 @@ struct bytes {
 /* A view of a C string without its terminator; NULL gives the null view. */
 struct bytes bytes_of(const char *text);
 
-struct bytes bytes_make(const void *data, size_t length);
+static inline struct bytes
+bytes_make(const void *data, size_t length)
+{
+    return (struct bytes){(const unsigned char *)data, length};
+}
 
 /* True when both are null, or both are not and hold the same bytes. */
 bool bytes_equal(struct bytes a, struct bytes b);
@@ -45,16 +49,40 @@ struct buffer {
 
 void buffer_done(struct buffer *buffer);
 
-/* Make room for `more` bytes behind the present ones and return where they go. The length stays. */
-unsigned char *buffer_reserve(struct buffer *buffer, size_t more);
+/* What buffer_reserve() does when there is no room yet. */
+unsigned char *buffer_grow(struct buffer *buffer, size_t more);
+
+/* Make room for `more` bytes behind the present ones and return where they go. The length stays. Inline, with
+ * the two below: every value of every event is appended to something. */
+static inline unsigned char *
+buffer_reserve(struct buffer *buffer, size_t more)
+{
+    if (more > buffer->capacity - buffer->length || buffer->data == NULL)
+        return buffer_grow(buffer, more);
+    return buffer->data + buffer->length;
+}
 
 /* Make room for `capacity` bytes in all, and for no more: what is large and whose size is known must
  * not take up to twice as much. */
 void buffer_reserve_total(struct buffer *buffer, size_t capacity);
 
-void buffer_append(struct buffer *buffer, const void *data, size_t length);
+static inline void
+buffer_append(struct buffer *buffer, const void *data, size_t length)
+{
+    unsigned char *to = buffer_reserve(buffer, length);
+    if (length > 0)
+        memcpy(to, data, length);
+    buffer->length += length;
+}
+
+static inline void
+buffer_append_byte(struct buffer *buffer, unsigned char byte)
+{
+    *buffer_reserve(buffer, 1) = byte;
+    buffer->length++;
+}
+
 void buffer_append_text(struct buffer *buffer, const char *text);
-void buffer_append_byte(struct buffer *buffer, unsigned char byte);
 void buffer_printf(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -110,7 +138,16 @@ store_u64(void *to, uint64_t value)
 /* LEB128 unsigned integers. varint_put writes at most VARINT_MAX bytes and returns how many;
  * varint_get moves *at forward and returns false when the bytes end too early or overflow. */
 #define VARINT_MAX 10
-size_t varint_put(unsigned char *to, uint64_t value);
+static inline size_t
+varint_put(unsigned char *to, uint64_t value)
+{
+    size_t length = 0;
+    for (; value >= 0x80; value >>= 7)
+        to[length++] = (unsigned char)(value | 0x80);
+    to[length++] = (unsigned char)value;
+    return length;
+}
+
 bool varint_get(struct bytes from, size_t *at, uint64_t *value);
 
 /* Append `bytes` as RFC 4648 base64 with padding. */

@@ -24,7 +24,8 @@ digits_of(uint32_t bytes)
     return nibbles + EACH('0') + is_letter * ('a' - '0' - 10);
 }
 
-/* Sixteen digits to eight bytes. What is not a digit is packed wrong, which the way back shows. */
+/* Sixteen digits, the first in the lowest byte of `first`, to eight bytes. What is not a digit is packed wrong,
+ * which the way back shows. */
 #if defined(__SSE2__)
 static __m128i
 digits_of_nibbles(__m128i nibbles)
@@ -35,10 +36,10 @@ digits_of_nibbles(__m128i nibbles)
 }
 
 static bool
-pack_eight(const unsigned char text[16], unsigned char to[8])
+pack_eight(uint64_t first, uint64_t second, unsigned char to[8])
 {
     __m128i low_bits = _mm_set1_epi8(15);
-    __m128i digits = _mm_loadu_si128((const void *)text);
+    __m128i digits = _mm_set_epi64x((int64_t)second, (int64_t)first);
     __m128i letters = _mm_cmpgt_epi8(digits, _mm_set1_epi8('9'));
     __m128i nibbles =
         _mm_and_si128(_mm_add_epi8(digits, _mm_and_si128(letters, _mm_set1_epi8(9))), low_bits);
@@ -49,9 +50,8 @@ pack_eight(const unsigned char text[16], unsigned char to[8])
 }
 #else
 static bool
-pack_four(const unsigned char text[8], unsigned char to[4])
+pack_four(uint64_t digits, unsigned char to[4])
 {
-    uint64_t digits = load_u64(text);
     uint64_t nibbles = ((digits & EACH(15)) + (digits >> 6 & EACH(1)) * 9) & EACH(15);
     uint64_t pairs = (nibbles << 4 | nibbles >> 8) & UINT64_C(0x00ff00ff00ff00ff);
     pairs = (pairs | pairs >> 8) & UINT64_C(0x0000ffff0000ffff);
@@ -61,10 +61,10 @@ pack_four(const unsigned char text[8], unsigned char to[4])
 }
 
 static bool
-pack_eight(const unsigned char text[16], unsigned char to[8])
+pack_eight(uint64_t first, uint64_t second, unsigned char to[8])
 {
-    bool first = pack_four(text, to);
-    return pack_four(text + 8, to + 4) && first;
+    bool good = pack_four(first, to);
+    return pack_four(second, to + 4) && good;
 }
 #endif
 
@@ -73,7 +73,7 @@ hex_pack(const unsigned char *text, unsigned char *to, size_t bytes)
 {
     bool good = true;
     for (size_t i = 0; i < bytes; i += 8)
-        good = pack_eight(text + 2 * i, to + i) && good;
+        good = pack_eight(load_u64(text + 2 * i), load_u64(text + 2 * i + 8), to + i) && good;
     return good;
 }
 
@@ -104,18 +104,21 @@ hex_unpack(const unsigned char *from, unsigned char *text, size_t bytes)
         unpack_eight(from + i, text + 2 * i);
 }
 
+static uint64_t
+both(uint32_t first, uint32_t second)
+{
+    return first | (uint64_t)second << 32;
+}
+
 bool
 uuid_pack(const unsigned char text[UUID_TEXT], unsigned char to[16])
 {
     if (text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-')
         return false;
-    unsigned char digits[32];
-    memcpy(digits, text, 8);
-    memcpy(digits + 8, text + 9, 4);
-    memcpy(digits + 12, text + 14, 4);
-    memcpy(digits + 16, text + 19, 4);
-    memcpy(digits + 20, text + 24, 12);
-    return hex_pack(digits, to, 16);
+    bool good = pack_eight(load_u64(text), both(load_u32(text + 9), load_u32(text + 14)), to);
+    return pack_eight(
+               both(load_u32(text + 19), load_u32(text + 24)), load_u64(text + 28), to + 8) &&
+           good;
 }
 
 void
@@ -131,16 +134,15 @@ uuid_unpack(const unsigned char from[16], unsigned char text[UUID_TEXT])
     text[8] = text[13] = text[18] = text[23] = '-';
 }
 
-/* Two digits stand for the flags: too short for pack_eight(), so zeros are put behind them. */
+/* Two digits stand for the flags: zeros are put behind them. */
 bool
 traceparent_pack(const unsigned char text[TRACEPARENT_TEXT], unsigned char to[TRACEPARENT_BYTES])
 {
-    unsigned char flags[16] = "0000000000000000";
+    uint64_t flags = (EACH('0') & ~UINT64_C(0xffff)) | load_u16(text + 53);
     unsigned char packed[8];
-    memcpy(flags, text + 53, 2);
     if (memcmp(text, "00-", 3) != 0 || text[35] != '-' || text[52] != '-' ||
         !hex_pack(text + 3, to, TRACE_BYTES) ||
-        !hex_pack(text + 36, to + TRACE_BYTES, SPAN_BYTES) || !pack_eight(flags, packed))
+        !hex_pack(text + 36, to + TRACE_BYTES, SPAN_BYTES) || !pack_eight(flags, EACH('0'), packed))
         return false;
     to[TRACE_BYTES + SPAN_BYTES] = packed[0];
     return true;

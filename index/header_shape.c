@@ -52,13 +52,18 @@ header_writer_free(struct header_writer *writer)
 
 /* A varint in its shortest form; a longer one could not be written back the same. */
 static bool
+take_long(struct bytes from, size_t *at, uint64_t *value)
+{
+    return varint_get(from, at, value) && from.data[*at - 1] != 0;
+}
+
+static inline bool
 take_short(struct bytes from, size_t *at, uint64_t *value)
 {
-    if (*at < from.length && from.data[*at] < 0x80) {
-        *value = from.data[(*at)++];
-        return true;
-    }
-    return varint_get(from, at, value) && from.data[*at - 1] != 0;
+    if (*at >= from.length || from.data[*at] >= 0x80)
+        return take_long(from, at, value);
+    *value = from.data[(*at)++];
+    return true;
 }
 
 static bool
