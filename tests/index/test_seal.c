@@ -266,6 +266,116 @@ says_where_it_could_not_write(void **state)
     test_records_done(&records);
 }
 
+static struct buffer
+sealed_bytes(
+    const char *directory, const struct test_records *records, const struct seal_options *options)
+{
+    struct error err;
+    struct buffer bytes = {0};
+    test_seal(directory, records, 1000, options);
+    char *path = alloc_format("%s/00000001.seg", directory);
+    assert_ok(file_read_whole(path, SIZE_MAX / 2, &bytes, &err));
+    free(path);
+    return bytes;
+}
+
+/* What is sealed in a room that others used before is what is sealed without one. */
+static void
+expect_same_in_room(
+    const char *directory, const struct test_records *records, struct seal_room *room)
+{
+    struct buffer alone = sealed_bytes(directory, records, NULL);
+    struct buffer again =
+        sealed_bytes(directory, records, &(struct seal_options){.codec = BLOCK_ZSTD, .room = room});
+    assert_int_equal(again.length, alone.length);
+    assert_memory_equal(again.data, alone.data, alone.length);
+    buffer_done(&alone);
+    buffer_done(&again);
+}
+
+static void
+a_room_remembers_nothing_of_the_segment_before(void **state)
+{
+    struct test_records odd = {0};
+    struct test_records usual = {0};
+    uint64_t seed = 11;
+    for (unsigned i = 0; i < 3000; i++)
+        test_records_add_random(&odd, &seed);
+    for (unsigned i = 0; i < 500; i++)
+        test_records_add_usual(&usual, i % 5, i % 7, i, i);
+    struct seal_room *room = seal_room_new();
+    expect_same_in_room(*state, &usual, room);
+    expect_same_in_room(*state, &odd, room);
+    expect_same_in_room(*state, &usual, room);
+
+    struct seal_region cut = {bytes_make(odd.bytes.data, odd.bytes.length - 1), 0, 3000};
+    struct seal_input input = {.id = 1, .end_seq = 3000, .regions = &cut, .region_count = 1};
+    struct seal_result result;
+    struct error err;
+    assert_false(seal_segment(*state, &input, &(struct seal_options){.room = room}, &result, &err));
+    expect_same_in_room(*state, &odd, room);
+    seal_room_free(room);
+    test_records_done(&odd);
+    test_records_done(&usual);
+}
+
+/* Regions of one event each, whose bytes come when they are asked for, except the one that cannot be had. */
+struct late_records {
+    const struct test_records *records;
+    unsigned char *to;
+    size_t fetched;
+    size_t missing;
+};
+
+static bool
+fetch_late(void *self, size_t region, struct error *err)
+{
+    struct late_records *late = self;
+    assert_int_equal(region, late->fetched++);
+    if (region == late->missing)
+        return error_set(err, ERROR_SYSTEM, "region %zu is not to be had", region);
+    struct bytes record = test_records_at(late->records, region);
+    memcpy(late->to + (record.data - late->records->bytes.data), record.data, record.length);
+    return true;
+}
+
+static void
+asks_for_the_records_of_one_region_after_the_other(void **state)
+{
+    enum { COUNT = 20 };
+    struct test_records records = {0};
+    struct seal_region regions[COUNT];
+    for (unsigned i = 0; i < COUNT; i++)
+        test_records_add_usual(&records, 0, i % 3, i, i);
+    struct late_records late = {&records, alloc_zeroed(records.bytes.length), 0, 7};
+    for (size_t i = 0; i < COUNT; i++) {
+        struct bytes record = test_records_at(&records, i);
+        regions[i] = (struct seal_region){
+            bytes_make(late.to + (record.data - records.bytes.data), record.length), 1000 + i, 1};
+    }
+    struct seal_input input = {.id = 1,
+        .uuid = TEST_UUID,
+        .first_seq = 1000,
+        .end_seq = 1000 + COUNT,
+        .regions = regions,
+        .region_count = COUNT,
+        .fetch = fetch_late,
+        .fetch_self = &late};
+    expect_refused(*state, &input, "region 7 is not to be had");
+
+    late = (struct late_records){&records, late.to, 0, COUNT};
+    struct seal_result result;
+    struct error err;
+    assert_ok(seal_segment(*state, &input, NULL, &result, &err));
+    assert_int_equal(late.fetched, COUNT);
+    struct segment *segment = test_open_segment(*state);
+    assert_int_equal(segment_info(segment)->event_count, COUNT);
+    assert_int_equal(segment_info(segment)->record_bytes, records.bytes.length);
+    segment_close(segment);
+    free(late.to);
+    test_records_done(&records);
+}
+
 static void
 leaves_nothing_but_the_segment_readable_by_its_owner(void **state)
 {
@@ -389,6 +499,10 @@ main(void)
             refuses_what_is_no_row_of_event_records, make_directory, remove_directory),
         cmocka_unit_test_setup_teardown(
             says_where_it_could_not_write, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(
+            a_room_remembers_nothing_of_the_segment_before, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(
+            asks_for_the_records_of_one_region_after_the_other, make_directory, remove_directory),
         cmocka_unit_test_setup_teardown(
             leaves_nothing_but_the_segment_readable_by_its_owner, make_directory, remove_directory),
         cmocka_unit_test_setup_teardown(
