@@ -438,7 +438,9 @@ find(struct reader *reader, const char *kind, struct bytes value)
             uint32_t k = block_find(reader->block, first, value, 0);
             for (; k < reader->block->count && found < 100;
                  k = block_find(reader->block, first, value, k + 1)) {
-                if (!has_value(&reader->block->events[k], kind, value))
+                struct event event;
+                block_event(reader->block, k, &event);
+                if (!has_value(&event, kind, value))
                     continue;
                 read_or_fail(reader, s, i, BLOCK_ALL);
                 found++;
@@ -544,8 +546,11 @@ take_block(struct reader *reader, size_t segment, uint32_t index, const struct s
     if (!selection->wants(segment_block(reader->segments[segment], index)))
         return 0;
     read_or_fail(reader, segment, index, BLOCK_ALL);
-    for (uint32_t i = 0; i < reader->block->count; i++)
-        taken += selection->takes(&reader->block->events[i]);
+    for (uint32_t i = 0; i < reader->block->count; i++) {
+        struct event event;
+        block_event(reader->block, i, &event);
+        taken += selection->takes(&event);
+    }
     return taken;
 }
 

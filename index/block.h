@@ -115,24 +115,51 @@ struct block_streams {
     void *self;
 };
 
-/* Events of one block. Everything that `events` point to lives in the block until it is used for
- * another one or freed. In an event whose section is not loaded, key, headers or payload have their
- * length and no bytes: they are null views with a length. */
+/* Events of one lane that stand side by side: up to number `end`, exclusive, from the end of the one before. */
+struct block_lane {
+    uint32_t end;
+    uint32_t stream_id;
+    int32_t partition;
+    const struct stream *stream;
+};
+
+/* Beside RECORD_FLAG_*, whose bits end below. */
+#define BLOCK_FLAG_NULL_KEY     (UINT32_C(1) << 24)
+#define BLOCK_FLAG_NULL_PAYLOAD (UINT32_C(1) << 25)
+
+/* Events of one block, in columns: block_event() makes one out of them. What the columns have is valid once META
+ * is loaded. All of it lives in the block until it is used for another one or freed. */
 struct block {
     uint64_t owner; /* with index: which block it is; 0: none */
     uint32_t index;
     unsigned unpacked; /* BLOCK_BIT of each section whose bytes are there */
     unsigned loaded;   /* and of each that the events say */
     uint32_t count;
-    struct event *events;
-    uint32_t *flags; /* RECORD_FLAG_* of each */
+    uint64_t *seqs;
+    int64_t *received_ns;
+    int64_t *times_ns; /* what it is, the flags say */
+    int64_t *offsets;
+    uint32_t *flags;  /* RECORD_FLAG_* and BLOCK_FLAG_* */
+    uint32_t *key_at; /* count + 1 places in `keys`, known before those are loaded */
+    uint32_t *headers_at;
+    uint32_t *payload_at;
+    struct block_lane *lanes;
+    uint32_t lane_count;
     struct bytes
         keys; /* of all events, one behind the other, once BLOCK_KEY is loaded; else null */
     struct bytes headers;  /* likewise, once BLOCK_HDR is */
     struct bytes payloads; /* likewise, once BLOCK_PAY is */
-    uint32_t *payload_at;  /* count + 1 places in `payloads` */
     struct block_memory *memory;
 };
+
+/* Make *event the event number `i`. What it points to lives as long as the block has it. Of a section that is not loaded, key,
+ * headers or payload have their length and no bytes: they are null views with a length. */
+void block_event(const struct block *block, uint32_t i, struct event *event);
+
+/* Parts of it, for those who look at many: its lane, event_time(), its key. */
+const struct block_lane *block_lane(const struct block *block, uint32_t i);
+int64_t block_time(const struct block *block, uint32_t i);
+struct bytes block_key(const struct block *block, uint32_t i);
 
 /* What is needed only while a section is decoded. The blocks of one thread share it; it must outlive
  * them. */

@@ -5,7 +5,6 @@
 #include "base/alloc.h"
 #include "index/block.h"
 #include "index/block_pool.h"
-#include "index/event.h"
 #include "index/segment.h"
 
 #define NOTHING UINT32_MAX
@@ -104,17 +103,6 @@ block_cache_get(const struct block_cache *cache, uint32_t number, unsigned wante
 {
     const struct block *block = cache->rows[number].block;
     return block != NULL && (block->loaded & wanted) == wanted ? block : NULL;
-}
-
-void
-block_cache_expect(const struct block_cache *cache, uint32_t number, uint32_t index)
-{
-    const struct block *block = cache->rows[number].block;
-    if (block == NULL || block->loaded == 0)
-        return;
-    const char *event = (const char *)&block->events[index];
-    __builtin_prefetch(event);
-    __builtin_prefetch(event + sizeof(struct event) - 1);
 }
 
 static struct block *

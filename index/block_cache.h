@@ -35,9 +35,6 @@ const struct block *block_cache_unpack(
 const struct block *block_cache_get(
     const struct block_cache *cache, uint32_t number, unsigned wanted);
 
-/* Event `index` of the block will be wanted soon, if the block is at hand. */
-void block_cache_expect(const struct block_cache *cache, uint32_t number, uint32_t index);
-
 /* Nobody will ask for it again: now, or once something else was read. */
 void block_cache_drop(struct block_cache *cache, uint32_t number);
 void block_cache_drop_later(struct block_cache *cache, uint32_t number);

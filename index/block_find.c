@@ -11,9 +11,9 @@ place_of(const struct block *block, enum block_section section, uint32_t i)
 {
     switch (section) {
     case BLOCK_KEY:
-        return block->memory->key_at[i];
+        return block->key_at[i];
     case BLOCK_HDR:
-        return block->memory->headers_at[i];
+        return block->headers_at[i];
     default:
         return block->payload_at[i];
     }

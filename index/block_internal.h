@@ -26,26 +26,22 @@ enum block_column {
 
 #define STEP_COLUMNS COLUMN_KEY_LENGTH /* those before it are written as steps */
 
+/* columns: of META on its way, those from STEP_COLUMNS on. */
 struct block_scratch {
     ZSTD_DCtx *zstd;
     struct header_reader *header_reader;
-    uint64_t *columns[COLUMN_COUNT]; /* of META on its way */
+    uint64_t *columns[COLUMN_COUNT - STEP_COLUMNS];
     size_t capacity;
 };
 
-/* Lengths as they are in META tell null from empty when the bytes come. The places are like
- * block->payload_at. */
+/* `capacity` is that of the columns of the block. */
 struct block_memory {
     struct block_scratch *scratch;
     struct block_scratch *own_scratch; /* NULL: it is shared */
     struct buffer sections[BLOCK_SECTIONS];
     struct buffer headers; /* rebuilt lists, one behind the other */
-    uint32_t *key_lengths;
-    uint32_t *payload_lengths;
-    uint32_t *stream_ids;
-    uint32_t *key_at;
-    uint32_t *headers_at;
     size_t capacity;
+    size_t lane_capacity;
 };
 
 #endif

@@ -31,7 +31,7 @@ block_scratch_free(struct block_scratch *scratch)
         return;
     (void)ZSTD_freeDCtx(scratch->zstd);
     header_reader_free(scratch->header_reader);
-    for (size_t i = 0; i < COLUMN_COUNT; i++)
+    for (size_t i = 0; i < COLUMN_COUNT - STEP_COLUMNS; i++)
         free(scratch->columns[i]);
     free(scratch);
 }
@@ -64,15 +64,16 @@ block_free(struct block *block)
     for (size_t i = 0; i < BLOCK_SECTIONS; i++)
         buffer_done(&memory->sections[i]);
     buffer_done(&memory->headers);
-    free(memory->key_lengths);
-    free(memory->payload_lengths);
-    free(memory->stream_ids);
-    free(memory->key_at);
-    free(memory->headers_at);
     free(memory);
-    free(block->events);
+    free(block->seqs);
+    free(block->received_ns);
+    free(block->times_ns);
+    free(block->offsets);
     free(block->flags);
+    free(block->key_at);
+    free(block->headers_at);
     free(block->payload_at);
+    free(block->lanes);
     free(block);
 }
 
@@ -80,8 +81,9 @@ size_t
 block_memory_bytes(const struct block *block)
 {
     const struct block_memory *memory = block->memory;
-    size_t each = sizeof(*block->events) + sizeof(*block->flags) + 6 * sizeof(uint32_t);
-    size_t bytes = memory->headers.capacity + memory->capacity * each;
+    size_t each = 4 * sizeof(*block->seqs) + 4 * sizeof(*block->flags);
+    size_t bytes = memory->headers.capacity + memory->capacity * each +
+                   memory->lane_capacity * sizeof(*block->lanes);
     for (size_t i = 0; i < BLOCK_SECTIONS; i++)
         bytes += memory->sections[i].capacity;
     return bytes;
@@ -93,7 +95,7 @@ make_room_for_columns(struct block_scratch *scratch, size_t count)
     if (count <= scratch->capacity)
         return;
     scratch->capacity = count + count / 4;
-    for (size_t i = 0; i < COLUMN_COUNT; i++)
+    for (size_t i = 0; i < COLUMN_COUNT - STEP_COLUMNS; i++)
         scratch->columns[i] =
             alloc_resize(scratch->columns[i], scratch->capacity * sizeof(*scratch->columns[i]));
 }
@@ -106,17 +108,15 @@ make_room(struct block *block, size_t count)
     if (count <= memory->capacity)
         return;
     memory->capacity = count + count / 4;
-    size_t capacity = memory->capacity;
-    size_t places = (capacity + 1) * sizeof(uint32_t);
-    memory->key_lengths =
-        alloc_resize(memory->key_lengths, capacity * sizeof(*memory->key_lengths));
-    memory->payload_lengths =
-        alloc_resize(memory->payload_lengths, capacity * sizeof(*memory->payload_lengths));
-    memory->stream_ids = alloc_resize(memory->stream_ids, capacity * sizeof(*memory->stream_ids));
-    block->events = alloc_resize(block->events, capacity * sizeof(*block->events));
-    block->flags = alloc_resize(block->flags, capacity * sizeof(*block->flags));
-    memory->key_at = alloc_resize(memory->key_at, places);
-    memory->headers_at = alloc_resize(memory->headers_at, places);
+    size_t numbers = memory->capacity * sizeof(uint64_t);
+    size_t places = (memory->capacity + 1) * sizeof(uint32_t);
+    block->seqs = alloc_resize(block->seqs, numbers);
+    block->received_ns = alloc_resize(block->received_ns, numbers);
+    block->times_ns = alloc_resize(block->times_ns, numbers);
+    block->offsets = alloc_resize(block->offsets, numbers);
+    block->flags = alloc_resize(block->flags, places);
+    block->key_at = alloc_resize(block->key_at, places);
+    block->headers_at = alloc_resize(block->headers_at, places);
     block->payload_at = alloc_resize(block->payload_at, places);
 }
 
@@ -141,41 +141,64 @@ decompress(struct block_scratch *scratch, const struct block_extent *extent, str
     return false;
 }
 
-/* One lane run, which begins at event `done`. */
+/* One lane run, behind those that are there. */
 static bool
-read_run(const struct block *block, struct bytes meta, size_t *at, uint32_t done, uint32_t *count,
-    uint32_t *stream_id, int32_t *partition)
+read_run(struct block *block, struct bytes meta, size_t *at, const struct block_streams *streams)
 {
+    uint32_t done = block->lane_count == 0 ? 0 : block->lanes[block->lane_count - 1].end;
     uint64_t run[3];
     for (size_t i = 0; i < 3; i++)
         if (!varint_get(meta, at, &run[i]))
             return false;
     if (run[0] == 0 || run[0] > block->count - done || run[1] > UINT32_MAX || run[2] > UINT32_MAX)
         return false;
-    *count = (uint32_t)run[0];
-    *stream_id = (uint32_t)run[1];
-    *partition = (int32_t)(uint32_t)run[2];
+    struct block_lane lane = {
+        .end = done + (uint32_t)run[0],
+        .stream_id = (uint32_t)run[1],
+        .partition = (int32_t)(uint32_t)run[2],
+        .stream = streams->lookup(streams->self, (uint32_t)run[1]),
+    };
+    block->lanes = alloc_grow(
+        block->lanes, block->lane_count, &block->memory->lane_capacity, sizeof(*block->lanes));
+    block->lanes[block->lane_count++] = lane;
+    return lane.stream != NULL;
+}
+
+/* Until every event has its lane. */
+static bool
+read_runs(struct block *block, struct bytes meta, size_t *at, const struct block_streams *streams)
+{
+    block->lane_count = 0;
+    do {
+        if (!read_run(block, meta, at, streams))
+            return false;
+    } while (block->lanes[block->lane_count - 1].end < block->count);
     return true;
 }
 
-/* Past the lane runs, until every event has its lane. */
-static bool
-skip_runs(const struct block *block, struct bytes meta, size_t *at)
+/* Those that readers look at as they are lie in the block. */
+static uint64_t *
+column(const struct block *block, enum block_column which)
 {
-    uint32_t count;
-    uint32_t stream_id;
-    int32_t partition;
-    for (uint32_t done = 0; done < block->count; done += count)
-        if (!read_run(block, meta, at, done, &count, &stream_id, &partition))
-            return false;
-    return true;
+    switch (which) {
+    case COLUMN_SEQ:
+        return block->seqs;
+    case COLUMN_RECEIVED:
+        return (uint64_t *)block->received_ns;
+    case COLUMN_TIME:
+        return (uint64_t *)block->times_ns;
+    case COLUMN_OFFSET:
+        return (uint64_t *)block->offsets;
+    default:
+        return block->memory->scratch->columns[which - STEP_COLUMNS];
+    }
 }
 
 static bool
 read_columns(struct block *block, struct bytes meta, size_t *at)
 {
-    for (size_t i = 0; i < COLUMN_COUNT; i++)
-        if (!column_get(meta, at, block->memory->scratch->columns[i], block->count))
+    for (unsigned i = 0; i < COLUMN_COUNT; i++)
+        if (!column_get(meta, at, column(block, (enum block_column)i), block->count))
             return false;
     return true;
 }
@@ -184,19 +207,21 @@ read_columns(struct block *block, struct bytes meta, size_t *at)
 static bool
 check_columns(const struct block *block, const struct block_info *info)
 {
-    uint64_t *const *columns = block->memory->scratch->columns;
+    const uint64_t *key_lengths = column(block, COLUMN_KEY_LENGTH);
+    const uint64_t *headers_lengths = column(block, COLUMN_HEADERS_LENGTH);
+    const uint64_t *payload_lengths = column(block, COLUMN_PAYLOAD_LENGTH);
+    const uint64_t *flags = column(block, COLUMN_FLAGS);
     uint64_t keys = 0;
     uint64_t headers = 0;
     uint64_t payloads = 0;
     bool is_wrong = false;
     for (uint32_t i = 0; i < block->count; i++) {
-        uint64_t seq = columns[COLUMN_SEQ][i];
-        uint64_t key = columns[COLUMN_KEY_LENGTH][i];
-        uint64_t header = columns[COLUMN_HEADERS_LENGTH][i];
-        uint64_t payload = columns[COLUMN_PAYLOAD_LENGTH][i];
-        is_wrong |= seq < info->min_seq || seq > info->max_seq;
+        uint64_t key = key_lengths[i];
+        uint64_t header = headers_lengths[i];
+        uint64_t payload = payload_lengths[i];
+        is_wrong |= block->seqs[i] < info->min_seq || block->seqs[i] > info->max_seq;
         is_wrong |= key > RECORD_MAX_BYTES || header > RECORD_MAX_BYTES ||
-                    payload > RECORD_MAX_BYTES || columns[COLUMN_FLAGS][i] >= UINT64_C(1) << 24;
+                    payload > RECORD_MAX_BYTES || flags[i] >= BLOCK_FLAG_NULL_KEY;
         keys += key - (key > 0);
         headers += header;
         payloads += payload - (payload > 0);
@@ -207,62 +232,30 @@ check_columns(const struct block *block, const struct block_info *info)
                info->record_bytes;
 }
 
-/* Where the bytes of event `i`, which are `length` long, begin, and those of the next one. */
-static struct bytes
-put_place(uint32_t *places, uint32_t i, uint64_t length)
-{
-    places[i + 1] = places[i] + (uint32_t)length;
-    return (struct bytes){NULL, (size_t)length};
-}
-
+/* From the lengths, of which some tell null from empty, to places and flags. */
 static void
-fill_event(struct block *block, uint32_t i, const struct stream *stream, int32_t partition)
+place_bytes(struct block *block)
 {
-    struct block_memory *memory = block->memory;
-    uint64_t *const *columns = memory->scratch->columns;
-    uint64_t key = columns[COLUMN_KEY_LENGTH][i];
-    uint64_t payload = columns[COLUMN_PAYLOAD_LENGTH][i];
-    uint32_t flags = (uint32_t)columns[COLUMN_FLAGS][i];
-    unsigned time_type = flags & RECORD_FLAG_TIME_MASK;
-    memory->key_lengths[i] = (uint32_t)key;
-    memory->payload_lengths[i] = (uint32_t)payload;
-    block->flags[i] = flags;
-    block->events[i] = (struct event){
-        .seq = columns[COLUMN_SEQ][i],
-        .received_ns = (int64_t)columns[COLUMN_RECEIVED][i],
-        .time_ns = (int64_t)columns[COLUMN_TIME][i],
-        .offset = (int64_t)columns[COLUMN_OFFSET][i],
-        .stream = stream,
-        .partition = partition,
-        .time_type = time_type > TIME_APPEND ? TIME_NONE : (enum time_type)time_type,
-        .offset_is_synthetic = (flags & RECORD_FLAG_SYNTHETIC) != 0,
-        .key = put_place(memory->key_at, i, key - (key > 0)),
-        .headers = put_place(memory->headers_at, i, columns[COLUMN_HEADERS_LENGTH][i]),
-        .payload = put_place(block->payload_at, i, payload - (payload > 0)),
-    };
-}
-
-/* In one pass: events are large, and each is touched once. */
-static bool
-fill_events(struct block *block, struct bytes meta, const struct block_streams *streams)
-{
-    size_t at = 0;
-    uint32_t count;
-    block->memory->key_at[0] = block->memory->headers_at[0] = block->payload_at[0] = 0;
-    for (uint32_t done = 0; done < block->count; done += count) {
-        uint32_t stream_id;
-        int32_t partition;
-        if (!read_run(block, meta, &at, done, &count, &stream_id, &partition))
-            return false;
-        const struct stream *stream = streams->lookup(streams->self, stream_id);
-        if (stream == NULL)
-            return false;
-        for (uint32_t i = done; i < done + count; i++) {
-            block->memory->stream_ids[i] = stream_id;
-            fill_event(block, i, stream, partition);
-        }
+    const uint64_t *keys = column(block, COLUMN_KEY_LENGTH);
+    const uint64_t *headers = column(block, COLUMN_HEADERS_LENGTH);
+    const uint64_t *payloads = column(block, COLUMN_PAYLOAD_LENGTH);
+    const uint64_t *flags = column(block, COLUMN_FLAGS);
+    uint32_t key_at = 0;
+    uint32_t headers_at = 0;
+    uint32_t payload_at = 0;
+    for (uint32_t i = 0; i < block->count; i++) {
+        block->key_at[i] = key_at;
+        block->headers_at[i] = headers_at;
+        block->payload_at[i] = payload_at;
+        block->flags[i] = (uint32_t)flags[i] | (keys[i] == 0 ? BLOCK_FLAG_NULL_KEY : 0) |
+                          (payloads[i] == 0 ? BLOCK_FLAG_NULL_PAYLOAD : 0);
+        key_at += (uint32_t)(keys[i] - (keys[i] > 0));
+        headers_at += (uint32_t)headers[i];
+        payload_at += (uint32_t)(payloads[i] - (payloads[i] > 0));
     }
-    return true;
+    block->key_at[block->count] = key_at;
+    block->headers_at[block->count] = headers_at;
+    block->payload_at[block->count] = payload_at;
 }
 
 static bool
@@ -273,28 +266,11 @@ read_meta(struct block *block, const struct block_info *info, struct bytes meta,
     block->count = info->event_count;
     block->keys = block->headers = block->payloads = BYTES_NULL;
     make_room(block, block->count);
-    return skip_runs(block, meta, &at) && read_columns(block, meta, &at) && at == meta.length &&
-           check_columns(block, info) && fill_events(block, meta, streams);
-}
-
-static void
-set_keys(struct block *block, struct bytes keys)
-{
-    block->keys = keys;
-    for (uint32_t i = 0; i < block->count; i++) {
-        if (block->memory->key_lengths[i] != 0)
-            block->events[i].key.data = keys.data + block->memory->key_at[i];
-    }
-}
-
-static void
-set_payloads(struct block *block, struct bytes payloads)
-{
-    block->payloads = payloads;
-    for (uint32_t i = 0; i < block->count; i++) {
-        if (block->memory->payload_lengths[i] != 0)
-            block->events[i].payload.data = payloads.data + block->payload_at[i];
-    }
+    if (!read_runs(block, meta, &at, streams) || !read_columns(block, meta, &at) ||
+        at != meta.length || !check_columns(block, info))
+        return false;
+    place_bytes(block);
+    return true;
 }
 
 static bool
@@ -307,13 +283,11 @@ set_headers(struct block *block, const struct block_info *info, struct bytes sec
     if (!header_reader_begin(reader, section, block->count))
         return false;
     for (uint32_t i = 0; i < block->count; i++) {
-        size_t length = block->events[i].headers.length;
-        if (!header_reader_next(reader, to, length))
+        uint32_t at = block->headers_at[i];
+        if (!header_reader_next(reader, to + at, block->headers_at[i + 1] - at))
             return false;
-        block->events[i].headers.data = to;
-        to += length;
     }
-    block->headers = bytes_make(memory->headers.data, (size_t)(to - memory->headers.data));
+    block->headers = bytes_make(to, block->headers_at[block->count]);
     return header_reader_at_end(reader);
 }
 
@@ -325,12 +299,12 @@ use_section(struct block *block, const struct block_info *info, enum block_secti
     case BLOCK_META:
         return read_meta(block, info, decoded, streams);
     case BLOCK_KEY:
-        set_keys(block, decoded);
+        block->keys = decoded;
         return true;
     case BLOCK_HDR:
         return set_headers(block, info, decoded);
     case BLOCK_PAY:
-        set_payloads(block, decoded);
+        block->payloads = decoded;
         return true;
     case BLOCK_SECTIONS:
         break;
@@ -401,20 +375,81 @@ block_decode(struct block *block, const struct block_info *info, enum block_sect
            block_load(block, info, section, streams, err);
 }
 
+const struct block_lane *
+block_lane(const struct block *block, uint32_t i)
+{
+    uint32_t low = 0;
+    for (uint32_t high = block->lane_count - 1; low < high;) {
+        uint32_t middle = low + (high - low) / 2;
+        if (block->lanes[middle].end > i)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return &block->lanes[low];
+}
+
+static enum time_type
+time_type_of(uint32_t flags)
+{
+    unsigned type = flags & RECORD_FLAG_TIME_MASK;
+    return type > TIME_APPEND ? TIME_NONE : (enum time_type)type;
+}
+
+int64_t
+block_time(const struct block *block, uint32_t i)
+{
+    return time_type_of(block->flags[i]) == TIME_NONE ? block->received_ns[i] : block->times_ns[i];
+}
+
+/* The bytes between two places; only their length while `all` is not loaded. */
+static struct bytes
+view(struct bytes all, const uint32_t *places, uint32_t i, bool is_null)
+{
+    const unsigned char *data = all.data == NULL || is_null ? NULL : all.data + places[i];
+    return (struct bytes){data, places[i + 1] - places[i]};
+}
+
+struct bytes
+block_key(const struct block *block, uint32_t i)
+{
+    return view(block->keys, block->key_at, i, (block->flags[i] & BLOCK_FLAG_NULL_KEY) != 0);
+}
+
+void
+block_event(const struct block *block, uint32_t i, struct event *event)
+{
+    const struct block_lane *lane = block_lane(block, i);
+    uint32_t flags = block->flags[i];
+    event->seq = block->seqs[i];
+    event->received_ns = block->received_ns[i];
+    event->time_ns = block->times_ns[i];
+    event->offset = block->offsets[i];
+    event->stream = lane->stream;
+    event->partition = lane->partition;
+    event->time_type = time_type_of(flags);
+    event->offset_is_synthetic = (flags & RECORD_FLAG_SYNTHETIC) != 0;
+    event->key = block_key(block, i);
+    event->headers = view(block->headers, block->headers_at, i, false);
+    event->payload =
+        view(block->payloads, block->payload_at, i, (flags & BLOCK_FLAG_NULL_PAYLOAD) != 0);
+}
+
 void
 block_record(const struct block *block, uint32_t i, struct record *record)
 {
-    const struct event *event = &block->events[i];
+    struct event event;
+    block_event(block, i, &event);
     *record = (struct record){
         .type = RECORD_EVENT,
-        .time_ns = event->time_ns,
-        .received_ns = event->received_ns,
-        .position = (uint64_t)event->offset,
-        .stream_id = block->memory->stream_ids[i],
-        .partition = (uint32_t)event->partition,
-        .flags = block->flags[i],
-        .key = event->key,
-        .headers = event->headers,
-        .payload = event->payload,
+        .time_ns = event.time_ns,
+        .received_ns = event.received_ns,
+        .position = (uint64_t)event.offset,
+        .stream_id = block_lane(block, i)->stream_id,
+        .partition = (uint32_t)event.partition,
+        .flags = block->flags[i] & (BLOCK_FLAG_NULL_KEY - 1),
+        .key = event.key,
+        .headers = event.headers,
+        .payload = event.payload,
     };
 }

@@ -39,10 +39,10 @@ find_offset(const struct block *block, uint32_t stream_id, int32_t partition, in
     struct event *event)
 {
     for (uint32_t i = 0; i < block->count; i++) {
-        const struct event *found = &block->events[i];
-        if (found->stream->id == stream_id && found->partition == partition &&
-            found->offset >= offset) {
-            *event = *found;
+        const struct block_lane *lane = block_lane(block, i);
+        if (lane->stream_id == stream_id && lane->partition == partition &&
+            block->offsets[i] >= offset) {
+            block_event(block, i, event);
             return CURSOR_EVENT;
         }
     }
@@ -117,7 +117,7 @@ make_by_seq(struct segment *segment, struct error *err)
     for (uint32_t number = 0; good && number < info->block_count; number++) {
         good = segment_read_block(segment, number, BLOCK_BIT(BLOCK_META), block, err);
         for (uint32_t i = 0; good && i < block->count; i++)
-            rows[block->events[i].seq - info->first_seq] = (struct block_row){number, i};
+            rows[block->seqs[i] - info->first_seq] = (struct block_row){number, i};
         if (!good && err->code == ERROR_DAMAGED)
             good = true; /* its events are not found, and a walk names the damage */
     }
@@ -148,6 +148,6 @@ segment_fetch_seq(struct part_walk *walk, uint64_t seq, struct event *event, str
     const struct block *block = block_cache_read(read.cache, row.block, BLOCK_ALL, err);
     if (block == NULL)
         return err->code == ERROR_DAMAGED ? CURSOR_END : CURSOR_FAILED;
-    *event = block->events[row.index];
+    block_event(block, row.index, event);
     return CURSOR_EVENT;
 }

@@ -215,30 +215,30 @@ segment_filter_sections(const struct segment_filter *filter)
 
 /* Events of one lane stand side by side: ask once for each. */
 static bool
-lane_may_match(struct segment_filter *filter, const struct event *event)
+lane_may_match(struct segment_filter *filter, const struct block_lane *lane)
 {
-    if (event->stream != filter->lane_stream || event->partition != filter->lane_partition) {
-        filter->lane_stream = event->stream;
-        filter->lane_partition = event->partition;
-        filter->lane_may_match =
-            query_may_match_lane(filter->query, event->stream, event->partition);
+    if (lane->stream != filter->lane_stream || lane->partition != filter->lane_partition) {
+        filter->lane_stream = lane->stream;
+        filter->lane_partition = lane->partition;
+        filter->lane_may_match = query_may_match_lane(filter->query, lane->stream, lane->partition);
     }
     return filter->lane_may_match;
 }
 
 static bool
-event_may_match(struct segment_filter *filter, const struct event *event)
+event_may_match(struct segment_filter *filter, const struct block *block, uint32_t i)
 {
-    if (event->seq < filter->first_seq || event->seq >= filter->end_seq)
+    if (block->seqs[i] < filter->first_seq || block->seqs[i] >= filter->end_seq)
         return false;
     if (filter->query == NULL)
         return true;
-    int64_t time_ns = event_time(event);
-    return zone_may_match(
-               &filter->bounds, time_ns, time_ns, event->received_ns, event->received_ns) &&
-           event->offset >= filter->bounds.first_offset &&
-           event->offset <= filter->bounds.last_offset && lane_may_match(filter, event) &&
-           (filter->key.data == NULL || bytes_equal(event->key, filter->key));
+    int64_t time_ns = block_time(block, i);
+    int64_t received_ns = block->received_ns[i];
+    return zone_may_match(&filter->bounds, time_ns, time_ns, received_ns, received_ns) &&
+           block->offsets[i] >= filter->bounds.first_offset &&
+           block->offsets[i] <= filter->bounds.last_offset &&
+           lane_may_match(filter, block_lane(block, i)) &&
+           (filter->key.data == NULL || bytes_equal(block_key(block, i), filter->key));
 }
 
 /* The next event from `from` on that has what is searched for in its bytes: one search over those of
@@ -260,7 +260,7 @@ segment_filter_find(struct segment_filter *filter, const struct block *block, ui
 {
     for (uint32_t i = from; i < block->count; i++) {
         i = find_bytes(filter, block, i);
-        if (i < block->count && event_may_match(filter, &block->events[i]))
+        if (i < block->count && event_may_match(filter, block, i))
             return i;
     }
     return block->count;

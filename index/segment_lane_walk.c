@@ -164,9 +164,9 @@ find_event(struct segment_lane_walk *self)
     self->index = segment_filter_find(&self->filter, self->block, self->index);
     if (self->index == self->block->count)
         return false;
-    const struct event *event = &self->block->events[self->index];
-    self->walk.place = (struct lane_place){
-        event->stream->id, (uint32_t)event->partition, event->offset, event->seq, true};
+    const struct block_lane *lane = block_lane(self->block, self->index);
+    self->walk.place = (struct lane_place){lane->stream_id, (uint32_t)lane->partition,
+        self->block->offsets[self->index], self->block->seqs[self->index], true};
     return true;
 }
 
@@ -215,7 +215,7 @@ take(struct lane_walk *walk, struct event *event, struct error *err)
         walk->place.is_exact = false; /* settle() goes on behind the block */
         return CURSOR_END;
     }
-    *event = self->block->events[self->index++];
+    block_event(self->block, self->index++, event);
     if (!find_event(self)) {
         /* Not before this event; the block's memory stays until settle(). */
         walk->place.is_exact = false;

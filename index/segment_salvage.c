@@ -259,10 +259,10 @@ see(struct salvage *self, const struct block *block)
 {
     uint64_t first = self->segment->info.first_seq;
     for (uint32_t i = 0; i < block->count; i++) {
-        uint64_t place = block->events[i].seq - first;
+        uint64_t place = block->seqs[i] - first;
         if ((self->seen[place / 8] >> (place % 8) & 1) != 0) {
             while (i-- > 0) {
-                place = block->events[i].seq - first;
+                place = block->seqs[i] - first;
                 self->seen[place / 8] &= (unsigned char)~(1u << (place % 8));
             }
             return false;

@@ -25,9 +25,6 @@
 #include "index/segment_part.h"
 #include "index/tape_internal.h"
 
-/* How many events ahead memory is fetched. */
-#define EXPECTED 12u
-
 #define SLICE_SEQS 8192u
 #define SLICE_MAX  16384u
 
@@ -235,7 +232,7 @@ add_places(struct segment_walk *self, uint32_t number, const struct block *block
 {
     for (uint32_t i = segment_filter_find(&self->filter, block, 0); i < block->count;
          i = segment_filter_find(&self->filter, block, i + 1)) {
-        place_list_add(&self->places, (struct place){block->events[i].seq, number, i});
+        place_list_add(&self->places, (struct place){block->seqs[i], number, i});
         self->left[number]++;
     }
 }
@@ -349,16 +346,6 @@ plan(struct segment_walk *self, uint64_t *budget, struct error *err)
 
 /* ---- giving out ---- */
 
-/* Events in the order of arrival lie all over the blocks: have those that come soon on their way. */
-static void
-expect_later(const struct segment_walk *self, size_t number)
-{
-    size_t later = self->options.newest_first ? number - EXPECTED : number + EXPECTED;
-    if (later < self->places.count)
-        block_cache_expect(
-            self->cache, self->places.places[later].block, self->places.places[later].index);
-}
-
 /* The block whole, for a place in it. CURSOR_END: it is damaged. */
 static enum cursor_step
 open_whole(struct segment_walk *self, uint32_t number, uint64_t *budget, const struct block **block,
@@ -395,7 +382,7 @@ take(struct segment_walk *self, const struct place *place, uint64_t *budget, str
     }
     self->left[number]--;
     drop_if_over(self, number);
-    *event = block->events[place->index];
+    block_event(block, place->index, event);
     return CURSOR_EVENT;
 }
 
@@ -440,7 +427,6 @@ segment_walk_next(struct part_walk *walk, uint64_t *budget, struct event *event,
             return step;
         size_t number = self->options.newest_first ? self->next - 1 : self->next;
         const struct place *place = &self->places.places[number];
-        expect_later(self, number);
         step = take(self, place, budget, event, err);
         if (step == CURSOR_PAUSED)
             return step;

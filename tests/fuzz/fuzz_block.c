@@ -56,7 +56,7 @@ compare(const struct block *a, const struct block *b)
         struct record right;
         block_record(a, i, &left);
         block_record(b, i, &right);
-        require(a->events[i].seq == b->events[i].seq && left.time_ns == right.time_ns &&
+        require(a->seqs[i] == b->seqs[i] && left.time_ns == right.time_ns &&
                 left.received_ns == right.received_ns && left.position == right.position &&
                 left.stream_id == right.stream_id && left.partition == right.partition &&
                 left.flags == right.flags && bytes_equal(left.key, right.key) &&
@@ -97,8 +97,10 @@ write_and_compare(const struct block *block)
     for (uint32_t i = 0; i < block->count; i++) {
         struct record record;
         block_record(block, i, &record);
-        touch(&block->events[i]);
-        (void)block_writer_add(writer, &record, block->events[i].seq, &list);
+        struct event event;
+        block_event(block, i, &event);
+        touch(&event);
+        (void)block_writer_add(writer, &record, block->seqs[i], &list);
     }
     block_writer_finish(writer, &info, &bytes);
     require(decode(again, &info, bytes.data + BLOCK_HEADER_BYTES));

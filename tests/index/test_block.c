@@ -247,18 +247,20 @@ sections_come_one_by_one(void **state)
 
     assert_ok(decode(block, &written, BLOCK_META, &err));
     assert_int_equal(block->count, 40);
-    assert_int_equal(block->events[39].offset, 49);
-    assert_null(block->events[39].key.data);
-    assert_int_equal(block->events[39].key.length, 9);
-    assert_true(event_size(&block->events[0]) > 100);
+    struct event first = test_event(block, 0);
+    assert_int_equal(block->offsets[39], 49);
+    assert_null(test_event(block, 39).key.data);
+    assert_int_equal(test_event(block, 39).key.length, 9);
+    assert_true(event_size(&first) > 100);
 
     assert_ok(decode(block, &written, BLOCK_KEY, &err));
-    assert_true(bytes_equal_text(block->events[39].key, "or-000039"));
-    assert_null(block->events[39].payload.data);
+    assert_true(bytes_equal_text(test_event(block, 39).key, "or-000039"));
+    assert_null(test_event(block, 39).payload.data);
 
     assert_ok(decode(block, &written, BLOCK_HDR, &err));
     struct bytes id;
-    assert_true(event_find_header(&block->events[7], "ce_id", &id));
+    struct event event = test_event(block, 7);
+    assert_true(event_find_header(&event, "ce_id", &id));
     assert_true(bytes_equal_text(id, "00000007-1111-4222-8333-444455556666"));
     assert_int_equal(block->loaded, BLOCK_ALL & ~BLOCK_BIT(BLOCK_PAY));
     block_free(block);
@@ -294,8 +296,8 @@ a_large_payload_can_be_joined(void **state)
         assert_ok(block_decode(block, &info, (enum block_section)i, stored, &streams, &err));
         at += stored.length;
     }
-    assert_true(bytes_equal(block->events[0].payload, large.payload));
-    assert_true(bytes_equal(block->events[1].payload, small.payload));
+    assert_true(bytes_equal(test_event(block, 0).payload, large.payload));
+    assert_true(bytes_equal(test_event(block, 1).payload, small.payload));
     block_free(block);
     block_writer_free(writer);
     buffer_done(&bytes);
@@ -354,11 +356,12 @@ says_what_it_cannot_hold(void **state)
         assert_ok(block_load(block, info, (enum block_section)i, &streams, &err));
     for (uint32_t i = 0; i < block->count; i++) {
         struct event_header header;
+        struct event event = test_event(block, i);
         size_t at = 0;
-        while (event_next_header(&block->events[i], &at, &header))
+        while (event_next_header(&event, &at, &header))
             assert_true(block_may_hold(block, info, BLOCK_HDR, header.value));
         struct event_identity identity;
-        event_identify(&block->events[i], &identity);
+        event_identify(&event, &identity);
         assert_true(block_may_hold(block, info, BLOCK_HDR, identity.trace));
         assert_true(block_may_hold(block, info, BLOCK_HDR, identity.id));
     }

@@ -180,11 +180,11 @@ takes_an_input_with_seqs_missing(void **state)
     assert_int_equal(segment_info(segment)->first_seq, 3);
     assert_int_equal(segment_info(segment)->end_seq, 50);
     assert_ok(segment_read_block(segment, 0, BLOCK_ALL, block, &err));
-    assert_int_equal(block->events[0].seq, 5);
-    assert_int_equal(block->events[9].seq, 14);
-    assert_int_equal(block->events[10].seq, 35);
-    assert_int_equal(block->events[19].seq, 44);
-    assert_string_equal(block->events[0].stream->label, "?/stream-0");
+    assert_int_equal(block->seqs[0], 5);
+    assert_int_equal(block->seqs[9], 14);
+    assert_int_equal(block->seqs[10], 35);
+    assert_int_equal(block->seqs[19], 44);
+    assert_string_equal(test_event(block, 0).stream->label, "?/stream-0");
     block_free(block);
     segment_close(segment);
     test_records_done(&first);

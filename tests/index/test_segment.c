@@ -146,13 +146,13 @@ reads_only_what_is_wanted(void **state)
     struct block *block = block_new();
     assert_ok(segment_read_block(segment, 1, BLOCK_BIT(BLOCK_KEY), block, &err));
     assert_int_equal(block->loaded, BLOCK_BIT(BLOCK_META) | BLOCK_BIT(BLOCK_KEY));
-    assert_non_null(block->events[0].key.data);
-    assert_null(block->events[0].payload.data);
+    assert_non_null(test_event(block, 0).key.data);
+    assert_null(test_event(block, 0).payload.data);
     assert_ok(segment_read_block(segment, 1, BLOCK_BIT(BLOCK_PAY), block, &err));
-    assert_non_null(block->events[0].key.data);
-    assert_non_null(block->events[0].payload.data);
+    assert_non_null(test_event(block, 0).key.data);
+    assert_non_null(test_event(block, 0).payload.data);
     assert_ok(segment_read_block(segment, 2, BLOCK_BIT(BLOCK_META), block, &err));
-    assert_null(block->events[0].key.data);
+    assert_null(test_event(block, 0).key.data);
     assert_null(block->payloads.data);
     block_free(block);
     segment_close(segment);
@@ -170,7 +170,7 @@ a_block_of_a_closed_segment_is_not_taken_for_one_of_the_next(void **state)
     segment = test_open_segment(fixture->directory);
     assert_ok(segment_read_block(segment, 0, BLOCK_BIT(BLOCK_META), block, &err));
     assert_int_equal(block->loaded, BLOCK_BIT(BLOCK_META));
-    assert_ptr_equal(block->events[0].stream, segment_stream(segment, 0));
+    assert_ptr_equal(test_event(block, 0).stream, segment_stream(segment, 0));
     segment_close(segment);
     block_free(block);
 }
@@ -191,7 +191,7 @@ events_point_to_the_streams_it_is_given(void **state)
     struct segment *segment = test_open_segment(fixture->directory);
     segment_use_streams(segment, give_replacement, &replacement);
     assert_ok(segment_read_block(segment, 0, BLOCK_ALL, block, &err));
-    assert_ptr_equal(block->events[0].stream, &replacement);
+    assert_ptr_equal(test_event(block, 0).stream, &replacement);
     segment_close(segment);
     block_free(block);
 }
@@ -226,9 +226,10 @@ filters_never_deny_what_is_there(void **state)
         assert_ok(segment_read_block(segment, i, BLOCK_ALL, block, &err));
         for (uint32_t k = 0; k < block->count; k++) {
             struct event_identity identity;
-            event_identify(&block->events[k], &identity);
+            struct event event = test_event(block, k);
+            event_identify(&event, &identity);
             struct segment_token tokens[] = {
-                segment_token(segment, "key", block->events[k].key),
+                segment_token(segment, "key", event.key),
                 segment_token(segment, "id", identity.id),
                 segment_token(segment, "trace", identity.trace),
                 segment_token(segment, "header:ce_id", identity.id),
@@ -354,9 +355,10 @@ filters_know_all_that_event_identify_finds(void **state)
         assert_ok(segment_read_block(segment, i, BLOCK_ALL, block, &err));
         for (uint32_t k = 0; k < block->count; k++) {
             struct event_identity found;
-            event_identify(&block->events[k], &found);
+            struct event event = test_event(block, k);
+            event_identify(&event, &found);
             struct segment_token tokens[] = {
-                segment_token(segment, "key", block->events[k].key),
+                segment_token(segment, "key", event.key),
                 segment_token(segment, "id", found.id),
                 segment_token(segment, "trace", found.trace),
                 segment_token(segment, "correlation", found.correlation),
@@ -513,7 +515,7 @@ is_same_event(const struct fixture *fixture, const struct block *block, uint32_t
     struct record record;
     struct buffer encoded = {0};
     block_record(block, i, &record);
-    size_t number = (size_t)(block->events[i].seq - FIRST_SEQ);
+    size_t number = (size_t)(block->seqs[i] - FIRST_SEQ);
     record_encode(&record, buffer_reserve(&encoded, record_size(&record)));
     bool same = number < fixture->records.count &&
                 bytes_equal(bytes_make(encoded.data, record_size(&record)),
@@ -541,7 +543,7 @@ read_changed(const struct fixture *fixture, size_t at)
         for (uint32_t k = 0; k < block->count; k++) {
             if (!is_same_event(fixture, block, k))
                 fail_msg("event %u is another one after byte %zu was changed", k, at);
-            struct segment_token key = segment_token(segment, "key", block->events[k].key);
+            struct segment_token key = segment_token(segment, "key", test_event(block, k).key);
             if (!segment_may_hold(segment, key) && told.count == 0)
                 fail_msg("a key is not found after byte %zu was changed", at);
         }

@@ -245,6 +245,15 @@ expect_in_zone(const struct block_info *info, const struct event *event)
     assert_true(event_size(event) >= info->min_size && event_size(event) <= info->max_size);
 }
 
+struct event
+test_event(const struct block *block, uint32_t i)
+{
+    assert_true(i < block->count);
+    struct event event;
+    block_event(block, i, &event);
+    return event;
+}
+
 /* Not in order: (stream, partition, offset, seq) of `a` is above that of `b`. */
 static bool
 is_behind(const struct event *a, const struct event *b)
@@ -266,13 +275,15 @@ test_expect_records(struct segment *segment, const struct test_records *records,
     for (uint32_t i = 0; i < segment_info(segment)->block_count; i++) {
         assert_ok(segment_read_block(segment, i, BLOCK_ALL, block, &err));
         assert_int_equal(block->count, segment_block(segment, i)->event_count);
+        struct event before = {0};
         for (uint32_t k = 0; k < block->count; k++) {
-            const struct event *event = &block->events[k];
-            size_t number = (size_t)(event->seq - first_seq);
+            struct event event = test_event(block, k);
+            size_t number = (size_t)(event.seq - first_seq);
             assert_true(number < records->count && seen[number] == 0);
             seen[number] = 1;
-            expect_in_zone(segment_block(segment, i), event);
-            assert_false(k > 0 && is_behind(event - 1, event));
+            expect_in_zone(segment_block(segment, i), &event);
+            assert_false(k > 0 && is_behind(&before, &event));
+            before = event;
 
             struct record record;
             block_record(block, k, &record);

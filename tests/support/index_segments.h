@@ -7,9 +7,11 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "index/event.h"
 #include "index/record.h"
 #include "index/seal.h"
 
+struct block;
 struct error;
 struct segment;
 
@@ -54,5 +56,8 @@ struct segment *test_open_segment(const char *directory);
  * is known of the blocks is true. Fails the test. */
 void test_expect_records(
     struct segment *segment, const struct test_records *records, uint64_t first_seq);
+
+/* Event number `i` of the block; lives as block_event() says. */
+struct event test_event(const struct block *block, uint32_t i);
 
 #endif
