@@ -11,6 +11,9 @@
 
 #define HEADER_KIND "header:"
 
+/* Filters of so many blocks further on are fetched from memory meanwhile. */
+#define FILTERS_AHEAD 8u
+
 static bool
 is_indexed(const struct segment *segment, const char *kind)
 {
@@ -97,6 +100,14 @@ read_filters(struct segment *segment)
     segment->filters_state = good ? FILTERS_READ : FILTERS_DAMAGED;
 }
 
+static const unsigned char *
+filter_of_block(const struct segment *segment, uint32_t index, uint64_t token)
+{
+    const struct block_info *info = &segment->blocks[index];
+    uint32_t place = info->filter + bloom_block_of(info->filter_blocks, token);
+    return segment->filters.data + (size_t)place * BLOOM_BLOCK_BYTES;
+}
+
 bool
 segment_block_may_hold(struct segment *segment, uint32_t index, struct segment_token token)
 {
@@ -108,9 +119,10 @@ segment_block_may_hold(struct segment *segment, uint32_t index, struct segment_t
         read_filters(segment);
     if (segment->filters_state == FILTERS_DAMAGED)
         return true;
-    const struct block_info *info = &segment->blocks[index];
-    uint32_t block = info->filter + bloom_block_of(info->filter_blocks, token.hash);
-    return bloom_may_hold(segment->filters.data + (size_t)block * BLOOM_BLOCK_BYTES, token.hash);
+    /* Blocks are asked one after the other, and the answer of each lies in memory that nobody has touched. */
+    if (segment->info.block_count - index > FILTERS_AHEAD)
+        __builtin_prefetch(filter_of_block(segment, index + FILTERS_AHEAD, token.hash));
+    return bloom_may_hold(filter_of_block(segment, index, token.hash), token.hash);
 }
 
 void
