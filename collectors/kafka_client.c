@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "collectors/outlet.h"
 #include "collectors/source.h"
@@ -11,6 +12,7 @@
 #define IDLE_FETCH_MS "500"
 #define INTERCEPTOR   "tapedeck"
 #define FIRST_MS      250
+#define DESTROY_S     5
 #define WAKE_MS       0 /* the answer is of no use: that it comes is */
 
 struct setting {
@@ -313,6 +315,45 @@ kafka_client_open_member(struct kafka_client *client, const struct source_config
     }
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     return open_with(client, conf, err);
+}
+
+static void *
+destroy(void *rk)
+{
+    rd_kafka_destroy(rk);
+    return NULL;
+}
+
+/* False: it took too long, and goes on alone. */
+static bool
+destroy_in_time(rd_kafka_t *rk)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, destroy, rk) != 0) {
+        rd_kafka_destroy(rk);
+        return true;
+    }
+    struct timespec deadline;
+    (void)clock_gettime(CLOCK_MONOTONIC, &deadline);
+    deadline.tv_sec += DESTROY_S;
+    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &deadline) == 0)
+        return true;
+    (void)pthread_detach(thread);
+    return false;
+}
+
+bool
+kafka_client_close_member(struct kafka_client *client)
+{
+    rd_kafka_t *rk = client->rk;
+    client->rk = NULL;
+    if (client->events != NULL)
+        rd_kafka_queue_destroy(client->events);
+    client->events = NULL;
+    if (rk != NULL && !destroy_in_time(rk))
+        return false;
+    kafka_client_close(client);
+    return true;
 }
 
 void

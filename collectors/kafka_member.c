@@ -85,6 +85,7 @@ kafka_member_close(struct kafka_member *member)
         free(topic);
     }
     free(member->topics);
+    kafka_prover_close(&member->prover);
     if (member->commits != NULL)
         rd_kafka_queue_destroy(member->commits);
     *member = (struct kafka_member){0};
@@ -133,7 +134,7 @@ mark(struct kafka_member *member)
     for (size_t i = 0; i < member->topic_count; i++)
         for (int32_t p = 0; p < member->topics[i]->lane_count; p++) {
             struct member_lane *lane = &member->topics[i]->lanes[p];
-            if (lane->is_ours)
+            if (lane->is_ours && !lane->is_misplaced && !lane->proof.is_proving)
                 lane->marked = lane->lane->next;
         }
     member->mark = outlet_ticket(member->outlet) + 1; /* 0 is none */
@@ -184,6 +185,8 @@ take_answer(struct kafka_member *member, rd_kafka_event_t *event)
         struct member_lane *lane = find_lane(member, &list->elems[i]);
         if (lane != NULL && list->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR)
             lane->committed = list->elems[i].offset;
+        else if (lane != NULL && list->elems[i].err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+            lane->safe = -1; /* the topic is away: there is nothing to insist on */
     }
 }
 
@@ -365,7 +368,14 @@ place(struct kafka_member *member, struct member_topic *topic, struct member_lan
     lane->marked = -1;
     if (member->config->until == UNTIL_END || member->ends_known)
         lane->end = bounds->end->elems[i].offset;
-    to->offset = tape->next >= 0 ? tape->next : start;
+    int64_t end = bounds->end->elems[i].offset;
+    to->offset = start;
+    if (end >= 0 && tape->next > end) {
+        lane->is_misplaced = member->must_mend = true;
+        to->offset = end; /* what comes is not recorded before the lane is mended */
+    } else if (tape->next >= 0) {
+        to->offset = kafka_proof_begin(&member->prover, &lane->proof, tape, begin);
+    }
 }
 
 static void
@@ -376,9 +386,11 @@ place_all(
         struct member_topic *topic = have_topic(member, list->elems[i].topic);
         struct member_lane *lane = have_lane(topic, list->elems[i].partition);
         *lane = (struct member_lane){
+            .topic = topic,
             .lane = outlet_lane(member->outlet, topic->log.stream, list->elems[i].partition),
             .is_ours = true,
             .end = -1,
+            .proof = lane->proof,
         };
         place(member, topic, lane, bounds, i, &list->elems[i]);
         member->lane_count++;
@@ -440,6 +452,7 @@ forget(struct kafka_member *member, const rd_kafka_topic_partition_list_t *list)
         struct member_lane *lane = find_lane(member, &list->elems[i]);
         if (lane == NULL || !lane->is_ours)
             continue;
+        kafka_proof_doubt(&member->prover, &lane->proof);
         lane->is_ours = false;
         lane->is_refused = false;
         lane->is_misplaced = false;
@@ -486,81 +499,17 @@ kafka_member_leave(struct kafka_member *member)
     (void)rd_kafka_consumer_close(member->client->rk);
 }
 
-/* ---- lanes that the broker has not got ---- */
+/* ---- reading from another place ---- */
 
-/* The tape has offsets that the log does not: it is another log. What we have of the topic is read from
- * its beginning as a stream of its own. */
-static void
-begin_generation(struct kafka_member *member, struct member_topic *topic)
+void
+kafka_member_fetch(struct kafka_member *member, const struct member_lane *lane, int64_t offset)
 {
-    kafka_generation_advance(&topic->log, topic->name);
-    for (int32_t p = 0; p < topic->lane_count; p++) {
-        struct member_lane *lane = &topic->lanes[p];
-        if (!lane->is_ours)
-            continue;
-        if (lane->lane->next >= 0)
-            outlet_hole(member->outlet, lane->lane, lane->lane->next, -1, HOLE_UNKNOWN);
-        *lane = (struct member_lane){
-            .lane = outlet_lane(member->outlet, topic->log.stream, p),
-            .is_ours = true,
-            .is_misplaced = true,
-            .end = -1,
-            .safe = -1,
-            .marked = -1,
-            .committed = -1,
-        };
-    }
-    outlet_warn(member->outlet,
-        "topic '%s' was made anew or cut: it ends before what the tape has; going on as stream "
-        "'%s'",
-        topic->name, topic->log.stream);
-}
-
-/* Fetch from another offset. */
-static void
-move(struct kafka_member *member, rd_kafka_topic_partition_list_t *one, int64_t offset)
-{
+    rd_kafka_topic_partition_list_t *one = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(one, lane->topic->name, lane->lane->partition);
     apply(member, rd_kafka_incremental_unassign(member->client->rk, one));
     one->elems[0].offset = offset;
     apply(member, rd_kafka_incremental_assign(member->client->rk, one));
-}
-
-static bool
-mend_lane(
-    struct kafka_member *member, struct member_topic *topic, int32_t partition, struct error *err)
-{
-    rd_kafka_topic_partition_list_t *one = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(one, topic->name, partition);
-    rd_kafka_topic_partition_list_t *begin = copy_with(one, RD_KAFKA_OFFSET_BEGINNING);
-    rd_kafka_topic_partition_list_t *end = copy_with(one, RD_KAFKA_OFFSET_END);
-    bool good = kafka_client_offsets(member->client, begin, OFFSETS_MS, err) &&
-                kafka_client_offsets(member->client, end, OFFSETS_MS, err);
-    if (good) {
-        struct member_lane *lane = &topic->lanes[partition];
-        if (lane->lane->next > end->elems[0].offset)
-            begin_generation(member, topic);
-        lane->is_misplaced = false;
-        if (lane->lane->next < 0)
-            outlet_begin_at(member->outlet, lane->lane, begin->elems[0].offset);
-        outlet_skip_to(member->outlet, lane->lane, begin->elems[0].offset, HOLE_RETENTION);
-        lane->position = lane->lane->next;
-        move(member, one, lane->position);
-    }
     rd_kafka_topic_partition_list_destroy(one);
-    rd_kafka_topic_partition_list_destroy(begin);
-    rd_kafka_topic_partition_list_destroy(end);
-    return good;
-}
-
-bool
-kafka_member_mend(struct kafka_member *member, struct error *err)
-{
-    for (size_t i = 0; i < member->topic_count; i++)
-        for (int32_t p = 0; p < member->topics[i]->lane_count; p++)
-            if (member->topics[i]->lanes[p].is_misplaced &&
-                !mend_lane(member, member->topics[i], p, err))
-                return false;
-    return true;
 }
 
 /* ---- ends ---- */
@@ -588,7 +537,8 @@ kafka_member_is_at_end(const struct kafka_member *member)
     for (size_t i = 0; i < member->topic_count; i++)
         for (int32_t p = 0; p < member->topics[i]->lane_count; p++) {
             const struct member_lane *lane = &member->topics[i]->lanes[p];
-            if (lane->is_ours && (lane->end < 0 || lane->position < lane->end))
+            bool is_placed = !lane->is_misplaced && !lane->proof.is_proving;
+            if (lane->is_ours && (!is_placed || lane->end < 0 || lane->position < lane->end))
                 return false;
         }
     return true;

@@ -23,21 +23,27 @@
 #include "base/error.h"
 #include "collectors/kafka_client.h"
 #include "collectors/kafka_generation.h"
+#include "collectors/kafka_proof.h"
 
 struct outlet;
 struct source_config;
 struct tap_lane;
 
+struct member_topic;
+
 struct member_lane {
+    struct member_topic *topic;
     struct tap_lane *lane; /* NULL: was never ours */
     bool is_ours;
-    bool is_misplaced; /* the broker does not have the offset where we are */
+    bool is_misplaced; /* must be mended before more of it is recorded: kafka_mend.h */
     bool is_refused;   /* the broker does not let us read it */
     int64_t position;  /* behind the last offset that was seen, event or not */
     int64_t end;       /* where to stop; -1: nowhere */
     int64_t marked;    /* where it was at the mark */
     int64_t safe;      /* the tape has everything before it; -1: nothing to commit */
     int64_t committed; /* what the group has; -1: nothing that we know */
+    struct kafka_proof proof;
+    int behind; /* how often the log's end was found before our place, in a row */
 };
 
 struct member_topic {
@@ -59,8 +65,10 @@ struct kafka_member {
     size_t topic_capacity;
     struct member_topic *last; /* the one of the last message */
     size_t lane_count;         /* that are ours */
-    bool was_dealt;            /* the group has given us our share at least once */
-    bool ends_known;           /* UNTIL_TIME: the moment came, and each lane has its end */
+    struct kafka_prover prover;
+    bool must_mend;  /* a lane has been misplaced since the last look */
+    bool was_dealt;  /* the group has given us our share at least once */
+    bool ends_known; /* UNTIL_TIME: the moment came, and each lane has its end */
     uint64_t mark;
     int64_t mark_ns; /* monotonic: when to mark again */
     bool is_committing;
@@ -83,8 +91,9 @@ void kafka_member_rebalance(struct kafka_member *member, rd_kafka_resp_err_t why
 struct member_lane *kafka_member_lane(
     struct kafka_member *member, const rd_kafka_message_t *message);
 
-/* Put lanes that are misplaced where the log goes on. False with the reason when one stays so. */
-bool kafka_member_mend(struct kafka_member *member, struct error *err);
+/* Read a lane of ours from `offset` on. */
+void kafka_member_fetch(
+    struct kafka_member *member, const struct member_lane *lane, int64_t offset);
 
 /* Each second, commit what the tape has acknowledged meanwhile; never waits. */
 void kafka_member_tick(struct kafka_member *member);

@@ -15,6 +15,7 @@
 #include "collectors/kafka_event.h"
 #include "collectors/kafka_feed.h"
 #include "collectors/kafka_member.h"
+#include "collectors/kafka_mend.h"
 #include "collectors/kafka_patterns.h"
 #include "collectors/outlet.h"
 #include "collectors/source.h"
@@ -55,16 +56,28 @@ on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t why, rd_kafka_topic_partition_l
 
 /* ---- messages ---- */
 
+/* `goes_on`: the next message in the same poll is of the same lane. */
 static enum outlet_step
-take_message(struct group *group, struct member_lane *lane, const rd_kafka_message_t *message)
+record(struct group *group, struct member_lane *lane, struct event *event, bool goes_on)
 {
+    if (lane->end >= 0 && event->offset >= lane->end)
+        return OUTLET_GO_ON;
+    enum outlet_step step = outlet_event(group->outlet, lane->lane, event);
+    if (step == OUTLET_GO_ON && !goes_on)
+        kafka_proof_note(&lane->proof, event);
+    return step;
+}
+
+static enum outlet_step
+take_message(
+    struct group *group, struct member_lane *lane, const rd_kafka_message_t *message, bool goes_on)
+{
+    struct event event;
+    kafka_event_read(message, &group->feed.headers, &event);
+    if (lane->proof.is_proving && !kafka_mend_prove(&group->member, lane, &event))
+        return OUTLET_GO_ON;
     int64_t behind = message->offset + 1;
-    enum outlet_step step = OUTLET_GO_ON;
-    if (lane->end < 0 || message->offset < lane->end) {
-        struct event event;
-        kafka_event_read(message, &group->feed.headers, &event);
-        step = outlet_event(group->outlet, lane->lane, &event);
-    }
+    enum outlet_step step = record(group, lane, &event, goes_on);
     if (step == OUTLET_GO_ON && behind > lane->position)
         lane->position = behind;
     return step;
@@ -102,19 +115,27 @@ take_trouble(struct group *group, const rd_kafka_message_t *message)
     kafka_feed_look_again(&group->feed);
 }
 
+static void
+miss_topic(void *self, const char *topic)
+{
+    struct group *group = self;
+    kafka_mend_doubt(&group->member, topic);
+}
+
 /* A message of a lane that is none: an end, or something that went wrong. */
 static void
 take_notice(struct group *group, struct member_lane *lane, const rd_kafka_message_t *message)
 {
     switch (kafka_notice_read(message)) {
     case KAFKA_NOTICE_END:
+        kafka_proof_end(&group->member.prover, &lane->proof);
         outlet_reach(group->outlet, lane->lane, message->offset);
         if (message->offset > lane->position)
             lane->position = message->offset;
         break;
     case KAFKA_NOTICE_MISPLACED:
-        lane->is_misplaced = true;
-        group->feed.look_ns = 0;
+    case KAFKA_NOTICE_MISSING:
+        miss_topic(group, lane->topic->name);
         break;
     case KAFKA_NOTICE_REFUSED:
         lane->is_refused = true;
@@ -122,7 +143,6 @@ take_notice(struct group *group, struct member_lane *lane, const rd_kafka_messag
         break;
     case KAFKA_NOTICE_CONNECTION:
         break;
-    case KAFKA_NOTICE_MISSING:
     case KAFKA_NOTICE_LOST:
     case KAFKA_NOTICE_OTHER:
         kafka_feed_warn(&group->feed, lane->lane, lane->position, message);
@@ -133,7 +153,6 @@ take_notice(struct group *group, struct member_lane *lane, const rd_kafka_messag
 static enum outlet_step
 take(void *self, const rd_kafka_message_t *message, bool goes_on)
 {
-    (void)goes_on;
     struct group *group = self;
     struct member_lane *lane = kafka_member_lane(&group->member, message);
     bool is_good = message->err == RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -149,7 +168,7 @@ take(void *self, const rd_kafka_message_t *message, bool goes_on)
     if (lane->is_misplaced)
         return OUTLET_GO_ON;
     if (is_good)
-        return take_message(group, lane, message);
+        return take_message(group, lane, message, goes_on);
     take_notice(group, lane, message);
     return OUTLET_GO_ON;
 }
@@ -161,6 +180,9 @@ static void
 look(struct group *group)
 {
     struct error err;
+    if (group->member.must_mend)
+        group->feed.look_ns = 0;
+    group->member.must_mend = false;
     if (!kafka_feed_must_look(&group->feed))
         return;
     size_t lanes = group->member.lane_count;
@@ -170,8 +192,8 @@ look(struct group *group)
         kafka_feed_unanswered(&group->feed, lanes, &err);
         return;
     }
+    bool good = kafka_mend_lanes(&group->member, metadata, &err);
     rd_kafka_metadata_destroy(metadata);
-    bool good = kafka_member_mend(&group->member, &err);
     const char *refused = good ? kafka_member_refused(&group->member) : NULL;
     if (refused != NULL)
         good = error_set(&err, ERROR_REFUSED, "kafka at %s does not let us read topic '%.100s'; %s",
@@ -195,14 +217,6 @@ is_at_end(void *self)
             kafka_feed_report(&group->feed, false, &err);
     }
     return kafka_member_is_at_end(&group->member);
-}
-
-/* A topic that was away and is there again is dealt anew. */
-static void
-miss_topic(void *self, const char *topic)
-{
-    (void)self;
-    (void)topic;
 }
 
 static const struct kafka_feed_ops feed_ops = {
@@ -232,8 +246,8 @@ group_close(void *self)
         kafka_member_leave(&group->member);
     kafka_member_close(&group->member);
     kafka_feed_close(&group->feed);
-    kafka_client_close(&group->client);
-    free(group);
+    if (kafka_client_close_member(&group->client))
+        free(group);
 }
 
 static const rd_kafka_metadata_topic_t *
@@ -294,7 +308,11 @@ connect_group(struct group *group, struct error *err)
     if (!kafka_client_open_member(&group->client, group->config, on_rebalance, err))
         return SOURCE_FAILED;
     group->member = (struct kafka_member){
-        .config = group->config, .outlet = group->outlet, .client = &group->client};
+        .config = group->config,
+        .outlet = group->outlet,
+        .client = &group->client,
+        .prover = {.directory = group->config->tape},
+    };
     kafka_member_open(&group->member);
     int64_t deadline_ns = clock_monotonic_ns() + KAFKA_CONNECT_NS;
     const rd_kafka_metadata_t *metadata =
