@@ -16,6 +16,7 @@
 
 #define BASE_TIME_MS  INT64_C(1700000000000) /* events of the corpus are stamped from here on */
 #define PAYLOAD_BYTES 300
+#define TOPICS_MAX    1000
 
 static const char *const producer_preset[] = {"enable.idempotence", "true", "linger.ms", "5",
     "message.max.bytes", "8000000", "delivery.timeout.ms", "120000", NULL};
@@ -254,6 +255,35 @@ run_produce(const struct arguments *arguments)
     return finish_sending(&client, topic);
 }
 
+/* Event i of the corpus goes to topic NAME-(i % TOPICS), there from one partition to the next. */
+static int
+run_spread(const struct arguments *arguments)
+{
+    struct client client;
+    client_open(&client, RD_KAFKA_PRODUCER, arguments, 4, producer_preset);
+    int64_t topic_count = number(arguments->values[1]);
+    int64_t first = number(arguments->values[2]);
+    int64_t count = number(arguments->values[3]);
+    if (topic_count < 1 || topic_count > TOPICS_MAX)
+        die("spread", "that many topics are not possible");
+    rd_kafka_topic_t *topics[TOPICS_MAX];
+    for (int64_t i = 0; i < topic_count; i++) {
+        char name[256];
+        (void)snprintf(name, sizeof(name), "%s-%" PRId64, arguments->values[0], i);
+        topics[i] = topic_open(&client, name);
+    }
+    int32_t partitions = partition_count(&client, topics[0]);
+    for (int64_t i = first; i < first + count; i++) {
+        struct sample sample;
+        sample_make(&sample, (uint64_t)i);
+        send_message(
+            &client, topics[i % topic_count], (int32_t)(i / topic_count % partitions), &sample);
+    }
+    for (int64_t i = 1; i < topic_count; i++)
+        rd_kafka_topic_destroy(topics[i]);
+    return finish_sending(&client, topics[0]);
+}
+
 /* The same inside one transaction, which then is committed or aborted. */
 static int
 run_transact(const struct arguments *arguments)
@@ -369,6 +399,8 @@ run_load(const struct arguments *arguments)
 
 static const struct subcommand commands[] = {
     {"produce", 3, run_produce, "TOPIC FIRST COUNT [K=V]...   events of the corpus"},
+    {"spread", 4, run_spread,
+        "NAME TOPICS FIRST COUNT      events of the corpus, to NAME-0, NAME-1 ..."},
     {"transact", 4, run_transact, "TOPIC FIRST COUNT commit|abort [K=V]..."},
     {"big", 2, run_big, "TOPIC BYTES [K=V]...         one large event"},
     {"stream", 3, run_stream, "TOPIC PER-SECOND COUNT [K=V]..."},
