@@ -282,10 +282,10 @@ goes_on_behind_the_tape_when_the_group_knows_less(void **state)
     taped_done(&taped);
 }
 
+/* 30 events of each partition are on the tape; then the topic is made anew with `count` others. */
 static void
-reads_a_topic_that_was_made_anew_as_another_stream(void **state)
+assert_is_another_stream(struct setting *setting, int count)
 {
-    struct setting *setting = *state;
     struct error err;
     send_to_all(setting, "old", 30);
     struct recorder *recorder = try_start(setting, 0, NULL, "beginning", UNTIL_END, &err);
@@ -299,21 +299,39 @@ reads_a_topic_that_was_made_anew_as_another_stream(void **state)
     free(setting->url);
     setting->url = kafka_mock_url(&setting->mock, "orders");
     observe(setting);
-    send_to_all(setting, "new", 7);
+    send_to_all(setting, "new", count);
 
     recorder = start(setting, 0, NULL);
-    wait_for_events(recorder, UINT64_C(7) * PARTITIONS);
-    wait_for_commit(setting, 3, 7);
+    wait_for_events(recorder, (uint64_t)count * PARTITIONS);
+    wait_for_commit(setting, 3, count);
     stop(recorder);
     struct taped taped;
     struct hole hole;
     taped_read(&taped, setting->directory[0]);
     assert_int_equal(taped_count(&taped, "shop/orders", 3), 30);
-    assert_int_equal(taped_count(&taped, "shop/orders#2", 3), 7);
+    assert_int_equal(taped_count(&taped, "shop/orders#2", 3), count);
     taped_done(&taped);
     assert_int_equal(taped_holes(setting->directory[0], "shop/orders", 3, &hole, 1), 1);
     assert_int_equal(hole.from, 30);
     assert_int_equal(hole.to, -1);
+}
+
+static void
+reads_a_topic_that_was_made_anew_as_another_stream(void **state)
+{
+    assert_is_another_stream(*state, 7);
+}
+
+static void
+knows_a_topic_that_was_made_anew_by_its_events(void **state)
+{
+    assert_is_another_stream(*state, 30);
+}
+
+static void
+knows_a_topic_that_was_made_anew_and_is_longer(void **state)
+{
+    assert_is_another_stream(*state, 45);
 }
 
 static void
@@ -370,6 +388,8 @@ main(void)
         GROUP_TEST(shares_partitions_and_takes_them_over),
         GROUP_TEST(goes_on_behind_the_tape_when_the_group_knows_less),
         GROUP_TEST(reads_a_topic_that_was_made_anew_as_another_stream),
+        GROUP_TEST(knows_a_topic_that_was_made_anew_by_its_events),
+        GROUP_TEST(knows_a_topic_that_was_made_anew_and_is_longer),
         GROUP_TEST(ends_when_its_share_is_read),
         GROUP_TEST(refuses_groups_that_cannot_be),
         GROUP_TEST(tells_which_topic_is_missing),

@@ -19,14 +19,14 @@ operation(const char *name)
 }
 
 static int
-run_allow(const struct arguments *arguments)
+allow(const struct arguments *arguments, rd_kafka_ResourceType_t type)
 {
     static const char *const preset[] = {NULL};
     struct client client;
     char why[256];
     client_open(&client, RD_KAFKA_PRODUCER, arguments, arguments->count, preset);
-    rd_kafka_AclBinding_t *acl = rd_kafka_AclBinding_new(RD_KAFKA_RESOURCE_TOPIC,
-        arguments->values[0], RD_KAFKA_RESOURCE_PATTERN_LITERAL, arguments->values[1], "*",
+    rd_kafka_AclBinding_t *acl = rd_kafka_AclBinding_new(type, arguments->values[0],
+        RD_KAFKA_RESOURCE_PATTERN_LITERAL, arguments->values[1], "*",
         operation(arguments->values[2]), RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, why, sizeof(why));
     if (acl == NULL)
         die("acl", why);
@@ -51,11 +51,24 @@ run_allow(const struct arguments *arguments)
     return 0;
 }
 
+static int
+run_allow(const struct arguments *arguments)
+{
+    return allow(arguments, RD_KAFKA_RESOURCE_TOPIC);
+}
+
+static int
+run_allow_group(const struct arguments *arguments)
+{
+    return allow(arguments, RD_KAFKA_RESOURCE_GROUP);
+}
+
 int
 main(int argc, char **argv)
 {
     static const struct subcommand commands[] = {
         {"allow", 3, run_allow, "TOPIC User:NAME READ|DESCRIBE"},
+        {"allow-group", 3, run_allow_group, "GROUP User:NAME READ"},
     };
     return dispatch(commands, sizeof(commands) / sizeof(commands[0]), argc, argv);
 }

@@ -97,10 +97,10 @@ scram_is_possible() {
     [ "$(printf '2.6.1\n%s\n' "$version" | sort -V | head -n 1)" = 2.6.1 ]
 }
 
-state_is() { # state_is TAP STATE WORDS
-    "$tapedeck" tap list --config "$work/both.conf" --tape "$work/tape-both" --json >"$work/list.json" || return
+state_is() { # state_is NAME TAP STATE WORDS: of the recorder with NAME.conf
+    "$tapedeck" tap list --config "$work/$1.conf" --tape "$work/tape-$1" --json >"$work/list.json" || return
     cat "$work/list.json"
-    grep "\"tap\":\"$1\"" "$work/list.json" | grep "\"state\":\"$2\"" | grep -q -- "$3"
+    grep "\"tap\":\"$2\"" "$work/list.json" | grep "\"state\":\"$3\"" | grep -q -- "$4"
 }
 
 recorded_by_both() {
@@ -184,9 +184,43 @@ sed "s/tap.shop/tap.late/; s/= reader/= half/; s/username=reader/username=half/"
 start both "$tapedeck" record --config "$work/both.conf" --tape "$work/tape-both"
 recorder=$pid
 check "the tap that may not read says so" \
-    wait_until 10 "the state is shown" state_is late retrying "does not let us read"
-check "the other one records" wait_until 10 "it is live" state_is shop live '"events":"500"'
+    wait_until 10 "the state is shown" state_is both late retrying "does not let us read"
+check "the other one records" wait_until 10 "it is live" state_is both shop live '"events":"500"'
 check "it is allowed" "$build/client_kafka_acl" allow "$address" "$topic" User:half READ
-check "and the tap records" wait_until 20 "it is live" state_is late live '"events":"500"'
+check "and the tap records" wait_until 20 "it is live" state_is both late live '"events":"500"'
 check "the recorder ends well" stop_gently "$recorder"
+
+# --- one topic of a tap is refused, the others go on ----------------------------------------------
+
+mixed() { # mixed NAME: a tap of both topics, of which one may be seen and not read
+    by_password "$1" PLAIN half right
+    sed -i "s|^url = .*|brokers = $login\ntopics = $topic, $1|" "$work/$1.conf"
+}
+
+goes_on_beside_a_refused_topic() { # goes_on_beside_a_refused_topic NAME: with NAME.conf
+    need "$client" topic "$address" "$1" 3
+    need "$producer" produce "$address" "$1" 0 300
+    need "$build/client_kafka_acl" allow "$address" "$1" User:half DESCRIBE
+    start "$1" "$tapedeck" record --no-lag --config "$work/$1.conf" --tape "$work/tape-$1"
+    recorder=$pid
+    before=$("$client" state "$address" | sed -n "s/^offsets $topic [0-9]* [0-9]* //p" | paste -sd+ | bc)
+    check "$1: the topic that may not be read is named" \
+        wait_until 20 "the state is shown" state_is "$1" shop retrying "does not let us read topic '$1'"
+    check "$1: the other one is recorded" \
+        wait_until 20 "its events are there" state_is "$1" shop retrying "\"events\":\"$before\""
+    need "$producer" produce "$address" "$topic" 1000 100
+    check "$1: and goes on" \
+        wait_until 20 "more are there" state_is "$1" shop retrying "\"events\":\"$((before + 100))\""
+    need "$build/client_kafka_acl" allow "$address" "$1" User:half READ
+    check "$1: once it may be read, it is recorded too" \
+        wait_until 30 "it is live" state_is "$1" shop live "\"events\":\"$((before + 400))\""
+    check "$1: the recorder ends well" stop_gently "$recorder"
+}
+
+mixed secret
+goes_on_beside_a_refused_topic secret
+mixed hidden
+printf 'mode = group\ngroup = recorders\n' >>"$work/hidden.conf"
+need "$build/client_kafka_acl" allow-group "$address" recorders User:half READ
+goes_on_beside_a_refused_topic hidden
 finish
