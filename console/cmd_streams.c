@@ -82,14 +82,17 @@ sum_lanes(const struct lane_summary *lanes, size_t count)
     return sum;
 }
 
-/* "2 (17)": holes and the offsets in them; offsets at which there never was an event do not count. */
+/* "2 (17)": holes and the offsets in them; offsets at which there never was an event do not count. With
+ * ">" in front there are more, which were not kept and may be of any kind. */
 static void
 format_holes(const struct json_stream *stream, char *text, size_t size)
 {
     uint64_t holes = 0;
     uint64_t offsets = 0;
     bool is_known = true;
+    bool are_more = false;
     for (size_t i = 0; i < stream->count; i++) {
+        are_more = are_more || stream->lanes[i].holes_not_kept > 0;
         for (size_t j = 0; j < stream->lanes[i].hole_count; j++) {
             const struct hole *hole = &stream->lanes[i].holes[j];
             if (hole->reason == HOLE_COMPACTED_OR_ABORTED)
@@ -99,12 +102,13 @@ format_holes(const struct json_stream *stream, char *text, size_t size)
             offsets += hole->to >= hole->from ? (uint64_t)(hole->to - hole->from) + 1 : 0;
         }
     }
-    if (holes == 0)
+    const char *more = are_more ? ">" : "";
+    if (holes == 0 && !are_more)
         (void)snprintf(text, size, "-");
     else if (is_known)
-        (void)snprintf(text, size, "%" PRIu64 " (%" PRIu64 ")", holes, offsets);
+        (void)snprintf(text, size, "%s%" PRIu64 " (%s%" PRIu64 ")", more, holes, more, offsets);
     else
-        (void)snprintf(text, size, "%" PRIu64 " (?)", holes);
+        (void)snprintf(text, size, "%s%" PRIu64 " (?)", more, holes);
 }
 
 static void
@@ -148,7 +152,7 @@ append_row(struct buffer *to, const struct json_stream *stream, int width)
     struct buffer label = {0};
     (void)safe_text_append(&label, bytes_of(stream->stream->label), 0);
     char bytes[SIZES_TEXT_MAX];
-    char holes[48];
+    char holes[64];
     char rate[32] = "-";
     format_holes(stream, holes, sizeof(holes));
     if (stream->rate >= 0)
@@ -234,11 +238,13 @@ const struct command command_streams = {
     .name = "streams",
     .usage = "",
     .summary = "list the streams with events, bytes, rate, first and last, and holes",
-    .details = "The rate is over the newest minute, while a recorder runs; else it is not known. "
-               "Holes are\n"
-               "ranges of offsets that are not on the tape, with the number of offsets in them; "
-               "--json has\n"
-               "each with its reason.",
+    .details =
+        "The rate is over the newest minute, while a recorder runs; else it is not known. "
+        "Holes are\n"
+        "ranges of offsets that are not on the tape, with the number of offsets in them; "
+        "--json has\n"
+        "each with its reason. \">\" stands before both where a partition has more holes than "
+        "are kept\nof one.",
     .examples = "tapedeck streams\n"
                 "tapedeck streams --internal\n"
                 "tapedeck streams --json --tape /var/lib/tapedeck",

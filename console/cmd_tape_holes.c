@@ -15,6 +15,8 @@
 #include "console/output.h"
 #include "console/query_run.h"
 #include "console/sizes.h"
+#include "index/event.h"
+#include "index/lanes.h"
 #include "index/query.h"
 #include "index/tape.h"
 
@@ -56,9 +58,6 @@ remark(const struct holes_run *run, const struct hole_sum *sum)
         buffer_printf(&output.buffer, "; read %" PRIu64 " event%s, %s", run->result.cost.events,
             run->result.cost.events == 1 ? "" : "s", sizes_format(run->result.cost.bytes, bytes));
     buffer_append_byte(&output.buffer, '\n');
-    if (run->rows.are_cut)
-        buffer_append_text(&output.buffer,
-            "tapedeck: a partition has more holes than are kept of one; the others are not here\n");
     (void)output_finish(&output, &ignored);
 }
 
@@ -96,6 +95,43 @@ report_damage(const struct holes_run *run)
     return command_fail(&err);
 }
 
+/* The first hole of which something is unknown. */
+static const struct hole_row *
+first_unknown(const struct hole_rows *rows)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct hole_explanation *explanation = rows->items[i].explanation;
+        if (explanation == NULL || explanation->why[0] != '\0')
+            return &rows->items[i];
+    }
+    return NULL;
+}
+
+/* The brokers were asked, and some of it is not known all the same; or the list has not all. */
+static int
+report_incomplete(const struct holes_run *run, const struct hole_sum *sum)
+{
+    struct error err;
+    const struct hole_row *row = run->settings->explain ? first_unknown(&run->rows) : NULL;
+    if (row != NULL && sum->counts[HOLE_CAUSE_UNKNOWN] > 0)
+        (void)error_set(&err, ERROR_LIMIT,
+            "not complete: %" PRIu64 " offset%s stay%s unknown, first of %.100s[%" PRId32 "]: %s",
+            sum->counts[HOLE_CAUSE_UNKNOWN], sum->counts[HOLE_CAUSE_UNKNOWN] == 1 ? "" : "s",
+            sum->counts[HOLE_CAUSE_UNKNOWN] == 1 ? "s" : "", row->lane->stream->label,
+            row->lane->partition, row->explanation == NULL ? "not asked" : row->explanation->why);
+    else if (row != NULL)
+        (void)error_set(&err, ERROR_LIMIT,
+            "not complete: a hole of %.100s[%" PRId32 "] is unknown: %s", row->lane->stream->label,
+            row->lane->partition, row->explanation == NULL ? "not asked" : row->explanation->why);
+    else if (run->rows.are_cut)
+        (void)error_set(&err, ERROR_LIMIT,
+            "not complete: a partition has more than %u holes; the others are not here",
+            LANE_HOLES_MAX);
+    else
+        return 0;
+    return command_fail(&err);
+}
+
 static int
 show(struct holes_run *run, const struct query *query)
 {
@@ -117,7 +153,7 @@ show(struct holes_run *run, const struct query *query)
         return command_fail(&err);
     if (run->result.failure.code != ERROR_NONE)
         return command_fail(&run->result.failure);
-    return code;
+    return code != 0 ? code : report_incomplete(run, &sum);
 }
 
 static int

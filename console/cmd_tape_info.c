@@ -28,7 +28,7 @@ struct info {
     uint64_t end_seq;
     size_t streams;
     size_t lanes;
-    size_t holes;
+    uint64_t holes;
     uint64_t event_bytes;
     int64_t first_ns;
     int64_t last_ns;
@@ -69,7 +69,7 @@ add_lanes(struct info *info, struct tape *tape, struct error *err)
         return false;
     info->lanes = count;
     for (size_t i = 0; i < count; i++) {
-        info->holes += lanes[i].hole_count;
+        info->holes += lanes[i].hole_count + lanes[i].holes_not_kept;
         info->event_bytes += lanes[i].bytes;
         if (lanes[i].events == 0)
             continue;
@@ -91,8 +91,8 @@ append_json(struct buffer *to, const struct info *info)
     buffer_append_text(to, ",\"end_seq\":");
     json_append_u64(to, info->end_seq);
     buffer_printf(to,
-        ",\"streams\":%zu,\"lanes\":%zu,\"holes\":%zu,\"event_bytes\":", info->streams, info->lanes,
-        info->holes);
+        ",\"streams\":%zu,\"lanes\":%zu,\"holes\":%" PRIu64 ",\"event_bytes\":", info->streams,
+        info->lanes, info->holes);
     json_append_u64(to, info->event_bytes);
     buffer_append_text(to, ",\"first_received\":");
     json_append_time(to, info->first_ns);
@@ -122,7 +122,7 @@ append_text(struct buffer *to, const struct info *info)
     if (info->end_seq > info->first_seq)
         buffer_printf(to, " (seq %" PRIu64 " to %" PRIu64 ")", info->first_seq, info->end_seq - 1);
     buffer_printf(to, "\nstreams         %zu with %zu lanes\n", info->streams, info->lanes);
-    buffer_printf(to, "holes           %zu\n", info->holes);
+    buffer_printf(to, "holes           %" PRIu64 "\n", info->holes);
     buffer_printf(to, "first received  %s\n", clock_format(info->first_ns, moment));
     buffer_printf(to, "last received   %s\n", clock_format(info->last_ns, moment));
     buffer_printf(to, "event bytes     %s\n", sizes_format(info->event_bytes, size));

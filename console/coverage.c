@@ -13,6 +13,7 @@
 #include "index/cursor.h"
 #include "index/event.h"
 #include "index/hole.h"
+#include "index/lanes.h"
 #include "index/tape.h"
 
 /* Holes that the text names; --json has all. */
@@ -133,6 +134,7 @@ struct sum {
     int64_t first_ns;
     int64_t last_ns;
     uint64_t holes; /* of events that there were, or may have been */
+    uint64_t holes_not_kept;
 };
 
 static struct sum
@@ -143,6 +145,7 @@ sum_of(const struct lane_summary *lanes, size_t count)
     for (size_t i = 0; i < count; i++) {
         for (size_t k = 0; k < lanes[i].hole_count; k++)
             sum.holes += lanes[i].holes[k].reason != HOLE_COMPACTED_OR_ABORTED;
+        sum.holes_not_kept += lanes[i].holes_not_kept;
         if (lanes[i].events == 0)
             continue;
         sum.streams += lanes[i].stream != last; /* lanes of a stream stand side by side */
@@ -203,6 +206,10 @@ coverage_append_text(struct buffer *to, const struct coverage *coverage)
         }
     }
     if (named > LINES_MAX)
-        buffer_printf(
-            to, "  and %" PRIu64 " more; tapedeck streams --json names all\n", named - LINES_MAX);
+        buffer_printf(to, "  and %" PRIu64 " more; tapedeck streams --json names %s\n",
+            named - LINES_MAX, sum.holes_not_kept == 0 ? "all" : "those that were kept");
+    if (sum.holes_not_kept > 0)
+        buffer_printf(to,
+            "  and %" PRIu64 " of which only the number was kept: partitions with more than %u\n",
+            sum.holes_not_kept, LANE_HOLES_MAX);
 }

@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "index/cursor.h"
 #include "index/hole.h"
-#include "index/lanes.h"
 #include "index/query.h"
 #include "index/tape.h"
 
@@ -40,7 +39,7 @@ static void
 add_lane(struct search *search, const struct lane_summary *lane)
 {
     struct hole_rows *rows = search->rows;
-    rows->are_cut = rows->are_cut || lane->hole_count >= LANE_HOLES_MAX;
+    rows->are_cut = rows->are_cut || lane->holes_not_kept > 0;
     for (size_t i = 0; i < lane->hole_count; i++) {
         struct hole_row row = {
             .lane = lane, .hole = &lane->holes[i], .times = {CLOCK_NONE, CLOCK_NONE}};

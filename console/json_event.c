@@ -363,7 +363,9 @@ append_lane(struct buffer *to, const struct lane_summary *lane, const struct hol
             buffer_append_byte(to, ',');
         append_hole(to, &lane->holes[i], times == NULL ? NULL : &times[i]);
     }
-    APPEND(to, "]}");
+    APPEND(to, "],\"holes_not_kept\":");
+    json_append_u64(to, lane->holes_not_kept);
+    buffer_append_byte(to, '}');
 }
 
 void

@@ -57,6 +57,7 @@ summarise(struct tape *tape, const struct lane *lane, struct lane_summary *summa
         .offsets_are_synthetic = lane->offsets_are_synthetic,
         .holes = lane->holes,
         .hole_count = lane->hole_count,
+        .holes_not_kept = lane->holes_not_kept,
     };
 }
 

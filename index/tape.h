@@ -62,6 +62,7 @@ struct lane_summary {
     bool offsets_are_synthetic;
     const struct hole *holes; /* sorted by offset; inferred and recorded ones */
     size_t hole_count;
+    uint64_t holes_not_kept; /* further ones, of which only this is known (LANE_HOLES_MAX) */
 };
 
 /* The summaries of all lanes as of the last refresh, by stream and partition. The array lives until

@@ -277,11 +277,11 @@ writes_a_stream_as_documented(void **state)
         "\"1000\","
         "\"holes\":[{\"from\":\"7\",\"to\":\"8\",\"reason\":\"COMPACTED_OR_ABORTED\",\"noticed\":"
         "null,"
-        "\"after\":null,\"before\":null,\"deleted\":null}]},"
+        "\"after\":null,\"before\":null,\"deleted\":null}],\"holes_not_kept\":\"0\"},"
         "{\"partition\":1,\"from\":null,\"to\":null,\"events\":\"0\","
         "\"holes\":[{\"from\":\"9\",\"to\":null,\"reason\":\"RETENTION\",\"noticed\":"
         "\"1970-01-01T00:00:01.000000000Z\",\"after\":\"1970-01-01T00:00:00.000000000Z\","
-        "\"before\":null,\"deleted\":null}]}]}\n");
+        "\"before\":null,\"deleted\":null}],\"holes_not_kept\":\"0\"}]}\n");
     buffer_done(&text);
 }
 

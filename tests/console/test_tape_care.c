@@ -247,6 +247,25 @@ what_retention_deleted_is_named_everywhere(void **state)
     }
 }
 
+/* Of a partition 4096 holes are kept; that there were more is said wherever they are listed. */
+static void
+holes_that_were_not_kept_are_counted(void **state)
+{
+    const struct fixture *fixture = *state;
+    const char *tape = fixture->tape;
+    sample_tape_write_holes(tape, "orders", 10, 4100);
+    expect(fixture, WORDS("streams", "--tape", tape), 0, "  >4096 (>4096)\n", NULL);
+    expect(
+        fixture, WORDS("streams", "--json", "--tape", tape), 0, "\"holes_not_kept\":\"4\"", NULL);
+    expect(fixture, WORDS("search", "stream=orders", "--tape", tape), 0, NULL,
+        "and 4 of which only the number was kept");
+    expect(fixture, WORDS("tape", "info", "--tape", tape), 0, "holes           4100\n", NULL);
+    expect(fixture, WORDS("tape", "holes", "--tape", tape), 1, NULL,
+        "not complete: a partition has more than 4096 holes");
+    expect(fixture, WORDS("tape", "holes", "--json", "stream=payments", "--tape", tape), 0,
+        "\"complete\":true", NULL);
+}
+
 static void
 a_bookmark_needs_an_event(void **state)
 {
@@ -290,6 +309,7 @@ main(void)
         TEST(lists_the_ledger_harmlessly),
         TEST(a_bookmark_keeps_retention_from_its_events),
         TEST(what_retention_deleted_is_named_everywhere),
+        TEST(holes_that_were_not_kept_are_counted),
         TEST(a_bookmark_needs_an_event),
         TEST(keeps_queries_under_names),
     };

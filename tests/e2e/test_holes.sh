@@ -41,6 +41,8 @@ check "asking changed nothing at the broker" same_lines "$work/state.before" "$w
 check "as text" timeout 60 "$tapedeck" tape holes --tape "$tape" --explain --url "kafka://$address"
 check "a query narrows" holes "$topic[0]@15..15"
 check "to one" grep -q '"matched":"1"' "$work/holes.json"
+check "what is not reached is unknown, and exit code 1" refused 1 12 tape holes --tape "$tape" --explain --quiet --max-bytes 1 --url "kafka://$address"
+check "a sentence says how many, and why" grep -q 'not complete: [0-9]* offsets stay unknown, first of ' "$work/refused.err"
 check "nobody is known to be asked" refused 2 10 tape holes --tape "$tape" --explain
 check "a broker that is away is exit code 4" refused 4 8 tape holes --tape "$tape" --explain --quiet --url kafka://127.0.0.1:1
 check "the holes are listed all the same, as unknown" grep -q '6 unknown: 10..15' "$work/refused.out"

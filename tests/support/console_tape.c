@@ -72,21 +72,31 @@ sample_tape_write(const char *directory, const struct sample *samples, size_t co
     tape_writer_close(writer);
 }
 
-void
-sample_tape_write_hole(const char *directory, const char *stream, int64_t from, int64_t to)
+static void
+write_holes(const char *directory, const char *stream, struct hole hole, int count)
 {
     struct error err;
     struct tape_writer *writer = open_writer(directory);
     struct batch *batch = batch_new();
-    struct hole hole = {
-        .stream_id = tape_writer_stream(writer, "shop", stream)->id,
-        .from = from,
-        .to = to,
-        .reason = HOLE_DROPPED,
-        .noticed_ns = SAMPLE_TIME_NS,
-    };
-    batch_add_hole(batch, &hole);
+    hole.stream_id = tape_writer_stream(writer, "shop", stream)->id;
+    hole.noticed_ns = SAMPLE_TIME_NS;
+    for (int i = 0; i < count; i++, hole.from += 2, hole.to += 2)
+        batch_add_hole(batch, &hole);
     assert_ok(tape_writer_append(writer, batch, &err));
     batch_release(batch);
     tape_writer_close(writer);
+}
+
+void
+sample_tape_write_hole(const char *directory, const char *stream, int64_t from, int64_t to)
+{
+    write_holes(
+        directory, stream, (struct hole){.from = from, .to = to, .reason = HOLE_DROPPED}, 1);
+}
+
+void
+sample_tape_write_holes(const char *directory, const char *stream, int64_t from, int count)
+{
+    write_holes(
+        directory, stream, (struct hole){.from = from, .to = from, .reason = HOLE_DROPPED}, count);
 }

@@ -33,4 +33,7 @@ void sample_tape_append(
 /* Like sample_tape_write(), and then a hole of offsets `from` to `to` that were dropped. */
 void sample_tape_write_hole(const char *directory, const char *stream, int64_t from, int64_t to);
 
+/* The same, `count` times: one offset each, with one between them. */
+void sample_tape_write_holes(const char *directory, const char *stream, int64_t from, int count);
+
 #endif
