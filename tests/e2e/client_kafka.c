@@ -146,6 +146,37 @@ run_delete(const struct arguments *arguments)
     return 0;
 }
 
+/* What retention does, now: the log begins at the offset. */
+static int
+run_trim(const struct arguments *arguments)
+{
+    static const char *const preset[] = {NULL};
+    struct client client;
+    client_open(&client, RD_KAFKA_CONSUMER, arguments, arguments->count, preset);
+
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(
+        list, arguments->values[0], (int32_t)number(arguments->values[1]))
+        ->offset = number(arguments->values[2]);
+    rd_kafka_DeleteRecords_t *request = rd_kafka_DeleteRecords_new(list);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client.handle);
+    rd_kafka_DeleteRecords(client.handle, &request, 1, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
+    if (event == NULL)
+        die("trim", "no answer");
+    check("trim", rd_kafka_event_error(event));
+    check("trim", rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(event))
+                      ->elems[0]
+                      .err);
+
+    rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_DeleteRecords_destroy(request);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy(client.handle);
+    return 0;
+}
+
 static int
 run_commit(const struct arguments *arguments)
 {
@@ -327,6 +358,7 @@ static const struct subcommand commands[] = {
     {"topic", 2, run_topic, "NAME PARTITIONS [K=V]..."},
     {"topics", 3, run_topics, "NAME COUNT PARTITIONS       NAME-0, NAME-1 ..."},
     {"delete", 1, run_delete, "NAME"},
+    {"trim", 3, run_trim, "TOPIC PARTITION OFFSET"},
     {"commit", 4, run_commit, "GROUP TOPIC PARTITION OFFSET"},
     {"dump", 1, run_dump, "TOPIC [K=V]...               one line per committed event"},
     {"state", 0, run_state, "                             topics, offsets, groups, commits"},

@@ -284,7 +284,8 @@ run_spread(const struct arguments *arguments)
     return finish_sending(&client, topics[0]);
 }
 
-/* The same inside one transaction, which then is committed or aborted. */
+/* The same inside one transaction, which then is committed, aborted, or left open: until the broker's patience
+ * ends, or the next one under that name begins. */
 static int
 run_transact(const struct arguments *arguments)
 {
@@ -299,7 +300,7 @@ run_transact(const struct arguments *arguments)
         client.handle, WAIT_MS); /* also what is aborted lies in the log, with its offsets */
     if (strcmp(arguments->values[3], "commit") == 0)
         check_error("commit", rd_kafka_commit_transaction(client.handle, WAIT_MS));
-    else
+    else if (strcmp(arguments->values[3], "abort") == 0)
         check_error("abort", rd_kafka_abort_transaction(client.handle, WAIT_MS));
     return finish_sending(&client, topic);
 }
@@ -401,7 +402,7 @@ static const struct subcommand commands[] = {
     {"produce", 3, run_produce, "TOPIC FIRST COUNT [K=V]...   events of the corpus"},
     {"spread", 4, run_spread,
         "NAME TOPICS FIRST COUNT      events of the corpus, to NAME-0, NAME-1 ..."},
-    {"transact", 4, run_transact, "TOPIC FIRST COUNT commit|abort [K=V]..."},
+    {"transact", 4, run_transact, "TOPIC FIRST COUNT commit|abort|open [K=V]..."},
     {"big", 2, run_big, "TOPIC BYTES [K=V]...         one large event"},
     {"stream", 3, run_stream, "TOPIC PER-SECOND COUNT [K=V]..."},
     {"load", 3, run_load, "TOPIC COUNT KEYS [K=V]...    events for a bench"},

@@ -1,6 +1,7 @@
 #!/bin/bash
-# test_holes.sh - what the holes of a tape are: aborted events, markers, and all unknown with a broker that
-# is away, each offset counted; and asking changes nothing at the broker.
+# test_holes.sh - what the holes of a tape are: aborted events, markers, what was not recorded, is in an open
+# transaction, was deleted since, and all unknown with a broker that is away or a topic that was made anew,
+# each offset counted; and asking changes nothing at the broker.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need_broker
 topic=$(unique holes)
@@ -46,4 +47,18 @@ check "a sentence says how many, and why" grep -q 'not complete: [0-9]* offsets 
 check "nobody is known to be asked" refused 2 10 tape holes --tape "$tape" --explain
 check "a broker that is away is exit code 4" refused 4 8 tape holes --tape "$tape" --explain --quiet --url kafka://127.0.0.1:1
 check "the holes are listed all the same, as unknown" grep -q '6 unknown: 10..15' "$work/refused.out"
+
+# 27..36 are left out, 37..41 are in a transaction that stays open, and the log begins at 16 now.
+need "$producer" produce "$address" "$topic" 35 10
+need "$producer" transact "$address" "$topic" 45 5 open
+need timeout 60 "$tapedeck" record --tape "$tape" --from end --until end --isolation read_uncommitted "kafka://$address/$topic"
+need "$client" trim "$address" "$topic" 0 16
+check "six are deleted since, ten not recorded, five undecided" explained "$(counts 0 1 6 10 5 0)"
+check "the log is still the one that was recorded" grep -q '"log_start":"16","end":"42","same_log":true' "$work/holes.json"
+
+need "$client" delete "$address" "$topic"
+need wait_until 20 "the topic can be made again" "$client" topic "$address" "$topic" 1
+need wait_until 20 "it is known" "$producer" produce "$address" "$topic" 100 3
+check "of another log nothing is believed" refused 1 20 tape holes --tape "$tape" --explain --quiet --url "kafka://$address" "stream=$topic"
+check "all are unknown, and it is said why" grep -q 'not complete: 22 offsets stay unknown, .*made anew' "$work/refused.err"
 finish
