@@ -513,6 +513,17 @@ extent(const struct part *part, struct part_extent *extent)
     *extent = (struct part_extent){journal->frame_count, journal->scanned};
 }
 
+static uint64_t
+largest(struct part *part, uint64_t enough)
+{
+    const struct journal *journal = &((const struct journal_as_part *)part)->journal;
+    uint64_t most = 0;
+    (void)enough;
+    for (size_t i = 0; i < journal->frame_count; i++)
+        most = journal->frames[i].body_bytes > most ? journal->frames[i].body_bytes : most;
+    return most;
+}
+
 const struct part_ops journal_part = {
     .suffix = "jnl",
     .open = open_part,
@@ -524,6 +535,7 @@ const struct part_ops journal_part = {
     .next = next_event,
     .walk_free = walk_free,
     .extent = extent,
+    .largest = largest,
     .fetch_seq = fetch_seq,
     .fetch_offset = fetch_offset,
     .verify = verify,

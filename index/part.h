@@ -89,6 +89,10 @@ struct part_ops {
 
     void (*extent)(const struct part *part, struct part_extent *extent);
 
+    /* Bytes of records in the largest of its blocks. What is surely not above `enough` need not be looked up:
+     * then any number that is not above it either. */
+    uint64_t (*largest)(struct part *part, uint64_t enough);
+
     /* The event with this seq; the walk is only a place to keep what was read. CURSOR_END when the part
      * has none. */
     enum cursor_step (*fetch_seq)(

@@ -96,7 +96,7 @@ cores(void)
 
 /* 0: there is nothing to be won. */
 static unsigned
-workers_for(const struct scan *scan, bool is_recording)
+workers_by_cores(const struct scan *scan, bool is_recording)
 {
     unsigned count = cores();
     if (scan->options.workers > 0)
@@ -106,6 +106,21 @@ workers_for(const struct scan *scan, bool is_recording)
     if (count == 1)
         return 0;
     return count < SCAN_WORKERS_MAX ? count : SCAN_WORKERS_MAX;
+}
+
+/* The same, less those for whose blocks there is no memory. */
+static unsigned
+workers_for(const struct scan *scan, bool is_recording)
+{
+    unsigned most = workers_by_cores(scan, is_recording);
+    for (size_t i = 0; i < tape_part_count(scan->tape) && most > 0; i++) {
+        struct part *part = tape_part(scan->tape, i);
+        uint64_t each = SCAN_LARGE_BYTES / SCAN_COPIES / most; /* with which they all may go on */
+        uint64_t block = part->ops->largest(part, each);
+        if (block > each)
+            most = (unsigned)(SCAN_LARGE_BYTES / SCAN_COPIES / block);
+    }
+    return most;
 }
 
 static uint64_t

@@ -34,6 +34,11 @@ struct tape;
 /* No more threads than this, however many cores there are: each has a decoded segment in memory. */
 #define SCAN_WORKERS_MAX 16u
 
+/* What the threads may have in memory because of large events: each has a block, decoded and as it is on the
+ * disk, and finds in two batches. With larger ones there are fewer threads, or none. */
+#define SCAN_LARGE_BYTES ((uint64_t)128 * 1024 * 1024)
+#define SCAN_COPIES      4u
+
 /* scan_next() pauses when the threads have found nothing for so long. */
 #define SCAN_PATIENCE_MS 2
 
@@ -42,7 +47,7 @@ struct scan_options {
     bool stays_alone;
     uint64_t
         limit; /* matches that will be taken at most: no help is called for the last few; 0: all */
-    unsigned workers;     /* 0: as many as the machine is good for */
+    unsigned workers;     /* 0: as many as the machine is good for; fewer with large events */
     uint64_t alone_bytes; /* 0: one of the three above */
     size_t buffer_bytes;  /* 0: SCAN_BUFFER_BYTES of scan_pool.h */
 };

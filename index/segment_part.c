@@ -118,6 +118,29 @@ extent(const struct part *part, struct part_extent *extent)
     *extent = (struct part_extent){info->block_count, info->record_bytes};
 }
 
+/* A block is larger than usual only when it has one event: what all have together beyond the usual bounds it. */
+static uint64_t
+largest(struct part *part, uint64_t enough)
+{
+    struct segment_file *file = ((struct segment_as_part *)part)->file;
+    const struct segment_info *info = segment_file_info(file);
+    uint64_t usual = (uint64_t)info->block_count * BLOCK_TARGET_BYTES;
+    uint64_t bound = BLOCK_TARGET_BYTES;
+    if (info->record_bytes > usual)
+        bound += info->record_bytes - usual;
+    struct error ignored; /* who reads it will say it */
+    struct segment *segment = bound <= enough ? NULL : segment_file_hold(file, &ignored);
+    if (segment == NULL)
+        return bound;
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < info->block_count; i++) {
+        uint64_t bytes = segment_block(segment, i)->record_bytes;
+        most = bytes > most ? bytes : most;
+    }
+    segment_file_release(file);
+    return most;
+}
+
 const struct part_ops segment_part = {
     .suffix = "seg",
     .open = open_part,
@@ -132,6 +155,7 @@ const struct part_ops segment_part = {
     .walk_free = segment_walk_free,
     .cut = segment_walk_cut,
     .extent = extent,
+    .largest = largest,
     .fetch_seq = segment_fetch_seq,
     .fetch_offset = segment_fetch_offset,
     .by_lane = &segment_lane_walk,

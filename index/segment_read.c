@@ -9,6 +9,9 @@
 #include "index/segment_internal.h"
 #include "index/segment_probe.h"
 
+/* Memory for reading that a segment keeps from block to block: enough for any of the usual size. */
+#define IO_KEPT_BYTES ((size_t)1024 * 1024)
+
 #define HEADER_KIND "header:"
 
 /* Filters of so many blocks further on are fetched from memory meanwhile. */
@@ -209,7 +212,10 @@ segment_unpack_block(struct segment *segment, uint32_t index, unsigned wanted, s
         return true;
     block->owner = segment->serial;
     block->index = index;
-    if (unpack(segment, &segment->blocks[index], missing, block, err))
+    bool good = unpack(segment, &segment->blocks[index], missing, block, err);
+    if (segment->io.capacity > IO_KEPT_BYTES) /* of each of the files that stay open */
+        buffer_done(&segment->io);
+    if (good)
         return true;
     block_clear(block);
     return name_block(segment, index, err);

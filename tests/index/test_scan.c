@@ -2,11 +2,14 @@
  * small, so the scans are told to call for help early. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/bytes.h"
+#include "index/batch.h"
 #include "index/cursor.h"
 #include "index/query.h"
 #include "index/scan.h"
@@ -334,6 +337,81 @@ calls_for_no_help_when_it_has_enough_soon(void **state)
     tape_close(tape);
 }
 
+/* One event of that many bytes, which no codec makes smaller, behind what is there; sealed. */
+static void
+append_large(const char *directory, size_t bytes)
+{
+    unsigned char *payload = alloc_zeroed(bytes);
+    for (size_t i = 0; i < bytes; i += 4)
+        store_u32(payload + i, pick(UINT32_MAX));
+    struct error err = {0};
+    struct tape_writer *writer = test_writer_sealing(directory, 0, true);
+    struct batch *batch = batch_new();
+    struct event event = {.stream = tape_writer_stream(writer, "shop", "orders"),
+        .partition = 9,
+        .time_ns = CLOCK_NONE,
+        .payload = bytes_make(payload, bytes)};
+    assert_ok(batch_add(batch, &event, &err));
+    assert_ok(tape_writer_append(writer, batch, &err));
+    batch_release(batch);
+    tape_writer_close(writer);
+    free(payload);
+}
+
+/* How many of eight threads there are, once there may be any. */
+static unsigned
+count_workers(const char *directory)
+{
+    struct error err = {0};
+    struct event event;
+    struct tape *tape = test_open(directory);
+    struct scan_options options = {.workers = 8, .alone_bytes = JOURNAL_BYTES / 2};
+    struct scan *scan = scan_new(tape, &options);
+    for (unsigned taken = 0; taken < 4000; taken++)
+        assert_int_equal(scan_next(scan, 0, &event, &err), CURSOR_EVENT);
+    unsigned workers = scan_workers(scan);
+    scan_free(scan);
+    tape_close(tape);
+    return workers;
+}
+
+static void
+threads_share_a_budget_of_bytes(void **state)
+{
+    static const unsigned megabytes[] = {1, 7, 40};
+    static const unsigned workers[] = {8, 4, 0};
+    make_tape(*state, 9000, 2000);
+    assert_int_equal(count_workers(*state), 8);
+    for (size_t i = 0; i < 3; i++) {
+        size_t bytes = (size_t)megabytes[i] * 1024 * 1024;
+        append_large(*state, bytes);
+        assert_int_equal(count_workers(*state), workers[i]);
+        assert_true(workers[i] * SCAN_COPIES * bytes <= SCAN_LARGE_BYTES);
+    }
+}
+
+/* Files stay open behind a walk, but not what was read of them: a block as it is in the file and two that are
+ * decoded, however many there are. (The sanitizers' allocators do not tell how much there is.) */
+static void
+a_walk_holds_few_large_blocks(void **state)
+{
+    static const size_t bytes = (size_t)12 * 1024 * 1024;
+    struct error err = {0};
+    struct event event;
+    for (int i = 0; i < 6; i++)
+        append_large(*state, bytes);
+    struct tape *tape = test_open(*state);
+    size_t before = mallinfo2().hblkhd;
+    struct cursor *cursor = cursor_new(tape, &(struct cursor_options){.order = CURSOR_BY_SEQ});
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(cursor_next(cursor, 0, &event, &err), CURSOR_EVENT);
+        assert_int_equal(event.payload.length, bytes);
+        assert_true(mallinfo2().hblkhd - before <= 3 * (bytes + bytes / 2));
+    }
+    cursor_free(cursor);
+    tape_close(tape);
+}
+
 static void
 follows_a_tape_when_it_stays_alone(void **state)
 {
@@ -634,6 +712,8 @@ main(void)
         TEST(gives_what_a_cursor_gives_from_journals),
         TEST(starts_no_threads_for_what_is_small_or_indexed),
         TEST(calls_for_no_help_when_it_has_enough_soon),
+        TEST(threads_share_a_budget_of_bytes),
+        TEST(a_walk_holds_few_large_blocks),
         TEST(follows_a_tape_when_it_stays_alone),
         TEST(sorts_as_a_cursor_does),
         TEST(leaves_payloads_out_but_not_their_lengths),
