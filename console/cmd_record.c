@@ -23,8 +23,9 @@
 #include "console/output.h"
 #include "index/live.h"
 
-#define LOOK_MS     50
-#define PROGRESS_NS (5 * NS_PER_S)
+#define LOOK_MS       50
+#define FULL_RETRY_MS 500
+#define PROGRESS_NS   (5 * NS_PER_S)
 
 struct record_settings {
     const char *from;
@@ -247,6 +248,35 @@ arm_second_signal(void)
     (void)sigaction(SIGTERM, &action, NULL);
     if (signals_pending() > 1)
         stop_at_once(0);
+}
+
+/* Nobody wants to wait any longer. */
+static bool
+must_end(const struct recording *recording)
+{
+    const struct record_settings *settings = recording->invocation->settings;
+    return signals_pending() > 0 ||
+           (settings->for_ns > 0 &&
+               clock_monotonic_ns() - recording->started_ns >= settings->for_ns);
+}
+
+/* A full disk ends nobody's recording: while it is running it waits for room (the indexer does), and so it does
+ * when it starts. False with the reason; ERROR_DISK_FULL when the wait was ended before there was room. */
+static bool
+start_when_there_is_room(
+    struct recording *recording, const struct recorder_options *options, struct error *err)
+{
+    while ((recording->recorder = recorder_start(options, err)) == NULL) {
+        if (err->code != ERROR_DISK_FULL || must_end(recording) ||
+            (options->until_ns > 0 && clock_now_ns() >= options->until_ns))
+            return false;
+        if (!recording->was_full)
+            log_say_text("error", "disk", "full: nothing is recorded until there is room");
+        recording->was_full = true;
+        struct pollfd signals = {.fd = signals_fd(), .events = POLLIN};
+        (void)poll(&signals, 1, FULL_RETRY_MS);
+    }
+    return true;
 }
 
 static enum record_end
@@ -483,11 +513,11 @@ start_and_run(const struct invocation *invocation, struct recorder_options *opti
     signals_catch();
     if (listen_at != NULL)
         recording->metrics = metrics_server_start(listen_at, directory, err);
-    if (listen_at == NULL || recording->metrics != NULL)
-        recording->recorder = recorder_start(options, err);
-    if (recording->recorder != NULL)
+    bool has_started = (listen_at == NULL || recording->metrics != NULL) &&
+                       start_when_there_is_room(recording, options, err);
+    if (has_started)
         watch_groups(recording, options, &config->lag);
-    int code = recording->recorder == NULL ? command_fail(err) : run_recorder(recording, err);
+    int code = has_started ? run_recorder(recording, err) : command_fail(err);
     metrics_server_stop(recording->metrics);
     lag_sampling_free(recording->sampling);
     free(recording->status);
