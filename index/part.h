@@ -2,7 +2,7 @@
  *
  * A tape is its parts in the order of their numbers, which is the order of their seqs. Everything
  * above this header (tape, cursor, coverage) works on parts and does not know which kind one is. To
- * add a kind of store: one file that defines a `struct part_ops`, and a row in tape.c's list of
+ * add a kind of store: one file that defines a `struct part_ops`, and a row in tape_files.c's list of
  * suffixes.
  *
  * Threads: those of the tape that opened them.
