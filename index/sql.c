@@ -5,10 +5,12 @@
 #include <poll.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
 
@@ -185,20 +187,69 @@ open_file(const char *path, int flags, int patience_ms, struct error *err)
     return NULL;
 }
 
+/* A reader of a file in WAL mode writes beside it. Where that is not possible, the file can be read as it is, if
+ * all of it is in there: no log lies beside it. */
+static bool
+lies_still(const char *path)
+{
+    struct stat status;
+    char *log = alloc_format("%s-wal", path);
+    char *directory = alloc_text(path);
+    char *slash = strrchr(directory, '/');
+    if (slash != NULL)
+        slash[1] = '\0';
+    bool has_log = stat(log, &status) == 0 ? status.st_size > 0 : errno != ENOENT;
+    bool is_readonly = access(slash == NULL ? "." : directory, W_OK) != 0;
+    free(directory);
+    free(log);
+    return is_readonly && !has_log;
+}
+
+/* The name of the file for SQLite, as one that nobody changes. */
+static char *
+still_name(const char *path)
+{
+    struct buffer name = {0};
+    buffer_append_text(&name, "file:");
+    for (const char *at = path; *at != '\0'; at++) {
+        if (*at == '?' || *at == '#' || *at == '%')
+            buffer_printf(&name, "%%%02x", (unsigned)*at);
+        else
+            buffer_append_byte(&name, (unsigned char)*at);
+    }
+    buffer_append_text(&name, "?immutable=1");
+    char *text = alloc_text(buffer_text(&name));
+    buffer_done(&name);
+    return text;
+}
+
+static struct sqlite3 *
+open_reader(const char *name, int flags, const struct sql_kind *kind, struct error *err)
+{
+    struct sqlite3 *db = open_file(name, SQLITE_OPEN_READONLY | flags, READER_PATIENCE_MS, err);
+    if (db == NULL)
+        return NULL;
+    bool is_empty;
+    if (check_kind(db, kind, &is_empty, err) &&
+        (!is_empty || error_set(err, ERROR_ARGUMENT, "there is nothing in %s yet",
+                          sqlite3_db_filename(db, "main"))))
+        return db;
+    sql_close(db);
+    return NULL;
+}
+
 struct sqlite3 *
 sql_open_reader(const char *path, const struct sql_kind *kind, struct error *err)
 {
     if (!is_file(path, err))
         return NULL;
-    struct sqlite3 *db = open_file(path, SQLITE_OPEN_READONLY, READER_PATIENCE_MS, err);
-    if (db == NULL)
-        return NULL;
-    bool is_empty;
-    if (check_kind(db, kind, &is_empty, err) &&
-        (!is_empty || error_set(err, ERROR_ARGUMENT, "there is nothing in %s yet", path)))
+    struct sqlite3 *db = open_reader(path, 0, kind, err);
+    if (db != NULL || err->code != ERROR_SYSTEM || !lies_still(path))
         return db;
-    sql_close(db);
-    return NULL;
+    char *name = still_name(path);
+    db = open_reader(name, SQLITE_OPEN_URI, kind, err);
+    free(name);
+    return db;
 }
 
 /* SQLite gives its other files the mode of this one. A descriptor that is closed takes the locks of

@@ -24,7 +24,8 @@ struct sql_kind {
 
 /* Open `path` for reading. NULL with ERROR_ARGUMENT when there is no such file, ERROR_DAMAGED when it
  * is broken or something else, ERROR_FORMAT when a newer or older tapedeck made it, ERROR_LIMIT when
- * another process has locked it, ERROR_SYSTEM when it cannot be read here (a read-only directory). */
+ * another process has locked it, ERROR_SYSTEM when it cannot be read here (a read-only directory, and a log
+ * beside the file that is not in it yet). */
 struct sqlite3 *sql_open_reader(const char *path, const struct sql_kind *kind, struct error *err);
 
 /* Open `path` for writing, mode 0600, made when it is not there; waits `patience_ms` for other
