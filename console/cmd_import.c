@@ -32,6 +32,7 @@ static const struct option_row options[] = {
 struct outcome {
     struct tape_merge_counts counts;
     bool is_merge;
+    bool is_of_replay;
     bool is_short; /* something is missing, and `why` says what */
     struct error why;
 };
@@ -89,6 +90,10 @@ report(
     else if (!invocation->quiet || failure != NULL)
         append_text(&output.buffer, outcome);
     int code = output_finish(&output, &err) ? 0 : command_fail(&err);
+    if (failure == NULL && outcome->is_of_replay && !invocation->quiet)
+        replay_remark(
+            "a replay wrote this, and its file has no done line: all lines were taken, and "
+            "tapedeck replay verify knows whether they are all of the replay");
     if (failure != NULL)
         return command_fail(failure);
     return outcome->is_short ? command_fail(&outcome->why) : code;
@@ -104,6 +109,7 @@ import_from(const struct invocation *invocation, struct tape_writer *writer, int
     bool good = import_lines(&lines, writer, fd, settings->into_tap, &err);
     struct outcome outcome = {
         .counts = {.taken = lines.taken, .skipped = lines.skipped, .holes = lines.holes},
+        .is_of_replay = lines.is_of_replay,
         .is_short = lines.is_short,
         .why = lines.why,
     };

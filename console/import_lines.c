@@ -1,8 +1,11 @@
 #include "console/import_lines.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "console/command.h"
 #include "console/json_read.h"
@@ -11,12 +14,13 @@
 #include "index/event.h"
 #include "index/record.h"
 #include "index/tape_writer.h"
+#include "replay/provenance.h"
 
 /* The largest event with each byte as \uNNNN, and names. */
 #define LINE_MAX_BYTES ((size_t)RECORD_MAX_BYTES * 6 + (size_t)1024 * 1024)
 
 /* `batch` is what the tape has not acknowledged yet. `section` counts event lines since the last done
- * line: several exports may stand one behind the other. */
+ * line, `replayed` those of them that a replay wrote: several exports may stand one behind the other. */
 struct import {
     const char *into_tap;
     struct tape_writer *writer;
@@ -25,6 +29,7 @@ struct import {
     struct batch *batch;
     struct import_lines *result;
     uint64_t section;
+    uint64_t replayed;
     bool has_done_line;
 };
 
@@ -49,12 +54,32 @@ stream_of(struct import *import, const char *tap, const char *name)
         import->writer, import->into_tap != NULL ? import->into_tap : tap, name);
 }
 
+/* Is the line one of a file that a replay wrote? It says of the event that it was replayed, and from the place that
+ * the line has it at; an event that was recorded from a replay's target is at another one. */
+static bool
+is_of_replay(const struct json_line *line)
+{
+    struct provenance provenance;
+    if (!provenance_parse(&line->event, &provenance))
+        return false;
+    struct stream named = {.label = alloc_format("%s/%s", line->tap, line->stream)};
+    struct event event = line->event;
+    struct buffer origin = {0};
+    event.stream = &named;
+    provenance_origin(&event, &origin);
+    bool is_own = bytes_equal(provenance.origin, bytes_make(origin.data, origin.length));
+    buffer_done(&origin);
+    free(named.label);
+    return is_own;
+}
+
 /* What the tape had of a lane when the import began is not taken again. */
 static bool
 take_event(struct import *import, struct json_line *line, struct error *err)
 {
     struct event *event = &line->event;
     import->section++;
+    import->replayed += is_of_replay(line);
     event->stream = stream_of(import, line->tap, line->stream);
     if (event->offset <= tape_writer_checkpoint(import->writer, event->stream, event->partition)) {
         import->result->skipped++;
@@ -104,7 +129,7 @@ take_done(struct import *import, const struct json_line *line, struct error *err
         note_short(import, "the done line counts other events than there are in front of it");
     else if (!line->is_complete)
         note_short(import, "the export says itself that it is not complete");
-    import->section = 0;
+    import->section = import->replayed = 0;
     import->has_done_line = true;
     return true;
 }
@@ -159,7 +184,9 @@ take_lines(struct import *import, struct error *err)
     if (step == LINE_STOPPED)
         return error_set(err, ERROR_SYSTEM,
             "stopped behind line %" PRIu64 "; the same import goes on there", import->input.number);
-    if (!import->has_done_line)
+    import->result->is_of_replay =
+        !import->has_done_line && import->section > 0 && import->replayed == import->section;
+    if (!import->has_done_line && !import->result->is_of_replay)
         note_short(import, "the input ends without a done line: it may be cut off");
     return true;
 }

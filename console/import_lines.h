@@ -17,7 +17,9 @@ struct import_lines {
     uint64_t taken;   /* acknowledged by the tape */
     uint64_t skipped; /* the tape had their partitions as far as that when it was opened */
     uint64_t holes;
-    bool is_short; /* something is missing, and `why` says what */
+    bool
+        is_of_replay; /* a replay wrote the last lines: such a file has no done line, and may grow */
+    bool is_short;    /* something is missing, and `why` says what */
     struct error why;
 };
 

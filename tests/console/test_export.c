@@ -349,6 +349,34 @@ refuses_inputs_that_cannot_be_merged(void **state)
     free(second);
 }
 
+/* Its lines say that they were replayed from where they say that they are. */
+static void
+takes_what_a_replay_wrote(void **state)
+{
+    const struct fixture *fixture = *state;
+    char line[512];
+    struct buffer lines = {0};
+    for (int offset = 4; offset < 6; offset++) {
+        (void)snprintf(line, sizeof(line),
+            "{\"v\":1,\"seq\":\"0\",\"tap\":\"shop\",\"stream\":\"orders\",\"partition\":0,"
+            "\"offset\":\"%d\",\"time\":null,\"time_type\":\"none\",\"received\":\"2026-11-23T14:"
+            "29:"
+            "31.102000000Z\",\"key\":null,\"headers\":[[\"x-tapedeck-replay\",{\"text\":\"R\"}],"
+            "[\"x-tapedeck-seq\",{\"text\":\"0\"}],[\"x-tapedeck-orig\",{\"text\":\"kafka/shop/"
+            "orders/"
+            "0/4\"}],[\"x-tapedeck-hops\",{\"text\":\"1\"}]],\"payload\":null,\"size\":0}\n",
+            offset);
+        buffer_append_text(&lines, line);
+        write_file(fixture->file, lines.data, lines.length);
+        /* The second one is not where it was replayed from: it was recorded from the target. */
+        expect(fixture, WORDS("import", "--tape", fixture->other, fixture->file),
+            offset == 4 ? 0 : 1, "1 event imported",
+            offset == 4 ? "a replay wrote this, and its file has no done line"
+                        : "line 2: the input ends without a done line");
+    }
+    buffer_done(&lines);
+}
+
 static void
 notices_that_an_export_was_cut_off(void **state)
 {
@@ -704,6 +732,7 @@ main(void)
         TEST(takes_nothing_twice),
         TEST(makes_one_tape_of_an_export_a_packed_tape_and_a_directory),
         TEST(refuses_inputs_that_cannot_be_merged),
+        TEST(takes_what_a_replay_wrote),
         TEST(notices_that_an_export_was_cut_off),
         TEST(takes_what_stands_before_a_bad_line_and_goes_on_when_it_is_mended),
         TEST(reads_from_a_pipe),
