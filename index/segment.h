@@ -106,6 +106,9 @@ bool segment_block_may_hold(struct segment *segment, uint32_t index, struct segm
  * segment_block_may_hold()). */
 void segment_trim(struct segment *segment);
 
+/* The block will be read soon: have the system do so meanwhile. */
+void segment_expect_block(const struct segment *segment, uint32_t index);
+
 /* Read the wanted sections of block number `index` into `block` without looking into them: for
  * block_may_hold(). Otherwise like segment_read_block(), which then need not read them again. */
 bool segment_unpack_block(struct segment *segment, uint32_t index, unsigned wanted,

@@ -1,5 +1,4 @@
 /* A segment walked in the order in which its events lie: block after block, without a sort. */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -117,17 +116,9 @@ leave_block(struct segment_lane_walk *self)
 static enum cursor_step
 start(struct segment_lane_walk *self, struct error *err)
 {
-    struct part *part = self->walk.part;
-    errno = 0;
-    self->segment = segment_file_hold(self->file, err);
-    if (self->segment == NULL) {
-        if (errno == ENOENT)
-            return CURSOR_END; /* retention took it meanwhile */
-        if (err->code != ERROR_DAMAGED)
-            return CURSOR_FAILED;
-        tape_note_damage(self->tape, part->first_seq, part->end_seq, "%s", err->text);
-        return CURSOR_END;
-    }
+    enum cursor_step step = segment_part_hold(self->walk.part, self->tape, &self->segment, err);
+    if (step != CURSOR_EVENT)
+        return step;
     self->block = block_pool_take(tape_block_pool(self->tape));
     segment_filter_start(&self->filter, self->segment, self->tape, self->options.query,
         self->options.first_seq, self->options.end_seq);

@@ -1,6 +1,7 @@
 /* A sealed segment as a part of the tape. */
 #include "index/segment_part.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -74,6 +75,23 @@ lanes_of(struct part *part, struct tape *tape, struct error *err)
 {
     (void)tape;
     return segment_file_lanes(as_segment(part)->file, err);
+}
+
+enum cursor_step
+segment_part_hold(struct part *part, struct tape *tape, struct segment **segment, struct error *err)
+{
+    errno = 0;
+    struct segment *opened = segment_file_hold(as_segment(part)->file, err);
+    if (opened == NULL) {
+        if (errno == ENOENT)
+            return CURSOR_END;
+        if (err->code != ERROR_DAMAGED)
+            return CURSOR_FAILED;
+        tape_note_damage(tape, part->first_seq, part->end_seq, "%s", err->text);
+        return CURSOR_END;
+    }
+    *segment = opened;
+    return CURSOR_EVENT;
 }
 
 static void

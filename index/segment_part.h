@@ -11,6 +11,7 @@
 #include "index/part.h"
 
 struct lane_walk_ops;
+struct segment;
 struct segment_file;
 
 /* Where an event is; an index of UINT32_MAX: there is none. */
@@ -31,6 +32,11 @@ as_segment(struct part *part)
 {
     return (struct segment_as_part *)part;
 }
+
+/* Have the file open, until segment_file_release(). CURSOR_EVENT: *segment is. CURSOR_END: retention took it, or
+ * it is damaged, which the tape was told. */
+enum cursor_step segment_part_hold(
+    struct part *part, struct tape *tape, struct segment **segment, struct error *err);
 
 extern const struct lane_walk_ops segment_lane_walk;
 

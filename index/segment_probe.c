@@ -13,6 +13,7 @@
 #include "index/bloom.h"
 #include "index/seal_tokens.h"
 #include "index/segment.h"
+#include "index/segment_format.h"
 
 /* verified: a bit for each page whose checksum was found right. */
 struct segment_probe {
@@ -148,6 +149,9 @@ segment_probe_expect(struct segment_probe *probe, const char *kind, struct bytes
 void
 segment_probe_expect_open(struct segment_probe *probe)
 {
+    (void)posix_fadvise(probe->fd, 0, SEGMENT_HEADER_BYTES, POSIX_FADV_WILLNEED);
+    (void)posix_fadvise(
+        probe->fd, (off_t)page_at(probe, 0), FILTER_PAGE_BYTES, POSIX_FADV_WILLNEED);
     (void)posix_fadvise(
         probe->fd, (off_t)page_at(probe, page_count(&probe->place)), 0, POSIX_FADV_WILLNEED);
 }

@@ -32,8 +32,8 @@ struct segment_probe *segment_probe_of(
 /* The same will be asked soon: have the system read what is needed for it meanwhile. */
 void segment_probe_expect(struct segment_probe *probe, const char *kind, struct bytes value);
 
-/* What lies behind the filter will be read soon: all of it that opening the segment needs, and the filters of
- * its blocks. */
+/* The segment will be opened and searched soon: have the system read its header, what tells the size of its
+ * filter, and all that lies behind that, which is what opening needs and the filters of the blocks. */
 void segment_probe_expect_open(struct segment_probe *probe);
 
 /* False: surely no event has the token (segment_token()). */

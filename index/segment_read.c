@@ -1,5 +1,6 @@
 /* Filters and blocks of an open segment, read when they are asked for. */
 #include <assert.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/crc32c.h"
@@ -197,6 +198,18 @@ unpack(struct segment *segment, const struct block_info *info, unsigned missing,
             return false;
     }
     return true;
+}
+
+void
+segment_expect_block(const struct segment *segment, uint32_t index)
+{
+    assert(index < segment->info.block_count);
+
+    const struct block_info *info = &segment->blocks[index];
+    off_t length = BLOCK_HEADER_BYTES;
+    for (int i = 0; i < BLOCK_SECTIONS; i++)
+        length += info->sections[i].stored;
+    (void)posix_fadvise(segment->fd, (off_t)info->at, length, POSIX_FADV_WILLNEED);
 }
 
 bool

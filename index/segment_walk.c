@@ -10,7 +10,6 @@
 #include "index/segment_walk.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -27,6 +26,9 @@
 
 #define SLICE_SEQS 8192u
 #define SLICE_MAX  16384u
+
+/* Blocks of a file that was not open before are read by the system all at once, up to so many. */
+#define EXPECTED_BLOCKS 32u
 
 /* Place `next` (newest first: next - 1) is given out next once `is_planned`; before that
  * `plan_block` is the next block to look at, and `plan_step` further on comes the one after it; those from
@@ -167,32 +169,49 @@ sections_wanted(const struct segment_walk *self)
     return sections;
 }
 
+/* Filters leave few blocks to look into, which lie apart: in a file that nobody has read lately each one would
+ * be waited for. */
+static void
+expect_blocks(struct segment_walk *self)
+{
+    unsigned expected = 0;
+    for (uint32_t number = self->plan_block; number < self->plan_end && expected < EXPECTED_BLOCKS;
+         number += self->plan_step) {
+        if (!segment_filter_block(&self->filter, number))
+            continue;
+        segment_expect_block(self->segment, number);
+        expected++;
+    }
+}
+
+/* What a walk needs that looks into blocks. */
+static void
+make_room(struct segment_walk *self)
+{
+    uint32_t block_count = segment_info(self->segment)->block_count;
+    if (self->plan_end > block_count)
+        self->plan_end = block_count; /* it was damaged since its blocks were counted */
+    self->left = alloc_array(block_count, sizeof(*self->left));
+    self->looks = alloc_array(block_count, sizeof(*self->looks));
+    self->cache = block_cache_new(self->segment, block_count, tape_block_pool(self->tape));
+}
+
 /* Open the file, as far as that is needed. CURSOR_EVENT: it is; CURSOR_END: it has nothing to give. */
 static enum cursor_step
 start(struct segment_walk *self, struct error *err)
 {
-    struct part *part = self->walk.part;
     if (self->segment != NULL)
         return CURSOR_EVENT;
-    errno = 0;
-    self->segment = segment_file_hold(as_segment(part)->file, err);
-    if (self->segment == NULL) {
-        if (errno == ENOENT)
-            return CURSOR_END; /* retention took it meanwhile */
-        if (err->code != ERROR_DAMAGED)
-            return CURSOR_FAILED;
-        tape_note_damage(self->tape, part->first_seq, part->end_seq, "%s", err->text);
-        return CURSOR_END;
-    }
+    bool was_open = segment_file_is_open(as_segment(self->walk.part)->file);
+    enum cursor_step step = segment_part_hold(self->walk.part, self->tape, &self->segment, err);
+    if (step != CURSOR_EVENT)
+        return step;
     segment_filter_start(&self->filter, self->segment, self->tape, self->options.query,
         self->options.first_seq, self->options.end_seq);
     if (!self->filter.is_hopeless) {
-        uint32_t block_count = segment_info(self->segment)->block_count;
-        if (self->plan_end > block_count)
-            self->plan_end = block_count; /* it was damaged since its blocks were counted */
-        self->left = alloc_array(block_count, sizeof(*self->left));
-        self->looks = alloc_array(block_count, sizeof(*self->looks));
-        self->cache = block_cache_new(self->segment, block_count, tape_block_pool(self->tape));
+        make_room(self);
+        if (!was_open && self->filter.token_count > 0)
+            expect_blocks(self);
     }
     self->sections = sections_wanted(self);
     begin_slices(self);

@@ -23,29 +23,45 @@
 #define HEAD_CHECKSUM 60u
 
 static bool
-read_uuid(const char *path, unsigned char uuid[TAPE_UUID_BYTES])
+read_uuid(int fd, unsigned char uuid[TAPE_UUID_BYTES])
 {
     unsigned char head[HEAD_BYTES];
     struct error ignored;
     size_t got = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
     bool good = fd >= 0 && file_read_at(fd, head, sizeof(head), 0, &got, &ignored) &&
                 got == sizeof(head) &&
                 load_u32(head + HEAD_CHECKSUM) == crc32c(0, head, HEAD_CHECKSUM);
-    if (fd >= 0)
-        (void)close(fd);
     if (good)
         memcpy(uuid, head + HEAD_UUID, TAPE_UUID_BYTES);
     return good;
+}
+
+/* Read the headers of all the files that have a good one; returns how many. The system is told of all of them
+ * before the first one is waited for. */
+static size_t
+read_uuids(char *const *paths, size_t count, unsigned char (*found)[TAPE_UUID_BYTES])
+{
+    int *fds = alloc_array(count, sizeof(*fds));
+    size_t found_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = open(paths[i], O_RDONLY | O_CLOEXEC);
+        if (fds[i] >= 0)
+            (void)posix_fadvise(fds[i], 0, HEAD_BYTES, POSIX_FADV_WILLNEED);
+    }
+    for (size_t i = 0; i < count; i++) {
+        found_count += read_uuid(fds[i], found[found_count]);
+        if (fds[i] >= 0)
+            (void)close(fds[i]);
+    }
+    free(fds);
+    return found_count;
 }
 
 bool
 tape_fit_uuid(char *const *paths, size_t count, unsigned char *uuid)
 {
     unsigned char(*found)[TAPE_UUID_BYTES] = alloc_array(count, sizeof(*found));
-    size_t found_count = 0;
-    for (size_t i = 0; i < count; i++)
-        found_count += read_uuid(paths[i], found[found_count]);
+    size_t found_count = read_uuids(paths, count, found);
 
     size_t most = 0;
     for (size_t i = 0; i < found_count; i++) {
