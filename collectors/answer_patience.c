@@ -1,6 +1,6 @@
 #include "collectors/answer_patience.h"
 
-#define WAIT_MS        500
+#define WAIT_MS        900 /* a broker answers behind the fetch that it holds, for 500 ms */
 #define LANES_PER_MS   10
 #define WAIT_MORE_MS   2000 /* nothing is taken out of the library's queue meanwhile */
 #define MISSED         1

@@ -3,8 +3,11 @@
  * One answer that comes late is a busy machine, not a broken tap. And while a tap begins with thousands of
  * partitions, the library's own thread is what is late: librdkafka 2.0.2 goes through all partitions of a
  * broker once for each one that starts (4 ms for 10 000 of them), and does nothing else meanwhile. So the
- * patience grows with the partitions: 500 ms for an answer and one missed question for few, 1.5 s and 51
+ * patience grows with the partitions: 900 ms for an answer and one missed question for few, 1.9 s and 51
  * for 10 000. A connection that is lost is told at once: that is no question of patience.
+ *
+ * A broker that has nothing to send holds a fetch for fetch.wait.max.ms, 500 ms, and answers what was asked on the same connection
+ * behind it. A shorter wait than that is missed again and again where questions and fetches have got into step.
  *
  * Threads: one owns a struct answer_patience. Zero-initialise.
  */

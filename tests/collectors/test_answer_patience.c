@@ -37,9 +37,9 @@ many_partitions_are_given_more_time(void **state)
     for (int i = 0; i < 51; i++)
         assert_false(answer_patience_missed(&patience, 10000, false));
     assert_true(answer_patience_missed(&patience, 10000, false));
-    assert_int_equal(answer_patience_ms(6), 500);
-    assert_int_equal(answer_patience_ms(10000), 1500);
-    assert_int_equal(answer_patience_ms(10000000), 2500);
+    assert_int_equal(answer_patience_ms(6), 900);
+    assert_int_equal(answer_patience_ms(10000), 1900);
+    assert_int_equal(answer_patience_ms(10000000), 2900);
 }
 
 int
