@@ -110,16 +110,6 @@ interval_of(const struct lag_run *run)
 
 /* --- for people --------------------------------------------------------------------------------- */
 
-/* A cell: others' text made harmless, padded to `width` characters where it is ASCII. */
-static void
-append_cell(struct buffer *to, const char *text, int width)
-{
-    struct buffer cell = {0};
-    (void)safe_text_append(&cell, bytes_of(text), 0);
-    buffer_printf(to, "%-*s  ", width, buffer_text(&cell));
-    buffer_done(&cell);
-}
-
 static void
 append_integer(struct buffer *to, int64_t value, int width)
 {
@@ -190,8 +180,10 @@ append_plain(struct buffer *to, const struct lag_flow *flow, bool with_lanes, bo
         buffer_printf(to, "%-24s  %-24s  %-11s  %12s  %9s  %9s  %9s  %8s  %7s  %s\n", "GROUP",
             "STREAM", "STATE", "EVENTS", "SECONDS", "IN/S", "OUT/S", "EMPTY S", "MEMBERS",
             "REASON");
-    append_cell(to, flow->group->name, 24);
-    append_cell(to, flow->lanes[0].topic, 24);
+    safe_text_append_cell(to, flow->group->name, 24);
+    buffer_append_text(to, "  ");
+    safe_text_append_cell(to, flow->lanes[0].topic, 24);
+    buffer_append_text(to, "  ");
     buffer_printf(to, "%-11s  ", lag_state_text(verdict->state));
     append_integer(to, verdict->lag, 12);
     append_decimal(to, verdict->seconds, 9, "?");

@@ -54,14 +54,10 @@ append_json(struct buffer *to, const struct ledger_entry *entry)
     buffer_append_text(to, "}\n");
 }
 
-/* A text in a column of `width`, padded by bytes: ids and words of ours are ASCII, names mostly. */
 static void
 append_cell(struct buffer *to, const char *text, size_t width)
 {
-    size_t before = to->length;
-    (void)safe_text_append(to, bytes_of(text), 0);
-    for (size_t length = to->length - before; length < width; length++)
-        buffer_append_byte(to, ' ');
+    safe_text_append_cell(to, text, width);
     buffer_append_text(to, "  ");
 }
 

@@ -140,8 +140,10 @@ width_of_labels(const struct lane_summary *lanes, size_t count)
 {
     size_t width = strlen("STREAM");
     for (size_t i = 0; i < count; i++) {
-        size_t length = strlen(lanes[i].stream->label);
-        width = length > width ? length : width;
+        if (i > 0 && lanes[i].stream == lanes[i - 1].stream)
+            continue;
+        size_t columns = safe_text_cell_columns(lanes[i].stream->label);
+        width = columns > width ? columns : width;
     }
     return width > 60 ? 60 : (int)width;
 }
@@ -149,20 +151,18 @@ width_of_labels(const struct lane_summary *lanes, size_t count)
 static void
 append_row(struct buffer *to, const struct json_stream *stream, int width)
 {
-    struct buffer label = {0};
-    (void)safe_text_append(&label, bytes_of(stream->stream->label), 0);
     char bytes[SIZES_TEXT_MAX];
     char holes[64];
     char rate[32] = "-";
     format_holes(stream, holes, sizeof(holes));
     if (stream->rate >= 0)
         (void)snprintf(rate, sizeof(rate), "%.1f", stream->rate);
-    buffer_printf(to, "%-*s  %10zu  %12" PRIu64 "  %9s  %9s", width, buffer_text(&label),
-        stream->count, stream->events, sizes_format(stream->bytes, bytes), rate);
+    safe_text_append_cell(to, stream->stream->label, (size_t)width);
+    buffer_printf(to, "  %10zu  %12" PRIu64 "  %9s  %9s", stream->count, stream->events,
+        sizes_format(stream->bytes, bytes), rate);
     append_moment(to, stream->events == 0 ? CLOCK_NONE : stream->first_ns);
     append_moment(to, stream->events == 0 ? CLOCK_NONE : stream->last_ns);
     buffer_printf(to, "  %s\n", holes);
-    buffer_done(&label);
 }
 
 static void

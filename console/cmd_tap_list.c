@@ -130,8 +130,8 @@ add_row(
     struct buffer *to, const struct recorder_tap *tap, const struct live_status *status, int width)
 {
     const struct live_tap *live = find_live(status, tap->name);
-    buffer_printf(
-        to, "%-*s  %-10s  ", width, tap->name, live == NULL ? "-" : tap_state_text(live->state));
+    safe_text_append_cell(to, tap->name, (size_t)width);
+    buffer_printf(to, "  %-10s  ", live == NULL ? "-" : tap_state_text(live->state));
     if (live == NULL)
         buffer_printf(to, "%12s  ", "-");
     else
@@ -163,9 +163,10 @@ print_taps(const struct invocation *invocation, const struct config_taps *taps,
     struct output output;
     output_start(&output, STDOUT_FILENO);
     size_t width = strlen("TAP");
-    for (size_t i = 0; i < taps->count; i++)
-        if (strlen(taps->taps[i].name) > width)
-            width = strlen(taps->taps[i].name);
+    for (size_t i = 0; i < taps->count; i++) {
+        size_t columns = safe_text_cell_columns(taps->taps[i].name);
+        width = columns > width ? columns : width;
+    }
     if (!invocation->json && taps->count > 0)
         buffer_printf(&output.buffer, "%-*s  %-10s  %12s  %9s  %11s  URL\n", (int)width, "TAP",
             "STATE", "EVENTS", "RECEIVED", "RATE");

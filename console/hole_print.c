@@ -133,9 +133,7 @@ hole_print_row(struct buffer *to, const struct hole_row *row, size_t width)
 {
     size_t start = to->length;
     append_place(to, row);
-    size_t columns = safe_text_columns(bytes_make(to->data + start, to->length - start));
-    for (; columns < width; columns++)
-        buffer_append_byte(to, ' ');
+    safe_text_pad(to, start, width);
     if (row->hole->to < row->hole->from)
         buffer_printf(to, "  %8s", "?");
     else

@@ -93,3 +93,29 @@ safe_text_columns(struct bytes shown)
     }
     return columns;
 }
+
+size_t
+safe_text_cell_columns(const char *text)
+{
+    struct buffer shown = {0};
+    (void)safe_text_append(&shown, bytes_of(text), 0);
+    size_t columns = safe_text_columns(bytes_make(shown.data, shown.length));
+    buffer_done(&shown);
+    return columns;
+}
+
+void
+safe_text_pad(struct buffer *to, size_t start, size_t width)
+{
+    size_t columns = safe_text_columns(bytes_make(to->data + start, to->length - start));
+    for (; columns < width; columns++)
+        buffer_append_byte(to, ' ');
+}
+
+void
+safe_text_append_cell(struct buffer *to, const char *text, size_t width)
+{
+    size_t start = to->length;
+    (void)safe_text_append(to, bytes_of(text), 0);
+    safe_text_pad(to, start, width);
+}

@@ -21,4 +21,13 @@ void safe_text_append_message(struct buffer *to, const char *text);
 /* How many columns of a terminal the text that these made takes, as the locale has it. */
 size_t safe_text_columns(struct bytes shown);
 
+/* How many columns others' text takes once it is made harmless. */
+size_t safe_text_cell_columns(const char *text);
+
+/* Spaces behind what `to` has from `start` on, until that takes `width` columns. */
+void safe_text_pad(struct buffer *to, size_t start, size_t width);
+
+/* Others' text as a cell of a table: safe_text_append() and safe_text_pad(). */
+void safe_text_append_cell(struct buffer *to, const char *text, size_t width);
+
 #endif

@@ -266,6 +266,25 @@ holes_that_were_not_kept_are_counted(void **state)
         "\"complete\":true", NULL);
 }
 
+/* Columns are what a terminal shows: an escape takes four, an accent of two bytes one. */
+static void
+columns_line_up_under_strange_names(void **state)
+{
+    const struct fixture *fixture = *state;
+    const struct sample samples[] = {
+        {.stream = "caf\xc3\xa9-with-a-longer-name"}, {.stream = "esc\x1b"
+                                                                 "ape"}};
+    struct program program;
+    sample_tape_write(fixture->tape, samples, 2);
+    run(fixture, &program, WORDS("streams", "--tape", fixture->tape), 0);
+    expect_text(&program.out, "STREAM                        PARTITIONS  ");
+    expect_text(&program.out, "\nshop/orders                            1  ");
+    expect_text(&program.out, "\nshop/caf\xc3\xa9-with-a-longer-name           1  ");
+    expect_text(&program.out, "\nshop/esc\\x1b"
+                              "ape                        1  ");
+    program_done(&program);
+}
+
 static void
 a_bookmark_needs_an_event(void **state)
 {
@@ -310,6 +329,7 @@ main(void)
         TEST(a_bookmark_keeps_retention_from_its_events),
         TEST(what_retention_deleted_is_named_everywhere),
         TEST(holes_that_were_not_kept_are_counted),
+        TEST(columns_line_up_under_strange_names),
         TEST(a_bookmark_needs_an_event),
         TEST(keeps_queries_under_names),
     };
