@@ -186,6 +186,11 @@ bool block_unpack(struct block *block, const struct block_info *info, enum block
 bool block_load(struct block *block, const struct block_info *info, enum block_section section,
     const struct block_streams *streams, struct error *err);
 
+/* The header list of event number `i` alone, of a block whose HDR is unpacked and not loaded: cheaper than loading
+ * it when few of its events are wanted. *headers lives until the next call. False as block_unpack(). */
+bool block_load_headers_of(
+    struct block *block, uint32_t i, struct bytes *headers, struct error *err);
+
 /* Both. */
 bool block_decode(struct block *block, const struct block_info *info, enum block_section section,
     struct bytes stored, const struct block_streams *streams, struct error *err);

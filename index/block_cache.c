@@ -154,3 +154,14 @@ block_cache_unpack(struct block_cache *cache, uint32_t number, unsigned wanted, 
     block_cache_drop(cache, number);
     return NULL;
 }
+
+bool
+block_cache_event(struct block_cache *cache, uint32_t number, unsigned wanted, uint32_t index,
+    struct event *event, struct error *err)
+{
+    struct row *row = use_row(cache, number);
+    if (segment_read_event(cache->segment, number, wanted, index, row->block, event, err))
+        return true;
+    block_cache_drop(cache, number);
+    return false;
+}

@@ -13,6 +13,7 @@ struct block;
 struct block_cache;
 struct block_pool;
 struct error;
+struct event;
 struct segment;
 
 /* More than a whole segment of the usual size, so that arrival order decodes each block once. */
@@ -30,6 +31,10 @@ const struct block *block_cache_read(
 /* The same, unpacked only: segment_unpack_block(). */
 const struct block *block_cache_unpack(
     struct block_cache *cache, uint32_t number, unsigned wanted, struct error *err);
+
+/* Event `index` of the block: segment_read_event(). */
+bool block_cache_event(struct block_cache *cache, uint32_t number, unsigned wanted, uint32_t index,
+    struct event *event, struct error *err);
 
 /* The block if it is at hand with the wanted sections, else NULL. Does not count as a use. */
 const struct block *block_cache_get(

@@ -292,6 +292,24 @@ set_headers(struct block *block, const struct block_info *info, struct bytes sec
 }
 
 static bool
+set_headers_of(struct block *block, const struct bytes section, uint32_t i, struct bytes *headers)
+{
+    struct block_memory *memory = block->memory;
+    struct header_reader *reader = memory->scratch->header_reader;
+    size_t length = block->headers_at[i + 1] - block->headers_at[i];
+    memory->headers.length = 0;
+    unsigned char *to = buffer_reserve(&memory->headers, length + 1);
+    if (!header_reader_begin(reader, section, block->count))
+        return false;
+    for (uint32_t k = 0; k < i; k++) {
+        if (!header_reader_skip(reader, block->headers_at[k + 1] - block->headers_at[k]))
+            return false;
+    }
+    *headers = bytes_make(to, length);
+    return header_reader_next(reader, to, length);
+}
+
+static bool
 use_section(struct block *block, const struct block_info *info, enum block_section section,
     struct bytes decoded, const struct block_streams *streams)
 {
@@ -375,81 +393,14 @@ block_decode(struct block *block, const struct block_info *info, enum block_sect
            block_load(block, info, section, streams, err);
 }
 
-const struct block_lane *
-block_lane(const struct block *block, uint32_t i)
+bool
+block_load_headers_of(struct block *block, uint32_t i, struct bytes *headers, struct error *err)
 {
-    uint32_t low = 0;
-    for (uint32_t high = block->lane_count - 1; low < high;) {
-        uint32_t middle = low + (high - low) / 2;
-        if (block->lanes[middle].end > i)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return &block->lanes[low];
-}
+    assert((block->unpacked & BLOCK_BIT(BLOCK_HDR)) != 0 && i < block->count);
+    assert((block->loaded & BLOCK_BIT(BLOCK_HDR)) == 0);
 
-static enum time_type
-time_type_of(uint32_t flags)
-{
-    unsigned type = flags & RECORD_FLAG_TIME_MASK;
-    return type > TIME_APPEND ? TIME_NONE : (enum time_type)type;
-}
-
-int64_t
-block_time(const struct block *block, uint32_t i)
-{
-    return time_type_of(block->flags[i]) == TIME_NONE ? block->received_ns[i] : block->times_ns[i];
-}
-
-/* The bytes between two places; only their length while `all` is not loaded. */
-static struct bytes
-view(struct bytes all, const uint32_t *places, uint32_t i, bool is_null)
-{
-    const unsigned char *data = all.data == NULL || is_null ? NULL : all.data + places[i];
-    return (struct bytes){data, places[i + 1] - places[i]};
-}
-
-struct bytes
-block_key(const struct block *block, uint32_t i)
-{
-    return view(block->keys, block->key_at, i, (block->flags[i] & BLOCK_FLAG_NULL_KEY) != 0);
-}
-
-void
-block_event(const struct block *block, uint32_t i, struct event *event)
-{
-    const struct block_lane *lane = block_lane(block, i);
-    uint32_t flags = block->flags[i];
-    event->seq = block->seqs[i];
-    event->received_ns = block->received_ns[i];
-    event->time_ns = block->times_ns[i];
-    event->offset = block->offsets[i];
-    event->stream = lane->stream;
-    event->partition = lane->partition;
-    event->time_type = time_type_of(flags);
-    event->offset_is_synthetic = (flags & RECORD_FLAG_SYNTHETIC) != 0;
-    event->key = block_key(block, i);
-    event->headers = view(block->headers, block->headers_at, i, false);
-    event->payload =
-        view(block->payloads, block->payload_at, i, (flags & BLOCK_FLAG_NULL_PAYLOAD) != 0);
-}
-
-void
-block_record(const struct block *block, uint32_t i, struct record *record)
-{
-    struct event event;
-    block_event(block, i, &event);
-    *record = (struct record){
-        .type = RECORD_EVENT,
-        .time_ns = event.time_ns,
-        .received_ns = event.received_ns,
-        .position = (uint64_t)event.offset,
-        .stream_id = block_lane(block, i)->stream_id,
-        .partition = (uint32_t)event.partition,
-        .flags = block->flags[i] & (BLOCK_FLAG_NULL_KEY - 1),
-        .key = event.key,
-        .headers = event.headers,
-        .payload = event.payload,
-    };
+    const struct buffer *buffer = &block->memory->sections[BLOCK_HDR];
+    struct bytes section = bytes_make(buffer->data, buffer->length);
+    return set_headers_of(block, section, i, headers) ||
+           damaged(block, BLOCK_HDR, "its content contradicts itself", err);
 }

@@ -56,6 +56,9 @@ bool header_reader_begin(struct header_reader *reader, struct bytes section, uin
 /* Write the next event's list, which takes `length` bytes, to `to`. False when it does not. */
 bool header_reader_next(struct header_reader *reader, unsigned char *to, size_t length);
 
+/* Pass over the next event's list, which takes `length` bytes: several times as fast. False when it cannot be. */
+bool header_reader_skip(struct header_reader *reader, size_t length);
+
 /* True when every byte of the section was used. */
 bool header_reader_at_end(const struct header_reader *reader);
 

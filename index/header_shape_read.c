@@ -254,6 +254,55 @@ write_by_shape(
     return length == 0;
 }
 
+/* Past a value of any bytes. */
+static bool
+skip_text(struct header_reader *reader)
+{
+    size_t at = 0;
+    uint64_t length;
+    return varint_get(reader->streams[STREAM_LENGTHS], &at, &length) &&
+           take(reader, STREAM_LENGTHS, at) != NULL && length <= SIZE_MAX &&
+           take(reader, STREAM_TEXT, (size_t)length) != NULL;
+}
+
+static bool
+skip_value(struct header_reader *reader, enum header_packing packing)
+{
+    switch (packing) {
+    case PACKING_TEXT:
+        return skip_text(reader);
+    case PACKING_TRACEPARENT:
+        return take(reader, STREAM_TRACE, TRACE_BYTES) != NULL &&
+               take(reader, STREAM_SPAN, SPAN_BYTES) != NULL &&
+               take(reader, STREAM_FLAGS, 1) != NULL;
+    case PACKING_UUID:
+        return take(reader, STREAM_UUID, 16) != NULL;
+    case PACKING_HEX16:
+        return take(reader, STREAM_HEX16, 16) != NULL;
+    case PACKING_HEX8:
+        return take(reader, STREAM_HEX8, 8) != NULL;
+    default:
+        return packing == PACKING_NULL;
+    }
+}
+
+bool
+header_reader_skip(struct header_reader *reader, size_t length)
+{
+    if (reader->next >= reader->count)
+        return false;
+    unsigned number = reader->numbers == NULL ? 0 : reader->numbers[reader->next];
+    reader->next++;
+    if (number == 0)
+        return take(reader, STREAM_TEXT, length) != NULL;
+    const struct shape_steps *shape = &reader->shapes[number];
+    for (uint32_t i = 0; i < shape->count; i++) {
+        if (!skip_value(reader, reader->steps[shape->first + i].packing))
+            return false;
+    }
+    return true;
+}
+
 bool
 header_reader_next(struct header_reader *reader, unsigned char *to, size_t length)
 {

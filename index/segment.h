@@ -22,6 +22,7 @@
 #include "index/bloom.h"
 
 struct error;
+struct event;
 struct lanes;
 struct segment;
 struct stream;
@@ -121,6 +122,11 @@ bool segment_unpack_block(struct segment *segment, uint32_t index, unsigned want
  * False with ERROR_DAMAGED, naming the block's seqs and lanes, or ERROR_SYSTEM; `block` is then empty. */
 bool segment_read_block(struct segment *segment, uint32_t index, unsigned wanted,
     struct block *block, struct error *err);
+
+/* Event number `i` of block number `index`, with the wanted sections, for those who want few of a block: it is not
+ * all taken apart. *event lives until the next call with this `block`. False as segment_read_block(). */
+bool segment_read_event(struct segment *segment, uint32_t index, unsigned wanted, uint32_t i,
+    struct block *block, struct event *event, struct error *err);
 
 /* Called for each damaged place, with the block whose events are lost; NULL: no event is. */
 typedef void segment_damage(void *self, const struct block_info *lost, const char *text);

@@ -249,3 +249,17 @@ segment_read_block(struct segment *segment, uint32_t index, unsigned wanted, str
     }
     return true;
 }
+
+bool
+segment_read_event(struct segment *segment, uint32_t index, unsigned wanted, uint32_t i,
+    struct block *block, struct event *event, struct error *err)
+{
+    unsigned headers = wanted & BLOCK_BIT(BLOCK_HDR);
+    if (!segment_unpack_block(segment, index, wanted | BLOCK_BIT(BLOCK_META), block, err) ||
+        !segment_read_block(segment, index, wanted & ~headers, block, err))
+        return false;
+    block_event(block, i, event);
+    if ((headers & ~block->loaded) != 0 && !block_load_headers_of(block, i, &event->headers, err))
+        return name_block(segment, index, err);
+    return true;
+}

@@ -27,6 +27,9 @@
 #define SLICE_SEQS 8192u
 #define SLICE_MAX  16384u
 
+/* When so few events of a block are wanted, their header lists are made one by one. */
+#define FEW_EVENTS 4u
+
 /* Blocks of a file that was not open before are read by the system all at once, up to so many. */
 #define EXPECTED_BLOCKS 32u
 
@@ -365,23 +368,36 @@ plan(struct segment_walk *self, uint64_t *budget, struct error *err)
 
 /* ---- giving out ---- */
 
-/* The block whole, for a place in it. CURSOR_END: it is damaged. */
-static enum cursor_step
-open_whole(struct segment_walk *self, uint32_t number, uint64_t *budget, const struct block **block,
-    struct error *err)
+/* Read the event, out of its block whole or alone. */
+static bool
+read_event(
+    struct segment_walk *self, const struct place *place, struct event *event, struct error *err)
 {
-    const struct block_info *info = segment_block(self->segment, number);
+    uint32_t number = place->block;
+    if ((self->looks[number] & LOOK_CLOSED) != 0 && self->left[number] <= FEW_EVENTS)
+        return block_cache_event(self->cache, number, self->sections, place->index, event, err);
+    const struct block *block = block_cache_read(self->cache, number, self->sections, err);
+    if (block != NULL)
+        block_event(block, place->index, event);
+    return block != NULL;
+}
+
+/* The event at the place, whose block is not at hand whole. CURSOR_END: it is damaged. */
+static enum cursor_step
+read_place(struct segment_walk *self, const struct place *place, uint64_t *budget,
+    struct event *event, struct error *err)
+{
+    const struct block_info *info = segment_block(self->segment, place->block);
     if (*budget == 0)
         return CURSOR_PAUSED;
-    *budget -= *budget < info->event_count ? *budget : info->event_count;
-    *block = block_cache_read(self->cache, number, self->sections, err);
-    if (*block != NULL)
+    *budget -= lower(*budget, info->event_count);
+    if (read_event(self, place, event, err))
         return CURSOR_EVENT;
     if (err->code != ERROR_DAMAGED)
         return CURSOR_FAILED;
     tape_note_block(self->tape, info, err->text);
-    self->left[number] = 0; /* reading it again for each of its events says nothing new */
-    self->looks[number] |= LOOK_CLOSED;
+    self->left[place->block] = 0; /* reading it again for each of its events says nothing new */
+    self->looks[place->block] |= LOOK_CLOSED;
     return CURSOR_END;
 }
 
@@ -394,14 +410,15 @@ take(struct segment_walk *self, const struct place *place, uint64_t *budget, str
     if (self->left[number] == 0)
         return CURSOR_END;
     const struct block *block = block_cache_get(self->cache, number, self->sections);
-    if (block == NULL) {
-        enum cursor_step step = open_whole(self, number, budget, &block, err);
+    if (block != NULL) {
+        block_event(block, place->index, event);
+    } else {
+        enum cursor_step step = read_place(self, place, budget, event, err);
         if (step != CURSOR_EVENT)
             return step;
     }
     self->left[number]--;
     drop_if_over(self, number);
-    block_event(block, place->index, event);
     return CURSOR_EVENT;
 }
 

@@ -86,6 +86,33 @@ decode(struct block *block, const struct block_info *info, const unsigned char *
     return true;
 }
 
+/* A header list that is made alone must be the one that comes with all of them. */
+static void
+compare_alone(const struct block *whole, const struct block_info *info, const unsigned char *bytes)
+{
+    static const struct stream stream;
+    union {
+        const struct stream *in;
+        void *out;
+    } self = {.in = &stream};
+    const struct block_streams streams = {any_stream, self.out};
+    struct error err;
+    struct block *block = block_new();
+    struct bytes meta = {bytes, info->sections[BLOCK_META].stored};
+    struct bytes hdr = {
+        bytes + meta.length + info->sections[BLOCK_KEY].stored, info->sections[BLOCK_HDR].stored};
+    require(block_decode(block, info, BLOCK_META, meta, &streams, &err) &&
+            block_unpack(block, info, BLOCK_HDR, hdr, &err));
+    for (uint32_t i = 0; i < whole->count; i++) {
+        struct bytes headers;
+        struct event event;
+        block_event(whole, i, &event);
+        require(
+            block_load_headers_of(block, i, &headers, &err) && bytes_equal(headers, event.headers));
+    }
+    block_free(block);
+}
+
 static void
 write_and_compare(const struct block *block)
 {
@@ -135,8 +162,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         left -= extent->stored;
     }
     struct block *block = block_new();
-    if (decode(block, &info, bytes))
+    if (decode(block, &info, bytes)) {
+        compare_alone(block, &info, bytes);
         write_and_compare(block);
+    }
     block_free(block);
     return 0;
 }

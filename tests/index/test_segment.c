@@ -159,6 +159,32 @@ reads_only_what_is_wanted(void **state)
 }
 
 static void
+an_event_read_alone_is_the_same(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct error err;
+    struct segment *segment = test_open_segment(fixture->directory);
+    struct block *whole = block_new();
+    struct block *block = block_new();
+    for (uint32_t i = 0; i < segment_info(segment)->block_count; i++) {
+        assert_ok(segment_read_block(segment, i, BLOCK_ALL, whole, &err));
+        for (uint32_t k = 0; k < whole->count; k += 1 + k / 8) {
+            struct event event;
+            struct event expected = test_event(whole, k);
+            assert_ok(segment_read_event(segment, i, BLOCK_ALL, k, block, &event, &err));
+            assert_int_equal(block->loaded, BLOCK_ALL & ~BLOCK_BIT(BLOCK_HDR));
+            assert_int_equal(event.seq, expected.seq);
+            assert_true(bytes_equal(event.key, expected.key));
+            assert_true(bytes_equal(event.headers, expected.headers));
+            assert_true(bytes_equal(event.payload, expected.payload));
+        }
+    }
+    block_free(block);
+    block_free(whole);
+    segment_close(segment);
+}
+
+static void
 a_block_of_a_closed_segment_is_not_taken_for_one_of_the_next(void **state)
 {
     const struct fixture *fixture = *state;
@@ -588,6 +614,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(tells_what_it_holds, make_several_blocks, remove_fixture),
+        cmocka_unit_test_setup_teardown(
+            an_event_read_alone_is_the_same, make_several_blocks, remove_fixture),
         cmocka_unit_test_setup_teardown(tells_its_lanes, make_several_blocks, remove_fixture),
         cmocka_unit_test_setup_teardown(
             gives_back_what_was_sealed, make_several_blocks, remove_fixture),
