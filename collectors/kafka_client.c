@@ -472,6 +472,15 @@ kafka_client_first(struct kafka_client *client, const struct outlet *outlet,
     return NULL;
 }
 
+const rd_kafka_metadata_topic_t *
+kafka_client_answer(const rd_kafka_metadata_t *metadata, const char *topic)
+{
+    for (int i = 0; i < metadata->topic_cnt; i++)
+        if (strcmp(metadata->topics[i].topic, topic) == 0)
+            return &metadata->topics[i];
+    return NULL;
+}
+
 bool
 kafka_client_offsets(struct kafka_client *client, rd_kafka_topic_partition_list_t *list,
     int timeout_ms, struct error *err)

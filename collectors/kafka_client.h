@@ -95,6 +95,10 @@ const rd_kafka_metadata_t *kafka_client_metadata(struct kafka_client *client,
 const rd_kafka_metadata_t *kafka_client_first(struct kafka_client *client,
     const struct outlet *outlet, rd_kafka_topic_t *topic, int64_t deadline_ns, struct error *err);
 
+/* What an answer says about a topic, or NULL. */
+const rd_kafka_metadata_topic_t *kafka_client_answer(
+    const rd_kafka_metadata_t *metadata, const char *topic);
+
 /* Replace the times in the list by offsets: RD_KAFKA_OFFSET_BEGINNING and _END by log start and end
  * (the last stable one), milliseconds by the first offset at or after them, -1 when there is none.
  * False with the reason when not all were answered: then what was not keeps its negative number. */

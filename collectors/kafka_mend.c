@@ -81,15 +81,6 @@ struct bounds {
     rd_kafka_topic_partition_list_t *end;
 };
 
-static const rd_kafka_metadata_topic_t *
-find_answer(const rd_kafka_metadata_t *metadata, const char *name)
-{
-    for (int i = 0; i < metadata->topic_cnt; i++)
-        if (strcmp(metadata->topics[i].topic, name) == 0)
-            return &metadata->topics[i];
-    return NULL;
-}
-
 static bool
 has_leader(const rd_kafka_metadata_topic_t *answer, int32_t partition)
 {
@@ -112,7 +103,7 @@ list_misplaced(const struct kafka_member *member, const rd_kafka_metadata_t *met
             if (!topic->lanes[p].is_ours || !topic->lanes[p].is_misplaced)
                 continue;
             if (answer == NULL)
-                answer = find_answer(metadata, topic->name);
+                answer = kafka_client_answer(metadata, topic->name);
             if (has_leader(answer, p))
                 rd_kafka_topic_partition_list_add(list, topic->name, p)->opaque = &topic->lanes[p];
             else

@@ -250,20 +250,11 @@ group_close(void *self)
         free(group);
 }
 
-static const rd_kafka_metadata_topic_t *
-find_answer(const rd_kafka_metadata_t *metadata, const char *name)
-{
-    for (int i = 0; i < metadata->topic_cnt; i++)
-        if (strcmp(metadata->topics[i].topic, name) == 0)
-            return &metadata->topics[i];
-    return NULL;
-}
-
 static bool
 know_topic(
     struct group *group, const rd_kafka_metadata_t *metadata, const char *name, struct error *err)
 {
-    const rd_kafka_metadata_topic_t *answer = find_answer(metadata, name);
+    const rd_kafka_metadata_topic_t *answer = kafka_client_answer(metadata, name);
     const char *address = group->client.address;
     if (answer == NULL || answer->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
         return error_set(err, ERROR_REMOTE, "topic '%.100s' does not exist on %s", name, address);
