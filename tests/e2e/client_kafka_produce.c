@@ -279,6 +279,9 @@ run_spread(const struct arguments *arguments)
         send_message(
             &client, topics[i % topic_count], (int32_t)(i / topic_count % partitions), &sample);
     }
+    rd_kafka_flush(client.handle, 2 * WAIT_MS); /* before their topics go */
+    if (client.acknowledged != (uint64_t)count)
+        die("spread", "not every message was acknowledged");
     for (int64_t i = 1; i < topic_count; i++)
         rd_kafka_topic_destroy(topics[i]);
     return finish_sending(&client, topics[0]);

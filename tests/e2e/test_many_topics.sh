@@ -16,7 +16,6 @@ record() { # in the background; $pid
     start recorder "$tapedeck" record --no-lag --tape "$tape" --from beginning "kafka://$address/^$base-.*"
 }
 
-# Kafka's own count: what is on the tape is counted by stream.
 count_on_tape() {
     "$tapedeck" streams --tape "$tape" --json | python3 -c '
 import json, sys
