@@ -386,7 +386,7 @@ threads_share_a_budget_of_bytes(void **state)
         size_t bytes = (size_t)megabytes[i] * 1024 * 1024;
         append_large(*state, bytes);
         assert_int_equal(count_workers(*state), workers[i]);
-        assert_true(workers[i] * SCAN_COPIES * bytes <= SCAN_LARGE_BYTES);
+        assert_true((uint64_t)workers[i] * SCAN_COPIES * bytes <= SCAN_LARGE_BYTES);
     }
 }
 
