@@ -3,17 +3,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "collectors/outlet.h"
 #include "collectors/source.h"
 #include "collectors/tap_url.h"
 
-#define IDLE_FETCH_MS "500"
-#define INTERCEPTOR   "tapedeck"
-#define FIRST_MS      250
-#define DESTROY_S     5
-#define WAKE_MS       0 /* the answer is of no use: that it comes is */
+#define IDLE_FETCH_MS   "500"
+#define INTERCEPTOR     "tapedeck"
+#define FIRST_MS        250
+#define DESTROY_NS      (5 * NS_PER_S)
+#define DESTROY_LOOK_NS (5 * NS_PER_MS)
+#define WAKE_MS         0 /* the answer is of no use: that it comes is */
 
 struct setting {
     const char *name;
@@ -333,13 +333,16 @@ destroy_in_time(rd_kafka_t *rk)
         rd_kafka_destroy(rk);
         return true;
     }
-    struct timespec deadline;
-    (void)clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec += DESTROY_S;
-    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &deadline) == 0)
-        return true;
-    (void)pthread_detach(thread);
-    return false;
+    int64_t deadline_ns = clock_monotonic_ns() + DESTROY_NS;
+    while (pthread_tryjoin_np(thread, NULL) != 0) {
+        int64_t now_ns = clock_monotonic_ns();
+        if (now_ns >= deadline_ns) {
+            (void)pthread_detach(thread);
+            return false;
+        }
+        clock_sleep_until_ns(now_ns + DESTROY_LOOK_NS);
+    }
+    return true;
 }
 
 bool
