@@ -204,8 +204,8 @@ static const struct option_row options[] = {
         "ask the brokers what is at the offsets", NULL},
     {"url", OPTION_TEXT, offsetof(struct settings, url), "URL",
         "the broker to ask, kafka://HOST:9092; else those of the configured taps", NULL},
-    {"max-bytes", OPTION_NUMBER, offsetof(struct settings, max_bytes), "N",
-        "read no more than that from each broker; 64 MiB", NULL},
+    {"max-bytes", OPTION_BYTES, offsetof(struct settings, max_bytes), "N",
+        "read no more than that from each broker; 64M unless given", NULL},
     {"wait", OPTION_SECONDS, offsetof(struct settings, wait_ns), "S",
         "nor longer than that, once it has answered; 10 s", NULL},
 };

@@ -24,8 +24,8 @@ struct settings {
 };
 
 static const struct option_row options[] = {
-    {"keep-bytes", OPTION_NUMBER, offsetof(struct settings, keep_bytes), "N",
-        "delete while the tape is larger than N bytes; 0: no limit, the default", NULL},
+    {"keep-bytes", OPTION_BYTES, offsetof(struct settings, keep_bytes), "N",
+        "delete while the tape is larger than N, like 50G; 0: no limit, the default", NULL},
     {"keep-age", OPTION_SECONDS, offsetof(struct settings, keep_age_ns), "TIME",
         "delete what was received longer ago: 90m, 7d; 0: no limit, the default", NULL},
     {"dry-run", OPTION_FLAG, offsetof(struct settings, dry_run), NULL,
@@ -133,7 +133,7 @@ const struct command command_tape_prune = {
         "finished, and readers that are in it go on behind it. Without an option, keep_bytes and\n"
         "keep_age of the configuration count.",
     .examples = "tapedeck tape prune --keep-age 7d --dry-run\n"
-                "tapedeck tape prune --keep-bytes 50000000000",
+                "tapedeck tape prune --keep-bytes 50G",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .settings_size = sizeof(struct settings),

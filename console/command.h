@@ -18,6 +18,7 @@ enum option_kind {
     OPTION_FLAG,    /* bool */
     OPTION_TEXT,    /* const char *, NULL when it was not given */
     OPTION_NUMBER,  /* uint64_t; 0 when it was not given, so document 0 */
+    OPTION_BYTES,   /* uint64_t; "5000000", "64M", "50G"; 0 when it was not given */
     OPTION_SECONDS, /* int64_t nanoseconds; "90", "1.5", "200ms", "15m"; 0 when it was not given */
 };
 

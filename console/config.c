@@ -18,6 +18,7 @@
 #include "console/nearest.h"
 #include "console/safe_text.h"
 #include "console/secret.h"
+#include "console/sizes.h"
 
 /* Less would look like a tap that hangs. */
 
@@ -71,35 +72,11 @@ read_durability(struct config *config, const struct config_value *value, struct 
     return fail_value(config, value, err, "kernel, interval or each");
 }
 
-/* "67108864", "64K", "64M", "1G"; at least `least`, at most 1024T. */
-static bool
-parse_size(const char *text, uint64_t least, uint64_t *bytes)
-{
-    char *end = NULL;
-    errno = 0;
-    unsigned long long number = strtoull(text, &end, 10);
-    if (!isdigit((unsigned char)text[0]) || errno != 0)
-        return false;
-    unsigned shift = 0;
-    if (*end != '\0') {
-        const char *units = "KMGT";
-        const char *unit = strchr(units, *end);
-        if (unit == NULL || end[1] != '\0')
-            return false;
-        shift = 10 * (unsigned)(unit - units + 1);
-    }
-    const uint64_t most = UINT64_C(1024) << 40;
-    if (number > most >> shift || number << shift < least)
-        return false;
-    *bytes = (uint64_t)number << shift;
-    return true;
-}
-
 static bool
 read_size(const struct config *config, const struct config_value *value, uint64_t *bytes,
     struct error *err)
 {
-    return parse_size(value->text, UINT64_C(1) << 20, bytes) ||
+    return sizes_parse(value->text, UINT64_C(1) << 20, bytes) ||
            fail_value(config, value, err, "a size from 1M to 1024T, like 64M");
 }
 
@@ -272,7 +249,7 @@ check_budget(const struct config *config, const struct config_section *section, 
     if (is_zeromq(section))
         return config_fail_at(config, value->line, value->key_column, err,
             "'%s' has no meaning for zeromq: what is not read in time is lost", value->key);
-    return parse_size(value->text, BUDGET_LEAST, &ignored) ||
+    return sizes_parse(value->text, BUDGET_LEAST, &ignored) ||
            fail_value(config, value, err, "a size from 1K on, like 5M");
 }
 
@@ -544,7 +521,7 @@ append_tap(const struct config_section *section, struct config_taps *taps)
         .group = group == NULL ? NULL : alloc_text(group->text),
     };
     if (budget != NULL)
-        (void)parse_size(budget->text, BUDGET_LEAST, &tap->max_bytes_per_second);
+        (void)sizes_parse(budget->text, BUDGET_LEAST, &tap->max_bytes_per_second);
     return tap;
 }
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "console/nearest.h"
+#include "console/sizes.h"
 
 /* What is quoted in a message is cut to this. */
 #define QUOTE_MAX 80
@@ -146,6 +147,15 @@ store_value(const struct option_row *row, void *settings, const char *value, str
         if (!read_number(row, value, &number, err))
             return false;
         memcpy(place, &number, sizeof(number));
+        return true;
+    }
+    case OPTION_BYTES: {
+        uint64_t bytes = 0;
+        if (!sizes_parse(value, 0, &bytes))
+            return error_set(err, ERROR_ARGUMENT,
+                "--%s takes a number of bytes up to 1024T, like 5000000, 64M or 50G, not '%.*s'",
+                row->name, QUOTE_MAX, value);
+        memcpy(place, &bytes, sizeof(bytes));
         return true;
     }
     case OPTION_SECONDS: {

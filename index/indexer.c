@@ -239,13 +239,6 @@ indexer_acknowledged(const struct indexer *indexer)
 }
 
 bool
-indexer_status(struct indexer *indexer, struct live_status *status)
-{
-    bool recording;
-    return live_read(indexer->live, status, &recording);
-}
-
-bool
 indexer_is_well(struct indexer *indexer, struct error *err)
 {
     if (!atomic_load_explicit(&indexer->has_failed, memory_order_acquire))

@@ -39,9 +39,6 @@ bool indexer_push(struct indexer *indexer, struct batch **batch, int timeout_ms)
 /* Events of taps acknowledged since the start. */
 uint64_t indexer_acknowledged(const struct indexer *indexer);
 
-/* What the live page says, now. Any thread. */
-bool indexer_status(struct indexer *indexer, struct live_status *status);
-
 /* False when the tape cannot be written for a reason other than a full disk: *err says why, the
  * recorder should stop. */
 bool indexer_is_well(struct indexer *indexer, struct error *err);

@@ -6,6 +6,7 @@ struct settings {
     bool follow;
     const char *order;
     uint64_t limit;
+    uint64_t room;
     int64_t wait_ns;
 };
 
@@ -13,6 +14,7 @@ static const struct option_row rows[] = {
     {"follow", OPTION_FLAG, offsetof(struct settings, follow), NULL, "go on", NULL},
     {"order", OPTION_TEXT, offsetof(struct settings, order), "ORDER", "order", "seq|time|offset"},
     {"limit", OPTION_NUMBER, offsetof(struct settings, limit), "N", "how many", NULL},
+    {"room", OPTION_BYTES, offsetof(struct settings, room), "N", "how much", NULL},
     {"for", OPTION_SECONDS, offsetof(struct settings, wait_ns), "SECONDS", "how long", NULL},
 };
 
@@ -110,8 +112,8 @@ takes_options_before_and_behind_the_command(void **state)
     struct options_line line;
     struct error err;
     assert_ok(read_words(&line, &err,
-        WORDS(
-            "--json", "--tape", "/t", "events", "--limit=7", "--config=c", "a", "--follow", "b")));
+        WORDS("--json", "--tape", "/t", "events", "--limit=7", "--room=3G", "--config=c", "a",
+            "--follow", "b")));
     const struct settings *settings = line.invocation.settings;
     assert_ptr_equal(line.command, &command_events);
     assert_true(line.invocation.json);
@@ -119,6 +121,7 @@ takes_options_before_and_behind_the_command(void **state)
     assert_string_equal(line.invocation.config, "c");
     assert_true(settings->follow);
     assert_true(settings->limit == 7);
+    assert_true(settings->room == UINT64_C(3) << 30);
     assert_null(settings->order);
     assert_int_equal(line.invocation.argc, 2);
     assert_string_equal(line.invocation.argv[0], "a");
@@ -248,6 +251,10 @@ refuses_values_that_are_missing_or_wrong(void **state)
     expect_refusal(WORDS("events", "--tape", ""), "--tape needs DIR, not an empty text");
     expect_refusal(WORDS("--tape=", "events"), "--tape needs DIR, not an empty text");
     expect_refusal(WORDS("events", "--for", "soon"), "--for");
+    expect_refusal(WORDS("events", "--room", "5X"), "like 5000000, 64M or 50G, not '5X'");
+    expect_refusal(WORDS("events", "--room", "1.5G"), "not '1.5G'");
+    expect_refusal(WORDS("events", "--room", "-1"), "--room takes");
+    expect_refusal(WORDS("events", "--room", "1025T"), "up to 1024T");
 }
 
 static void
