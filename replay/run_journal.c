@@ -131,7 +131,7 @@ struct run_journal *
 run_journal_open(const char *path, int32_t lane_count, struct error *err)
 {
     struct run_journal *journal = journal_new(path, lane_count, O_RDWR | O_CREAT);
-    uint64_t good;
+    uint64_t good = 0;
 
     if (journal->fd < 0) {
         error_set_system(err, "cannot open run journal '%s'", path);
