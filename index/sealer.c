@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@
 #define RETENTION_S 30
 #define QUIET_S     2
 #define SEALER_NICE 5
+#define NO_JOURNAL  SIZE_MAX
 #define KEPT_BYTES  ((size_t)96 * 1024 * 1024) /* a journal of the usual size, and its last frame */
 
 /* Memory that outlives a journal: the next one needs as much, and fresh memory of this size costs more in page
@@ -282,6 +284,16 @@ retain(struct sealer *sealer)
         note(sealer, &err);
 }
 
+static uint64_t
+take_waiting(struct sealer *sealer, size_t index)
+{
+    uint64_t id = sealer->waiting[index];
+    sealer->waiting_count--;
+    memmove(sealer->waiting + index, sealer->waiting + index + 1,
+        (sealer->waiting_count - index) * sizeof(uint64_t));
+    return id;
+}
+
 /* Seal the first that waits. False: it must be tried again later. With the lock held. */
 static bool
 seal_first(struct sealer *sealer)
@@ -298,8 +310,7 @@ seal_first(struct sealer *sealer)
     note(sealer, !good ? &err : (followed ? NULL : &second));
     if (!good && err.code != ERROR_DAMAGED && err.code != ERROR_FORMAT)
         return false;
-    sealer->waiting_count--;
-    memmove(sealer->waiting, sealer->waiting + 1, sealer->waiting_count * sizeof(uint64_t));
+    (void)take_waiting(sealer, 0);
     sealer->report.sealed += good;
     sealer->retained_ns = 0;
     return true;
@@ -380,20 +391,39 @@ sealer_add(struct sealer *sealer, uint64_t id)
     (void)pthread_mutex_unlock(&sealer->lock);
 }
 
-/* Nothing else is left to do when the recorder ends: seal from the other end of the list meanwhile.
- * The catalogue learns of these when the thread, or the next recorder, brings it up to date. With the
- * lock held. */
+/* The largest journal that waits and that the thread is not at; NO_JOURNAL: there is none. With the lock held. */
+static size_t
+largest_waiting(const struct sealer *sealer)
+{
+    size_t largest = NO_JOURNAL;
+    off_t most = -1;
+    for (size_t i = 0; i < sealer->waiting_count; i++) {
+        struct stat status = {0};
+        if (sealer->waiting[i] == sealer->sealing)
+            continue;
+        char *path = journal_path(sealer->directory, sealer->waiting[i], "jnl");
+        (void)stat(path, &status);
+        free(path);
+        if (status.st_size > most) {
+            most = status.st_size;
+            largest = i;
+        }
+    }
+    return largest;
+}
+
+/* Nothing else is left to do when the recorder ends: seal too. The largest first, so that the last one of
+ * all, which one of the two does while the other has nothing to do, is a small one. The catalogue learns of
+ * these when the thread, or the next recorder, brings it up to date. With the lock held. */
 static void
 help_out(struct sealer *sealer)
 {
     /* The collectors are gone: what their queues held makes room for a second journal in memory. */
     (void)malloc_trim(0);
     struct memory memory = {0};
-    while (sealer->waiting_count > 0) {
-        uint64_t id = sealer->waiting[sealer->waiting_count - 1];
-        if (id == sealer->sealing || sealer->waiting_count == 1)
-            break;
-        sealer->waiting_count--;
+    size_t next;
+    while (sealer->waiting_count > 1 && (next = largest_waiting(sealer)) != NO_JOURNAL) {
+        uint64_t id = take_waiting(sealer, next);
         (void)pthread_mutex_unlock(&sealer->lock);
         struct error err;
         bool good = seal_journal(sealer->directory, id, sealer->options.codec, &memory, &err);
