@@ -67,6 +67,10 @@ void query_bounds(const struct query *query, struct query_bounds *bounds);
 bool query_may_match_lane(
     const struct query *query, const struct stream *stream, int32_t partition);
 
+/* The same of all partitions first_partition .. last_partition. */
+bool query_may_match_lanes(const struct query *query, const struct stream *stream,
+    int32_t first_partition, int32_t last_partition);
+
 /* Values that every match must have exactly, for Bloom filters: `kind` is "key", "id", "trace",
  * "correlation" or "header:NAME". Returns how many were written, at most `limit`. */
 struct query_token {

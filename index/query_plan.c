@@ -188,49 +188,69 @@ query_bounds(const struct query *query, struct query_bounds *bounds)
     *bounds = query->root == QUERY_NONE ? bounds_open : bounds_of(query, query->root, false);
 }
 
-/* What a lane alone says about a query. */
+/* What lanes alone say about a query: for none, for some or for all of their events it is true. */
 enum verdict {
     VERDICT_NO,
     VERDICT_MAYBE,
     VERDICT_YES,
 };
 
-struct lane {
+/* Lanes of one stream that stand side by side; those of a negative partition are not compared. */
+struct lane_range {
     const struct stream *stream;
-    int32_t partition;
+    int32_t first_partition;
+    int32_t last_partition;
 };
 
+/* Only `=` can be true between two partitions at which it is not. */
 static enum verdict
-lane_verdict_of_term(const struct query_node *node, const struct lane *lane)
+partition_verdict(const struct query_node *node, const struct lane_range *lanes)
+{
+    if (lanes->first_partition < 0 || lanes->last_partition < lanes->first_partition)
+        return VERDICT_MAYBE;
+    uint64_t first = (uint64_t)lanes->first_partition;
+    uint64_t last = (uint64_t)lanes->last_partition;
+    bool at_first = query_test_whole(node, first);
+    if (first == last)
+        return at_first ? VERDICT_YES : VERDICT_NO;
+    if (node->test == QUERY_EQUAL)
+        return node->whole < first || node->whole > last ? VERDICT_NO : VERDICT_MAYBE;
+    if (at_first != query_test_whole(node, last))
+        return VERDICT_MAYBE;
+    return at_first ? VERDICT_YES : VERDICT_NO;
+}
+
+static enum verdict
+lane_verdict_of_term(const struct query_node *node, const struct lane_range *lanes)
 {
     bool is_true;
     bool by_number = node->has_number && node->test >= QUERY_LESS && node->test <= QUERY_AT_LEAST;
     if (node->test == QUERY_REGEX || by_number)
         return VERDICT_MAYBE;
     if (node->field == QUERY_FIELD_TAP)
-        is_true = query_test_text(node, bytes_of(lane->stream->tap));
+        is_true = query_test_text(node, bytes_of(lanes->stream->tap));
     else if (node->field == QUERY_FIELD_STREAM)
-        is_true = query_test_stream(node, lane->stream);
-    else if (node->field == QUERY_FIELD_PARTITION && lane->partition >= 0)
-        is_true = query_test_whole(node, (uint64_t)lane->partition);
+        is_true = query_test_stream(node, lanes->stream);
+    else if (node->field == QUERY_FIELD_PARTITION)
+        return partition_verdict(node, lanes);
     else
         return VERDICT_MAYBE;
     return is_true ? VERDICT_YES : VERDICT_NO;
 }
 
 static enum verdict
-lane_verdict(const struct query *query, uint32_t index, const struct lane *lane)
+lane_verdict(const struct query *query, uint32_t index, const struct lane_range *lanes)
 {
     const struct query_node *node = &query->nodes[index];
     if (node->kind == QUERY_TERM)
-        return lane_verdict_of_term(node, lane);
+        return lane_verdict_of_term(node, lanes);
     if (node->kind == QUERY_NOT)
-        return VERDICT_YES - lane_verdict(query, node->first, lane);
+        return VERDICT_YES - lane_verdict(query, node->first, lanes);
 
     bool is_and = node->kind == QUERY_AND;
     enum verdict verdict = is_and ? VERDICT_YES : VERDICT_NO;
     for (uint32_t i = node->first; i != QUERY_NONE; i = query->nodes[i].next) {
-        enum verdict child = lane_verdict(query, i, lane);
+        enum verdict child = lane_verdict(query, i, lanes);
         if (is_and ? child < verdict : child > verdict)
             verdict = child;
     }
@@ -238,12 +258,19 @@ lane_verdict(const struct query *query, uint32_t index, const struct lane *lane)
 }
 
 bool
-query_may_match_lane(const struct query *query, const struct stream *stream, int32_t partition)
+query_may_match_lanes(const struct query *query, const struct stream *stream,
+    int32_t first_partition, int32_t last_partition)
 {
     if (stream_is_internal(stream) && !query->names_internal)
         return false;
-    struct lane lane = {stream, partition};
-    return query->root == QUERY_NONE || lane_verdict(query, query->root, &lane) != VERDICT_NO;
+    struct lane_range lanes = {stream, first_partition, last_partition};
+    return query->root == QUERY_NONE || lane_verdict(query, query->root, &lanes) != VERDICT_NO;
+}
+
+bool
+query_may_match_lane(const struct query *query, const struct stream *stream, int32_t partition)
+{
+    return query_may_match_lanes(query, stream, partition, partition);
 }
 
 /* "@lag", "@*", "@lag*"; of a stream also "shop/@lag". */

@@ -148,15 +148,20 @@ segment_filter_start(struct segment_filter *filter, struct segment *segment, str
         learn_tokens(filter);
 }
 
-/* Can a lane between the first and the last of the block match? Decided for blocks of one stream. */
+/* Can a lane from the first to the last of the block match? Of a block that has the end of one stream and the
+ * beginning of the next, one of the two may. */
 static bool
 lanes_may_match(const struct segment_filter *filter, const struct block_info *info)
 {
-    if (info->first_stream != info->last_stream)
+    if (info->last_stream - info->first_stream > 1)
         return true;
-    const struct stream *stream = tape_stream_by_id(filter->tape, info->first_stream);
-    int32_t partition = info->first_partition == info->last_partition ? info->first_partition : -1;
-    return query_may_match_lane(filter->query, stream, partition);
+    const struct stream *first = tape_stream_by_id(filter->tape, info->first_stream);
+    if (info->first_stream == info->last_stream)
+        return query_may_match_lanes(
+            filter->query, first, info->first_partition, info->last_partition);
+    const struct stream *last = tape_stream_by_id(filter->tape, info->last_stream);
+    return query_may_match_lanes(filter->query, first, info->first_partition, INT32_MAX) ||
+           query_may_match_lanes(filter->query, last, 0, info->last_partition);
 }
 
 bool

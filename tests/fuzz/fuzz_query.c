@@ -66,6 +66,7 @@ check_promises(const struct query *query, const struct event *event)
     assert(event->offset >= bounds.first_offset && event->offset <= bounds.last_offset);
     assert(query_may_match_lane(query, event->stream, event->partition));
     assert(query_may_match_lane(query, event->stream, -1));
+    assert(query_may_match_lanes(query, event->stream, 0, event->partition));
 
     struct bytes literal = query_required_literal(query);
     assert(literal.data == NULL || memmem(event->payload.data, event->payload.length, literal.data,

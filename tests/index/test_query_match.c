@@ -499,6 +499,36 @@ rules_out_lanes(void **state)
 }
 
 static void
+rules_out_ranges_of_lanes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int32_t first;
+        int32_t last;
+        bool may_match;
+    } cases[] = {
+        {"partition=3", 2, 4, true}, {"partition=3", 3, 5, true}, {"partition=3", 0, 2, false},
+        {"partition=3", 4, INT32_MAX, false}, {"partition=3", -1, -1, true},
+        {"partition!=3", 2, 4, true}, {"partition!=3", 3, 3, false},
+        {"not partition!=3", 0, 2, false}, {"not partition!=3", 0, 3, true},
+        {"partition in (1, 9)", 2, 8, false}, {"partition in (1, 9)", 2, 9, true},
+        {"partition>=\"3\"", 0, 3, true}, {"not partition>=\"3\"", 3, 9, false},
+        {"not partition>=\"3\"", 2, 9, true}, {"stream=other", 0, INT32_MAX, false},
+        {"stream=other or partition=3", 2, 4, true},
+        {"partition=3", 5, 2, true}, /* such as no writer puts there: nothing is known */
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct query *query = compile(cases[i].text);
+        bool may_match = query_may_match_lanes(query, &stream, cases[i].first, cases[i].last);
+        if (may_match != cases[i].may_match)
+            fail_msg("%s of partitions %d to %d: %d", cases[i].text, cases[i].first, cases[i].last,
+                may_match);
+        query_free(query);
+    }
+}
+
+static void
 looks_at_internal_streams_only_when_one_is_named(void **state)
 {
     (void)state;
@@ -612,6 +642,7 @@ main(void)
         cmocka_unit_test(stays_whole_with_hostile_json),
         cmocka_unit_test(bounds_follow_the_logic),
         cmocka_unit_test(rules_out_lanes),
+        cmocka_unit_test(rules_out_ranges_of_lanes),
         cmocka_unit_test(looks_at_internal_streams_only_when_one_is_named),
         cmocka_unit_test(names_required_tokens),
         cmocka_unit_test(names_the_required_literal),

@@ -805,7 +805,9 @@ promises_hold(const struct query *query, const struct sample *sample)
                                    (const char *)literal.data, literal.length)))
         return false;
     return query_may_match_lane(query, event->stream, event->partition) &&
-           query_may_match_lane(query, event->stream, -1);
+           query_may_match_lane(query, event->stream, -1) &&
+           query_may_match_lanes(query, event->stream, event->partition, event->partition + 1) &&
+           query_may_match_lanes(query, event->stream, 0, event->partition);
 }
 
 /* What came up in all rounds, so that the test cannot become hollow unnoticed. */

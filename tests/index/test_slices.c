@@ -218,6 +218,34 @@ looks_at_little_for_a_page(void **state)
     free(directory);
 }
 
+/* Each lane lies in one row of blocks: where one ends and the next begins, both look at the block. */
+static void
+looks_at_the_blocks_of_one_lane(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct cursor_progress progress = {0};
+    uint64_t scanned = 0;
+    for (unsigned lane = 0; lane < LANES; lane++) {
+        struct error err;
+        struct event event;
+        char *text = alloc_format("partition=%u", lane);
+        struct query *query = query_compile(text, 0, NULL, &err);
+        struct cursor_options options = {
+            .query = query, .order = lane % 2 == 0 ? CURSOR_BY_SEQ : CURSOR_BY_OFFSET};
+        struct cursor *cursor = cursor_new(fixture->segment, &options);
+        while (next(cursor, &event))
+            assert_int_equal(event.partition, lane);
+        cursor_progress(cursor, &progress);
+        scanned += progress.scanned_blocks;
+        cursor_free(cursor);
+        query_free(query);
+        free(text);
+    }
+    if (scanned > progress.total_blocks + LANES - 1)
+        fail_msg("looked at %llu blocks of %llu for %d lanes", (unsigned long long)scanned,
+            (unsigned long long)progress.total_blocks, LANES);
+}
+
 int
 main(void)
 {
@@ -226,6 +254,7 @@ main(void)
         cmocka_unit_test(gives_lengths_without_bytes),
         cmocka_unit_test(gives_what_a_query_looks_at),
         cmocka_unit_test(looks_at_little_for_a_page),
+        cmocka_unit_test(looks_at_the_blocks_of_one_lane),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
