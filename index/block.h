@@ -156,6 +156,9 @@ struct block {
  * headers or payload have their length and no bytes: they are null views with a length. */
 void block_event(const struct block *block, uint32_t i, struct event *event);
 
+/* Have fetched into the processor's cache what block_event() will need. */
+void block_expect_event(const struct block *block, uint32_t i);
+
 /* Parts of it, for those who look at many: its lane, event_time(), its key. */
 const struct block_lane *block_lane(const struct block *block, uint32_t i);
 int64_t block_time(const struct block *block, uint32_t i);

@@ -64,6 +64,19 @@ block_event(const struct block *block, uint32_t i, struct event *event)
 }
 
 void
+block_expect_event(const struct block *block, uint32_t i)
+{
+    __builtin_prefetch(&block->seqs[i]);
+    __builtin_prefetch(&block->received_ns[i]);
+    __builtin_prefetch(&block->times_ns[i]);
+    __builtin_prefetch(&block->offsets[i]);
+    __builtin_prefetch(&block->flags[i]);
+    __builtin_prefetch(&block->key_at[i]);
+    __builtin_prefetch(&block->headers_at[i]);
+    __builtin_prefetch(&block->payload_at[i]);
+}
+
+void
 block_record(const struct block *block, uint32_t i, struct record *record)
 {
     struct event event;

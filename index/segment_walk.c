@@ -30,6 +30,9 @@
 /* When so few events of a block are wanted, their header lists are made one by one. */
 #define FEW_EVENTS 4u
 
+/* What makes an event is fetched from memory while so many before it are given out. */
+#define EVENTS_AHEAD 6u
+
 /* Blocks of a file that was not open before are read by the system all at once, up to so many. */
 #define EXPECTED_BLOCKS 32u
 
@@ -422,6 +425,19 @@ take(struct segment_walk *self, const struct place *place, uint64_t *budget, str
     return CURSOR_EVENT;
 }
 
+/* The columns of the events that come next lie in as many places as there are lanes. */
+static void
+expect_event(const struct segment_walk *self, size_t number)
+{
+    size_t ahead = self->options.newest_first ? number - EVENTS_AHEAD : number + EVENTS_AHEAD;
+    if (ahead >= self->places.count)
+        return;
+    const struct place *place = &self->places.places[ahead];
+    const struct block *block = block_cache_get(self->cache, place->block, self->sections);
+    if (block != NULL)
+        block_expect_event(block, place->index);
+}
+
 /* See to it that a place is next. CURSOR_END: none is left in the last slice. */
 static enum cursor_step
 have_places(struct segment_walk *self, uint64_t *budget, struct error *err)
@@ -463,6 +479,7 @@ segment_walk_next(struct part_walk *walk, uint64_t *budget, struct event *event,
             return step;
         size_t number = self->options.newest_first ? self->next - 1 : self->next;
         const struct place *place = &self->places.places[number];
+        expect_event(self, number);
         step = take(self, place, budget, event, err);
         if (step == CURSOR_PAUSED)
             return step;
