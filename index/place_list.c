@@ -5,6 +5,9 @@
 
 #include "base/alloc.h"
 
+/* Reading so many empty slots costs what comparing one place with others does. */
+#define SLOTS_PER_PLACE 64u
+
 void
 place_list_done(struct place_list *list)
 {
@@ -13,10 +16,17 @@ place_list_done(struct place_list *list)
 }
 
 void
-place_list_add(struct place_list *list, struct place place)
+place_list_add(struct place_list *list, const uint64_t *seqs, uint32_t block,
+    const uint32_t *indexes, size_t count)
 {
-    list->places = alloc_grow(list->places, list->count, &list->capacity, sizeof(*list->places));
-    list->places[list->count++] = place;
+    if (list->capacity - list->count < count) {
+        list->capacity = 2 * list->capacity + count;
+        list->places = alloc_resize(list->places, list->capacity * sizeof(*list->places));
+    }
+    struct place *place = list->places + list->count;
+    for (size_t i = 0; i < count; i++)
+        *place++ = (struct place){seqs[indexes[i]], block, indexes[i]};
+    list->count += count;
 }
 
 static int
@@ -54,7 +64,7 @@ place_list_sort(struct place_list *list, uint64_t first_seq, uint64_t end_seq)
         is_sorted = list->places[i - 1].seq < list->places[i].seq;
     if (is_sorted)
         return;
-    if (span / 16 < list->count)
+    if (span / SLOTS_PER_PLACE < list->count)
         sort_by_slots(list, first_seq, span);
     else
         qsort(list->places, list->count, sizeof(*list->places), compare_places);

@@ -24,7 +24,9 @@ struct place_list {
 
 void place_list_done(struct place_list *list);
 
-void place_list_add(struct place_list *list, struct place place);
+/* Add the events indexes[0 .. count - 1] of a block; seqs[index] is the seq of each. */
+void place_list_add(struct place_list *list, const uint64_t *seqs, uint32_t block,
+    const uint32_t *indexes, size_t count);
 
 /* Put them in rising order. All seqs are different and in first_seq .. end_seq - 1. */
 void place_list_sort(struct place_list *list, uint64_t first_seq, uint64_t end_seq);

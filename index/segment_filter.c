@@ -270,3 +270,56 @@ segment_filter_find(struct segment_filter *filter, const struct block *block, ui
     }
     return block->count;
 }
+
+/* Is it true of each event of the block that its times and its offset are such as the query wants? */
+static bool
+is_within(const struct query_bounds *bounds, const struct block_info *info)
+{
+    return info->min_time_ns >= bounds->from_ns && info->max_time_ns <= bounds->until_ns &&
+           info->min_received_ns >= bounds->received_from_ns &&
+           info->max_received_ns <= bounds->received_until_ns &&
+           info->min_offset >= bounds->first_offset && info->max_offset <= bounds->last_offset;
+}
+
+/* The events from..end - 1 with seqs that are wanted. Without a branch for each: they lie as they came. */
+static uint32_t
+select_by_seq(const struct segment_filter *filter, const struct block *block, uint32_t from,
+    uint32_t end, uint32_t *selected)
+{
+    uint64_t span = filter->end_seq - filter->first_seq;
+    uint32_t count = 0;
+    for (uint32_t i = from; i < end; i++) {
+        selected[count] = i;
+        count += block->seqs[i] - filter->first_seq < span;
+    }
+    return count;
+}
+
+static uint32_t
+select_each(struct segment_filter *filter, const struct block *block, uint32_t *selected)
+{
+    uint32_t count = 0;
+    for (uint32_t i = segment_filter_find(filter, block, 0); i < block->count;
+         i = segment_filter_find(filter, block, i + 1))
+        selected[count++] = i;
+    return count;
+}
+
+uint32_t
+segment_filter_select(
+    struct segment_filter *filter, const struct block *block, uint32_t index, uint32_t *selected)
+{
+    const struct block_info *info = segment_block(filter->segment, index);
+    if (filter->query == NULL)
+        return select_by_seq(filter, block, 0, block->count, selected);
+    if (segment_filter_sections(filter) != BLOCK_BIT(BLOCK_META) ||
+        !is_within(&filter->bounds, info))
+        return select_each(filter, block, selected);
+    uint32_t count = 0;
+    uint32_t from = 0;
+    for (uint32_t i = 0; i < block->lane_count; from = block->lanes[i++].end) {
+        if (lane_may_match(filter, &block->lanes[i]))
+            count += select_by_seq(filter, block, from, block->lanes[i].end, selected + count);
+    }
+    return count;
+}

@@ -64,8 +64,13 @@ enum block_section segment_filter_peek_section(const struct segment_filter *filt
 bool segment_filter_peek(
     const struct segment_filter *filter, const struct block *block, uint32_t index);
 
-/* Which sections segment_filter_find() needs. */
+/* Which sections segment_filter_select() and segment_filter_find() need. */
 unsigned segment_filter_sections(const struct segment_filter *filter);
+
+/* The numbers of all events of the block, which is number `index`, that may match, in rising order: how many, at most
+ * block->count, for which `selected` has room. */
+uint32_t segment_filter_select(
+    struct segment_filter *filter, const struct block *block, uint32_t index, uint32_t *selected);
 
 /* The number of the next event from `from` on that may match; block->count: none. */
 uint32_t segment_filter_find(

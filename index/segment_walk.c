@@ -53,6 +53,8 @@ struct segment_walk {
     uint32_t plan_step;
     uint32_t plan_end;
     struct place_list places;
+    uint32_t *selected; /* of the block that is looked at */
+    size_t selected_room;
     size_t next;
     uint32_t *left;
     unsigned char *looks;
@@ -109,6 +111,7 @@ segment_walk_free(struct part_walk *walk)
     struct segment_walk *self = (struct segment_walk *)walk;
     block_cache_free(self->cache);
     place_list_done(&self->places);
+    free(self->selected);
     free(self->left);
     free(self->looks);
     if (self->segment != NULL)
@@ -255,11 +258,14 @@ is_out_of_question(const struct segment_walk *self)
 static void
 add_places(struct segment_walk *self, uint32_t number, const struct block *block)
 {
-    for (uint32_t i = segment_filter_find(&self->filter, block, 0); i < block->count;
-         i = segment_filter_find(&self->filter, block, i + 1)) {
-        place_list_add(&self->places, (struct place){block->seqs[i], number, i});
-        self->left[number]++;
+    if (block->count > self->selected_room) {
+        self->selected_room = block->count;
+        self->selected =
+            alloc_resize(self->selected, self->selected_room * sizeof(*self->selected));
     }
+    uint32_t count = segment_filter_select(&self->filter, block, number, self->selected);
+    place_list_add(&self->places, block->seqs, number, self->selected, count);
+    self->left[number] += count;
 }
 
 /* When nothing more will come out of it. */
