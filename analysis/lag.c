@@ -195,7 +195,8 @@ count_rebalances(struct judge *judge)
             verdict->rebalances++;
             verdict->rebalanced_ns = point->at_ns;
         }
-        is_inside = is_now;
+        if (point->phase != LAG_PHASE_UNKNOWN)
+            is_inside = is_now;
         if (point->members >= 0)
             members = point->members;
     }
@@ -322,14 +323,13 @@ judge_jump(struct judge *judge)
     const struct lag_point *last = judge->last;
     struct lag_verdict *verdict = judge->verdict;
     if (last->committed >= 0 && last->end >= 0 && last->committed > last->end) {
-        verdict->again_from = last->end;
-        verdict->again_to = last->committed;
         say(verdict, LAG_JUMP,
             "the commit @%" PRId64 " is %" PRId64 " offsets past the end @%" PRId64
             " of the log: the topic was made anew, or its end was lost",
             last->committed, last->committed - last->end, last->end);
-        advise(verdict,
-            "what is written before the end reaches the commit will not be read: reset the offset");
+        advise(verdict, "reset the offset: a consumer that starts now goes by its "
+                        "auto.offset.reset, and may read all again or skip what is there; one that "
+                        "starts when the end has come to the commit skips what is before it");
         return true;
     }
     const struct lag_point *before;
@@ -391,6 +391,52 @@ judge_loss(struct judge *judge)
         return true;
     }
     return false;
+}
+
+static const char *
+ordinal_ending(int32_t number)
+{
+    if (number % 100 >= 11 && number % 100 <= 13)
+        return "th";
+    return number % 10 == 1 ? "st" : number % 10 == 2 ? "nd" : number % 10 == 3 ? "rd" : "th";
+}
+
+/* How long the members have been between two assignments, as far as the points tell. */
+static int64_t
+rebalancing_ns(const struct judge *judge)
+{
+    int64_t since_ns = judge->last->at_ns;
+    for (size_t i = judge->count; i-- > 0;) {
+        const struct lag_point *point = &judge->points[i];
+        if (point->phase == LAG_PHASE_UNKNOWN)
+            continue;
+        if (point->phase != LAG_PHASE_REBALANCING)
+            break;
+        since_ns = point->at_ns;
+    }
+    return judge->last->at_ns - since_ns;
+}
+
+static bool
+judge_rebalancing(struct judge *judge)
+{
+    if (judge->last->phase != LAG_PHASE_REBALANCING)
+        return false;
+    struct lag_verdict *verdict = judge->verdict;
+    int64_t lasts_ns = rebalancing_ns(judge);
+    say(verdict, LAG_REBALANCING,
+        "its members are being given partitions anew, for %.0f s now, the %" PRId32
+        "%s time in %.0f s",
+        (double)lasts_ns / (double)NS_PER_S, verdict->rebalances,
+        ordinal_ending(verdict->rebalances),
+        seconds_between(judge->points[0].at_ns, judge->last->at_ns));
+    advise(verdict, "%s",
+        lasts_ns >= judge->rules->stall_ns
+            ? "one of its members does not poll, and all wait for it until its "
+              "max.poll.interval.ms is over: look for one that hangs in an event"
+            : "if it lasts, a member does not poll; if it comes again and again, one leaves and "
+              "comes back");
+    return true;
 }
 
 /* Nobody is there and events wait. Of a group whose consumers never join, only time tells. */
@@ -536,14 +582,6 @@ judge_unknown(struct judge *judge)
     return true;
 }
 
-static const char *
-ordinal_ending(int32_t number)
-{
-    if (number % 100 >= 11 && number % 100 <= 13)
-        return "th";
-    return number % 10 == 1 ? "st" : number % 10 == 2 ? "nd" : number % 10 == 3 ? "rd" : "th";
-}
-
 void
 lag_judge(const struct lag_point *points, size_t count, const struct lag_rules *rules,
     struct lag_verdict *verdict)
@@ -571,19 +609,12 @@ lag_judge(const struct lag_point *points, size_t count, const struct lag_rules *
     measure(&judge);
     if (judge_unknown(&judge) || judge_rewind(&judge) || judge_jump(&judge))
         return;
-    if (judge.last->phase == LAG_PHASE_REBALANCING) {
-        say(verdict, LAG_REBALANCING,
-            "its members are being given partitions anew, for the %" PRId32 "%s time in %.0f s",
-            verdict->rebalances, ordinal_ending(verdict->rebalances),
-            seconds_between(judge.points[0].at_ns, judge.last->at_ns));
-        advise(verdict, "if it lasts, a member that leaves and comes back again and again is why");
-    } else if (judge_loss(&judge)) {
+    if (judge_rebalancing(&judge) || judge_loss(&judge))
         return;
-    } else if (!waits(judge.last)) {
+    if (!waits(judge.last))
         judge_nothing_waits(&judge);
-    } else if (!judge_stop(&judge) && !judge_stall(&judge)) {
+    else if (!judge_stop(&judge) && !judge_stall(&judge))
         judge_moving(&judge);
-    }
 }
 
 /* --- a stream out of its partitions ------------------------------------------------------------- */

@@ -80,7 +80,7 @@ struct lag_verdict {
     double retention_seconds; /* until unread events are deleted; negative: unknown or far */
     int64_t stood_ns;         /* the commit has not moved for this long, with events waiting */
     int64_t again_from;       /* REWIND: offsets again_from .. again_to - 1 run again; */
-    int64_t again_to;         /* JUMP: were passed over; else both -1 */
+    int64_t again_to;         /* JUMP: were passed over; else, and past the end, both -1 */
     int32_t rebalances;       /* seen in the points: changes of the members, or told by the phase */
     int64_t rebalanced_ns;    /* the newest of them; CLOCK_NONE: none was seen */
     int32_t partition; /* of a stream: the one that asks for most attention; -1 of a partition */

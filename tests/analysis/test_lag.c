@@ -236,6 +236,9 @@ tells_a_commit_past_the_end(void **unused)
     struct lag_verdict verdict = judge(rows, 1);
     assert_state(&verdict, LAG_JUMP, "@400 is 300 offsets past the end @100");
     assert_int_equal(verdict.lag, 0);
+    assert_non_null(strstr(verdict.next, "auto.offset.reset"));
+    assert_int_equal(verdict.again_from, -1); /* there are no such events */
+    assert_int_equal(verdict.again_to, -1);
 }
 
 static void
@@ -245,8 +248,21 @@ says_when_members_are_changing_places(void **unused)
     static const struct row rows[] = {
         {0, 50, 90, 0, 2, STABLE}, {20, 50, 99, 0, 1, LAG_PHASE_REBALANCING}};
     struct lag_verdict verdict = judge(rows, LENGTH(rows));
-    assert_state(&verdict, LAG_REBALANCING, "given partitions anew, for the 1st time in 20 s");
+    assert_state(&verdict, LAG_REBALANCING, "anew, for 0 s now, the 1st time in 20 s");
+    assert_non_null(strstr(verdict.next, "one leaves and comes back"));
     assert_int_equal(verdict.rebalances, 1);
+}
+
+static void
+knows_a_rebalance_that_waits_for_a_member(void **unused)
+{
+    (void)unused;
+    static const struct row rows[] = {{0, 50, 90, 0, 1, STABLE},
+        {5, 50, 99, 0, 2, LAG_PHASE_REBALANCING}, {10, 50, 99, 0, 2, LAG_PHASE_UNKNOWN},
+        {25, 50, 99, 0, 2, LAG_PHASE_REBALANCING}};
+    struct lag_verdict verdict = judge(rows, LENGTH(rows));
+    assert_state(&verdict, LAG_REBALANCING, "for 20 s now, the 1st time in 25 s");
+    assert_non_null(strstr(verdict.next, "does not poll, and all wait for it"));
 }
 
 static void
@@ -455,6 +471,7 @@ main(void)
         cmocka_unit_test(tells_a_jump_over_what_was_deleted),
         cmocka_unit_test(tells_a_commit_past_the_end),
         cmocka_unit_test(says_when_members_are_changing_places),
+        cmocka_unit_test(knows_a_rebalance_that_waits_for_a_member),
         cmocka_unit_test(counts_rebalances_also_those_between_two_samples),
         cmocka_unit_test(takes_rates_from_the_newest_minute),
         cmocka_unit_test(is_slow_when_lag_grows_clearly),
