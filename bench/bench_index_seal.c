@@ -29,6 +29,7 @@
 #include "index/record.h"
 #include "index/seal.h"
 #include "index/segment.h"
+#include "index/token_index.h"
 
 #define STREAMS       8
 #define PARTITIONS    8
@@ -429,10 +430,11 @@ find(struct reader *reader, const char *kind, struct bytes value)
     for (size_t s = 0; s < reader->count && found < 100; s++) {
         struct segment *segment = reader->segments[s];
         struct segment_token token = segment_token(segment, kind, value);
-        if (!segment_may_hold(segment, token))
-            continue;
-        for (uint32_t i = 0; i < segment_info(segment)->block_count && found < 100; i++) {
-            if (!segment_block_may_hold(segment, i, token))
+        uint32_t count = segment_info(segment)->block_count;
+        uint64_t *blocks = alloc_array(block_set_words(count), sizeof(*blocks));
+        segment_find_blocks(segment, token, blocks);
+        for (uint32_t i = 0; i < count && found < 100; i++) {
+            if (!block_set_has(blocks, i))
                 continue;
             read_or_fail(reader, s, i, BLOCK_BIT(first));
             uint32_t k = block_find(reader->block, first, value, 0);
@@ -446,6 +448,7 @@ find(struct reader *reader, const char *kind, struct bytes value)
                 found++;
             }
         }
+        free(blocks);
     }
     return found;
 }

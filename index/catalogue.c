@@ -19,7 +19,7 @@
 /* "TDca" */
 const struct sql_kind catalogue_kind = {
     .application_id = 0x54446361u,
-    .version = 2,
+    .version = 3,
     .schema =
         "CREATE TABLE streams (key INTEGER PRIMARY KEY, id INTEGER NOT NULL, tap TEXT NOT NULL,"
         " name TEXT NOT NULL, checksum INTEGER NOT NULL, UNIQUE (id, tap, name));"
@@ -29,7 +29,8 @@ const struct sql_kind catalogue_kind = {
         " mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, min_time_ns INTEGER NOT NULL,"
         " max_time_ns INTEGER NOT NULL, min_received_ns INTEGER NOT NULL,"
         " max_received_ns INTEGER NOT NULL, created_ns INTEGER NOT NULL,"
-        " filter_at INTEGER NOT NULL, filter_blocks INTEGER NOT NULL,"
+        " filter_at INTEGER NOT NULL, filter_pages INTEGER NOT NULL, filter_blocks INTEGER NOT "
+        "NULL,"
         " filter_seed INTEGER NOT NULL, content BLOB NOT NULL, checksum INTEGER NOT NULL);",
 };
 
@@ -74,7 +75,7 @@ catalogue_row_numbers(const struct catalogue_row *row, int64_t numbers[CATALOGUE
         (int64_t)info->event_count, (int64_t)info->record_bytes, info->block_count, info->version,
         (int64_t)info->file_bytes, row->mtime_ns, (int64_t)row->inode, info->min_time_ns,
         info->max_time_ns, info->min_received_ns, info->max_received_ns, info->created_ns,
-        (int64_t)row->filter.at, row->filter.blocks, (int64_t)row->filter.seed};
+        (int64_t)row->filter.at, row->filter.pages, row->filter.blocks, (int64_t)row->filter.seed};
     memcpy(numbers, all, sizeof(all));
 }
 
@@ -96,8 +97,9 @@ catalogue_row_take(struct catalogue_row *row, const int64_t numbers[CATALOGUE_NU
     row->info.max_received_ns = numbers[12];
     row->info.created_ns = numbers[13];
     row->filter.at = (uint64_t)numbers[14];
-    row->filter.blocks = (uint32_t)numbers[15];
-    row->filter.seed = (uint64_t)numbers[16];
+    row->filter.pages = (uint32_t)numbers[15];
+    row->filter.blocks = (uint32_t)numbers[16];
+    row->filter.seed = (uint64_t)numbers[17];
 }
 
 uint32_t

@@ -18,11 +18,11 @@ extern const struct sql_kind catalogue_kind;
 char *catalogue_path(const char *directory);
 
 /* The columns of `segments` behind the first, id, in order; the last two are content and checksum. */
-#define CATALOGUE_NUMBERS 17
+#define CATALOGUE_NUMBERS 18
 #define CATALOGUE_COLUMNS                                                                      \
     "first_seq, end_seq, events, record_bytes, blocks, version, file_bytes, mtime_ns, inode, " \
     "min_time_ns, max_time_ns, min_received_ns, max_received_ns, created_ns, filter_at, "      \
-    "filter_blocks, filter_seed, content, checksum"
+    "filter_pages, filter_blocks, filter_seed, content, checksum"
 
 /* The numbers of a row in the order of the columns. */
 void catalogue_row_numbers(const struct catalogue_row *row, int64_t numbers[CATALOGUE_NUMBERS]);

@@ -61,7 +61,7 @@ prepare(struct catalogue_writer *writer, struct error *err)
                    sql_prepare(db, "INSERT INTO streams VALUES (?, ?, ?, ?, ?)", err)) != NULL &&
            (writer->add_row = sql_prepare(db,
                 "INSERT OR REPLACE INTO segments (id, " CATALOGUE_COLUMNS
-                ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 err)) != NULL &&
            (writer->remove_row = sql_prepare(db, "DELETE FROM segments WHERE id = ?", err)) != NULL;
 }

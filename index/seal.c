@@ -64,7 +64,6 @@ struct sealing {
     uint64_t at;
     struct buffer out;
     struct buffer index;
-    struct buffer filters;
     struct buffer rows;
     struct segment_trailer trailer;
     struct seal_result result;
@@ -118,11 +117,8 @@ note_block(struct sealing *sealing, const struct block_info *info)
 static bool
 end_block(struct sealing *sealing, struct error *err)
 {
-    struct block_info info = {
-        .at = sealing->at + sealing->out.length,
-        .filter = (uint32_t)(sealing->filters.length / BLOOM_BLOCK_BYTES),
-    };
-    info.filter_blocks = seal_tokens_end_block(sealing->tokens, &sealing->filters);
+    struct block_info info = {.at = sealing->at + sealing->out.length};
+    seal_tokens_end_block(sealing->tokens);
     block_writer_finish(sealing->writer, &info, &sealing->out);
     block_info_put(&info, buffer_reserve(&sealing->index, BLOCK_HEADER_BYTES));
     sealing->index.length += BLOCK_HEADER_BYTES;
@@ -274,9 +270,8 @@ write_footer(struct sealing *sealing, const struct seal_options *options, struct
 {
     struct buffer content = {0};
     seal_tokens_finish(sealing->tokens, &content);
-    sealing->result.filter_bytes = content.length + sealing->filters.length;
-    bool good = put_section(sealing, SECTION_SEGMENT_FILTER, &content, err) &&
-                put_section(sealing, SECTION_BLOCK_FILTERS, &sealing->filters, err);
+    sealing->result.filter_bytes = content.length;
+    bool good = put_section(sealing, SECTION_TOKEN_INDEX, &content, err);
     content.length = 0;
     encode_streams(sealing, &content);
     good = good && put_section(sealing, SECTION_STREAMS, &content, err);
@@ -350,7 +345,6 @@ end(struct sealing *sealing)
     free(sealing->first_blocks);
     buffer_done(&sealing->out);
     buffer_done(&sealing->index);
-    buffer_done(&sealing->filters);
     buffer_done(&sealing->rows);
 }
 

@@ -5,12 +5,10 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/crc32c.h"
 #include "index/event.h"
 #include "index/header_shape.h"
 #include "index/record.h"
-
-#define PREFETCH_TOKENS 32u
+#include "index/token_index.h"
 
 /* What the values of a header are tokens of, by its name. */
 enum role {
@@ -28,8 +26,8 @@ struct shape_roles {
     unsigned char configured[HEADER_SHAPE_HEADERS]; /* 0, or 1 + number of the configured name */
 };
 
-/* `distinct` is an open-addressing set of the block's tokens; all[block_start ...] are the same in the
- * order in which they came. */
+/* `distinct` is an open-addressing set of the tokens of block number `block`, of which there are
+ * distinct_count; pairs[] has those of all blocks so far. */
 struct seal_tokens {
     uint64_t key_seed;
     uint64_t id_seed;
@@ -40,10 +38,13 @@ struct seal_tokens {
     size_t header_count;
     uint64_t *distinct;
     size_t distinct_slots;
-    uint64_t *all;
-    size_t all_count;
-    size_t all_capacity;
-    size_t block_start;
+    size_t distinct_count;
+    uint32_t block;
+    uint64_t *pairs;
+    size_t pair_count;
+    size_t pair_capacity;
+    uint64_t *room; /* for as many, while the index is written */
+    size_t room_capacity;
     struct buffer probe;
     struct shape_roles shapes[256];
 };
@@ -71,7 +72,7 @@ seed_of_header(uint64_t tape_seed, const char *name)
 static void
 begin_block(struct seal_tokens *tokens)
 {
-    tokens->block_start = tokens->all_count;
+    tokens->distinct_count = 0;
     memset(tokens->distinct, 0, tokens->distinct_slots * sizeof(*tokens->distinct));
     for (size_t i = 0; i < 256; i++)
         tokens->shapes[i].known = false;
@@ -94,7 +95,8 @@ seal_tokens_begin(struct seal_tokens *tokens, const unsigned char uuid[BLOOM_UUI
     tokens->header_seeds = alloc_array(header_count, sizeof(*tokens->header_seeds));
     for (size_t i = 0; i < header_count; i++)
         tokens->header_seeds[i] = seed_of_header(seed, headers[i]);
-    tokens->all_count = 0;
+    tokens->pair_count = 0;
+    tokens->block = 0;
     begin_block(tokens);
 }
 
@@ -106,7 +108,8 @@ seal_tokens_free(struct seal_tokens *tokens)
     buffer_done(&tokens->probe);
     free(tokens->header_seeds);
     free(tokens->distinct);
-    free(tokens->all);
+    free(tokens->pairs);
+    free(tokens->room);
     free(tokens);
 }
 
@@ -123,11 +126,15 @@ slot_of(const struct seal_tokens *tokens, uint64_t token)
 static void
 grow_distinct(struct seal_tokens *tokens)
 {
-    free(tokens->distinct);
+    uint64_t *before = tokens->distinct;
+    size_t count = tokens->distinct_slots;
     tokens->distinct_slots *= 2;
     tokens->distinct = alloc_array(tokens->distinct_slots, sizeof(*tokens->distinct));
-    for (size_t i = tokens->block_start; i < tokens->all_count; i++)
-        tokens->distinct[slot_of(tokens, tokens->all[i])] = tokens->all[i];
+    for (size_t i = 0; i < count; i++) {
+        if (before[i] != 0)
+            tokens->distinct[slot_of(tokens, before[i])] = before[i];
+    }
+    free(before);
 }
 
 static void
@@ -138,10 +145,10 @@ add_token(struct seal_tokens *tokens, uint64_t seed, struct bytes value)
     if (tokens->distinct[slot] == token && token != 0)
         return;
     tokens->distinct[slot] = token;
-    tokens->all =
-        alloc_grow(tokens->all, tokens->all_count, &tokens->all_capacity, sizeof(*tokens->all));
-    tokens->all[tokens->all_count++] = token;
-    if ((tokens->all_count - tokens->block_start) * 2 > tokens->distinct_slots)
+    tokens->pairs = alloc_grow(
+        tokens->pairs, tokens->pair_count, &tokens->pair_capacity, sizeof(*tokens->pairs));
+    tokens->pairs[tokens->pair_count++] = token_pair(token, tokens->block);
+    if (++tokens->distinct_count * 2 > tokens->distinct_slots)
         grow_distinct(tokens);
 }
 
@@ -266,63 +273,20 @@ seal_tokens_add(struct seal_tokens *tokens, const struct record *record, unsigne
         add_by_shape(tokens, roles, list);
 }
 
-uint32_t
-seal_tokens_end_block(struct seal_tokens *tokens, struct buffer *filters)
+void
+seal_tokens_end_block(struct seal_tokens *tokens)
 {
-    uint32_t blocks = bloom_blocks_for(tokens->all_count - tokens->block_start);
-    size_t bytes = (size_t)blocks * BLOOM_BLOCK_BYTES;
-    unsigned char *filter = buffer_reserve(filters, bytes);
-    memset(filter, 0, bytes);
-    filters->length += bytes;
-    for (size_t i = tokens->block_start; i < tokens->all_count; i++) {
-        uint64_t token = tokens->all[i];
-        bloom_add(filter + (size_t)bloom_block_of(blocks, token) * BLOOM_BLOCK_BYTES, token);
-    }
+    tokens->block++;
     begin_block(tokens);
-    return blocks;
-}
-
-/* Where the filter's block for the token stands in the pages from `start` on. */
-static unsigned char *
-place_in_pages(unsigned char *start, uint32_t blocks, uint64_t token)
-{
-    uint32_t block = bloom_block_of(blocks, token);
-    size_t page = block / FILTER_PAGE_BLOCKS;
-    size_t place = block % FILTER_PAGE_BLOCKS;
-    return start + page * FILTER_PAGE_BYTES + place * BLOOM_BLOCK_BYTES;
-}
-
-/* The pages are larger than a cache and tokens go anywhere: what a few tokens need is asked for first. */
-static void
-fill_pages(const struct seal_tokens *tokens, unsigned char *start, uint32_t blocks)
-{
-    unsigned char *places[PREFETCH_TOKENS];
-    for (size_t i = 0; i < tokens->all_count; i += PREFETCH_TOKENS) {
-        size_t left = tokens->all_count - i;
-        size_t count = left < PREFETCH_TOKENS ? left : PREFETCH_TOKENS;
-        for (size_t k = 0; k < count; k++) {
-            places[k] = place_in_pages(start, blocks, tokens->all[i + k]);
-            __builtin_prefetch(places[k], 1);
-        }
-        for (size_t k = 0; k < count; k++)
-            bloom_add(places[k], tokens->all[i + k]);
-    }
 }
 
 void
 seal_tokens_finish(struct seal_tokens *tokens, struct buffer *pages)
 {
-    uint32_t blocks = bloom_blocks_for(tokens->all_count);
-    uint32_t page_count = (blocks + FILTER_PAGE_BLOCKS - 1) / FILTER_PAGE_BLOCKS;
-    size_t bytes = (size_t)page_count * FILTER_PAGE_BYTES;
-    unsigned char *start = buffer_reserve(pages, bytes);
-    memset(start, 0, bytes);
-    pages->length += bytes;
-    fill_pages(tokens, start, blocks);
-    for (uint32_t i = 0; i < page_count; i++) {
-        unsigned char *page = start + (size_t)i * FILTER_PAGE_BYTES;
-        store_u32(page + FILTER_PAGE_TOTAL, blocks);
-        store_u32(page + FILTER_PAGE_NUMBER, i);
-        store_u32(page + FILTER_PAGE_CRC, crc32c(0, page, FILTER_PAGE_CRC));
+    if (tokens->room_capacity < tokens->pair_capacity) {
+        tokens->room_capacity = tokens->pair_capacity;
+        free(tokens->room);
+        tokens->room = alloc_array(tokens->room_capacity, sizeof(*tokens->room));
     }
+    token_index_write(tokens->pairs, tokens->room, tokens->pair_count, tokens->block, pages);
 }

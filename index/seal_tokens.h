@@ -1,7 +1,7 @@
-/* seal_tokens.h - collects the tokens of the events of a segment and fills its filters.
+/* seal_tokens.h - collects the tokens of the events of a segment and writes their index.
  *
- * docs/FORMAT.md, "Filters". What a header name means is asked of event_identify() once per shape
- * and block, not once per event. So a filter may get a token more than event_identify() would give
+ * docs/FORMAT-segment.md, "Tokens". What a header name means is asked of event_identify() once per shape
+ * and block, not once per event. So the index may get a token more than event_identify() would give
  * (a second event id in one list), never one less.
  *
  * Threads: one owner.
@@ -19,12 +19,6 @@ struct header_list;
 struct record;
 struct seal_tokens;
 
-#define FILTER_PAGE_BYTES  4096u
-#define FILTER_PAGE_BLOCKS 127u
-#define FILTER_PAGE_TOTAL  4084u /* where a page says how many blocks the filter has, */
-#define FILTER_PAGE_NUMBER 4088u /* which page it is, */
-#define FILTER_PAGE_CRC    4092u /* and its checksum */
-
 struct seal_tokens *seal_tokens_new(void);
 void seal_tokens_free(struct seal_tokens *tokens);
 
@@ -37,10 +31,10 @@ void seal_tokens_begin(struct seal_tokens *tokens, const unsigned char uuid[BLOO
 void seal_tokens_add(struct seal_tokens *tokens, const struct record *record, unsigned shape,
     const struct header_list *list);
 
-/* Append the filter of the events since the last call; returns how many filter blocks it has. */
-uint32_t seal_tokens_end_block(struct seal_tokens *tokens, struct buffer *filters);
+/* The events added next are of the next block. */
+void seal_tokens_end_block(struct seal_tokens *tokens);
 
-/* Append the pages of the filter over all events. */
+/* Append the pages of the index of all blocks that were ended. */
 void seal_tokens_finish(struct seal_tokens *tokens, struct buffer *pages);
 
 #endif

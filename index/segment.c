@@ -19,7 +19,7 @@
 #include "index/segment_probe.h"
 
 /* One read of this much gets everything that opening a segment of 64 MiB needs. */
-#define TAIL_BYTES          ((size_t)192 * 1024)
+#define TAIL_BYTES          ((size_t)128 * 1024)
 #define TABLE_MAX_BYTES     (64u * 1024)
 #define SECTION_MAX_BYTES   (UINT64_C(512) * 1024 * 1024)
 #define TOKEN_HEADERS_LIMIT 4096u

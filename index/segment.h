@@ -5,8 +5,8 @@
  * they are asked for, and checked then. A damaged filter excludes nothing; a damaged block is an
  * error that names what it held, and the other blocks stay readable.
  *
- * To find something cheaply: segment_may_hold(), then for each block what segment_block() knows and
- * segment_block_may_hold(), then segment_read_block() with META and what the question is about, then the
+ * To find something cheaply: segment_find_blocks(), then for each of these what segment_block() knows, then
+ * segment_read_block() with META and what the question is about, then the
  * rest of the blocks that have an answer.
  *
  * Threads: one owner per struct segment; any number may have the same file open.
@@ -90,21 +90,25 @@ struct segment_token {
 struct segment_token segment_token(
     const struct segment *segment, const char *kind, struct bytes value);
 
-/* Where the segment filter is, for segment_probe.h; all zero when it cannot be used. */
+/* Where the token index is, or the segment filter of a file that has none, for segment_probe.h; all zero
+ * when it cannot be used. */
 struct segment_filter_place {
     uint64_t at;     /* in the file */
-    uint32_t blocks; /* that the tokens are spread over */
+    uint32_t pages;  /* of the token index; 0: there is none */
+    uint32_t blocks; /* of the segment filter, that the tokens are spread over */
     uint64_t seed;   /* bloom_tape_seed() of the tokens */
 };
 struct segment_filter_place segment_filter_place(const struct segment *segment);
 
-/* False: surely no event of the segment, or of the block, has the value. Reads the filter when it is
- * not in memory; true when that fails. */
+/* False: surely no event of the segment has the value. True when that cannot be read. */
 bool segment_may_hold(struct segment *segment, struct segment_token token);
-bool segment_block_may_hold(struct segment *segment, uint32_t index, struct segment_token token);
 
-/* Give back the memory of the filters of the blocks (some 5 bytes per event, kept since the first
- * segment_block_may_hold()). */
+/* Add the blocks that may hold the value to `blocks`, a set for all of the segment's (token_index.h). Those that
+ * are not added surely hold none. */
+void segment_find_blocks(struct segment *segment, struct segment_token token, uint64_t *blocks);
+
+/* Give back memory that is kept for the next read: that of the filters of the blocks too (some 5 bytes per
+ * event, kept since the first segment_find_blocks() in a file that has no token index). */
 void segment_trim(struct segment *segment);
 
 /* The block will be read soon: have the system do so meanwhile. */

@@ -1,13 +1,16 @@
 #include "index/segment_filter.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "index/block.h"
 #include "index/event.h"
 #include "index/lanes.h"
 #include "index/places.h"
 #include "index/tape_internal.h"
+#include "index/token_index.h"
 
 static bool
 zone_may_match(const struct query_bounds *bounds, int64_t min_time_ns, int64_t max_time_ns,
@@ -44,24 +47,23 @@ segment_filter_excludes(const struct query *query, const struct segment_info *in
     return true;
 }
 
-/* `block` UINT32_MAX: anywhere in the segment. */
+/* Leave those blocks that have, of each group of alternatives, one. False: there are none. */
 static bool
-token_may_be_there(struct segment_filter *filter, size_t index, uint32_t block)
+find_blocks(struct segment_filter *filter)
 {
-    return block == UINT32_MAX
-               ? segment_may_hold(filter->segment, filter->tokens[index])
-               : segment_block_may_hold(filter->segment, block, filter->tokens[index]);
-}
-
-/* Of each group of alternatives, can there be one? */
-static bool
-tokens_may_be_there(struct segment_filter *filter, uint32_t block)
-{
+    size_t words = block_set_words(segment_info(filter->segment)->block_count);
+    filter->blocks = alloc_array(words, 2 * sizeof(uint64_t));
+    uint64_t *group = filter->blocks + words;
+    memset(filter->blocks, 0xff, words * sizeof(uint64_t));
     for (size_t i = 0; i < filter->token_count; i++) {
-        bool may_be = token_may_be_there(filter, i, block);
+        memset(group, 0, words * sizeof(uint64_t));
+        segment_find_blocks(filter->segment, filter->tokens[i], group);
         while (filter->or_next[i])
-            may_be = token_may_be_there(filter, ++i, block) || may_be;
-        if (!may_be)
+            segment_find_blocks(filter->segment, filter->tokens[++i], group);
+        uint64_t any = 0;
+        for (size_t k = 0; k < words; k++)
+            any |= filter->blocks[k] &= group[k];
+        if (any == 0)
             return false;
     }
     return true;
@@ -110,7 +112,7 @@ learn_tokens(struct segment_filter *filter)
         else if (tokens[i].value.length > 0)
             filter->in_headers = tokens[i].value;
     }
-    filter->is_hopeless = !tokens_may_be_there(filter, UINT32_MAX);
+    filter->is_hopeless = filter->token_count > 0 && !find_blocks(filter);
 }
 
 size_t
@@ -148,6 +150,13 @@ segment_filter_start(struct segment_filter *filter, struct segment *segment, str
         learn_tokens(filter);
 }
 
+void
+segment_filter_done(struct segment_filter *filter)
+{
+    free(filter->blocks);
+    filter->blocks = NULL;
+}
+
 /* Can a lane from the first to the last of the block match? Of a block that has the end of one stream and the
  * beginning of the next, one of the two may. */
 static bool
@@ -167,20 +176,19 @@ lanes_may_match(const struct segment_filter *filter, const struct block_info *in
 bool
 segment_filter_block(struct segment_filter *filter, uint32_t index)
 {
+    if (filter->is_hopeless || (filter->blocks != NULL && !block_set_has(filter->blocks, index)))
+        return false;
     const struct block_info *info = segment_block(filter->segment, index);
-    if (filter->is_hopeless || info->min_seq >= filter->end_seq ||
-        info->max_seq < filter->first_seq)
+    if (info->min_seq >= filter->end_seq || info->max_seq < filter->first_seq)
         return false;
     if (filter->query == NULL)
         return true;
-    if (info->min_seq > filter->bounds.last_seq || info->max_seq < filter->bounds.first_seq ||
-        info->min_offset > filter->bounds.last_offset ||
-        info->max_offset < filter->bounds.first_offset ||
-        !zone_may_match(&filter->bounds, info->min_time_ns, info->max_time_ns,
-            info->min_received_ns, info->max_received_ns) ||
-        !lanes_may_match(filter, info))
-        return false;
-    return tokens_may_be_there(filter, index);
+    return info->min_seq <= filter->bounds.last_seq && info->max_seq >= filter->bounds.first_seq &&
+           info->min_offset <= filter->bounds.last_offset &&
+           info->max_offset >= filter->bounds.first_offset &&
+           zone_may_match(&filter->bounds, info->min_time_ns, info->max_time_ns,
+               info->min_received_ns, info->max_received_ns) &&
+           lanes_may_match(filter, info);
 }
 
 enum block_section

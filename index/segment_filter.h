@@ -20,7 +20,7 @@ struct tape;
 
 #define FILTER_TOKENS_MAX 16u
 
-/* `in_headers` is a value that every match has in its headers, word by word; null: none is known. The
+/* `blocks` are those that may hold what the tokens say; NULL: all. `in_headers` is a value that every match has in its headers, word by word; null: none is known. The
  * verdict on the lane asked last is kept. */
 struct segment_filter {
     struct segment *segment;
@@ -35,6 +35,7 @@ struct segment_filter {
     struct segment_token tokens[FILTER_TOKENS_MAX];
     bool or_next[FILTER_TOKENS_MAX]; /* this token or the one behind it is in every match */
     size_t token_count;
+    uint64_t *blocks;
     bool is_hopeless; /* the whole segment is known to hold no match */
     const struct stream *lane_stream;
     int32_t lane_partition;
@@ -44,6 +45,7 @@ struct segment_filter {
 /* Only events with seqs first_seq .. end_seq - 1 that match `query` (NULL: all) are wanted. */
 void segment_filter_start(struct segment_filter *filter, struct segment *segment, struct tape *tape,
     const struct query *query, uint64_t first_seq, uint64_t end_seq);
+void segment_filter_done(struct segment_filter *filter);
 
 /* True when times or lanes (NULL: not known) say that nothing in a segment can match, whose file need not be
  * open for that. */

@@ -30,9 +30,10 @@ enum segment_section {
     SECTION_LANES = 2,
     SECTION_HOLES = 3,
     SECTION_BLOCK_INDEX = 4,
-    SECTION_BLOCK_FILTERS = 5,
+    SECTION_BLOCK_FILTERS = 5, /* this and the next one: in files without a TOKEN_INDEX */
     SECTION_SEGMENT_FILTER = 6,
     SECTION_TOKENS = 7,
+    SECTION_TOKEN_INDEX = 8,
     SECTION_KNOWN, /* one more than the last */
 };
 

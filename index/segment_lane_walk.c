@@ -81,6 +81,7 @@ end(struct lane_walk *walk)
 {
     struct segment_lane_walk *self = (struct segment_lane_walk *)walk;
     block_pool_give(tape_block_pool(self->tape), self->block);
+    segment_filter_done(&self->filter);
     if (self->segment != NULL)
         segment_file_release(self->file);
     part_release(walk->part);

@@ -1,7 +1,7 @@
-/* segment_probe.h - asks the segment filter of a file, which need not be open otherwise.
+/* segment_probe.h - asks the token index of a file, or its segment filter, which need not be open otherwise.
  *
- * Opening a segment reads some 200 KiB of its end; to learn that a key is not in it, one page of its
- * filter is enough, when the catalogue says where the filter is. That is what makes a search for a key
+ * Opening a segment reads some 100 KiB of its end; to learn that a key is not in it, one page of its
+ * index is enough, when the catalogue says where that is. That is what makes a search for a key
  * through a thousand cold files a thousand small reads.
  *
  * Like every filter it only excludes: whatever is missing, broken or not understood may hold the value.
@@ -19,8 +19,8 @@
 struct segment_filter_place;
 struct segment_probe;
 
-/* Begin with the filter at `place` (of the catalogue). NULL when the file cannot be opened or nothing
- * is known of its filter. */
+/* Begin with what is at `place` (of the catalogue). NULL when the file cannot be opened or nothing is
+ * known of its index. */
 struct segment_probe *segment_probe_open(
     const char *path, const struct segment_filter_place *place, uint64_t file_bytes);
 void segment_probe_close(struct segment_probe *probe); /* NULL is allowed */
@@ -32,15 +32,20 @@ struct segment_probe *segment_probe_of(
 /* The same will be asked soon: have the system read what is needed for it meanwhile. */
 void segment_probe_expect(struct segment_probe *probe, const char *kind, struct bytes value);
 
-/* The segment will be opened and searched soon: have the system read its header, what tells the size of its
- * filter, and all that lies behind that, which is what opening needs and the filters of the blocks. */
+/* The segment will be opened and searched soon: have the system read its header, and all that lies behind the
+ * index or the filter, which is what opening needs and the filters of the blocks. */
 void segment_probe_expect_open(struct segment_probe *probe);
 
 /* False: surely no event has the token (segment_token()). */
 bool segment_probe_may_hold_token(struct segment_probe *probe, uint64_t token);
 
-/* False: surely no event has the value; `kind` as in segment_token(). Reads a page of 4 KiB the first
- * time that it is needed, 32 bytes of it after that. */
+/* Add the blocks that may hold it to a set for block_count blocks. False: there is no token index, or it is
+ * broken. */
+bool segment_probe_find(
+    struct segment_probe *probe, uint64_t token, uint64_t *blocks, uint32_t block_count);
+
+/* False: surely no event has the value; `kind` as in segment_token(). Reads a page of 4 KiB; of a filter, 32
+ * bytes of it once it was read. */
 bool segment_probe_may_hold(struct segment_probe *probe, const char *kind, struct bytes value);
 
 #endif

@@ -5,10 +5,12 @@
 
 #include "base/crc32c.h"
 #include "base/error.h"
+#include "index/bloom.h"
 #include "index/event.h"
 #include "index/segment.h"
 #include "index/segment_internal.h"
 #include "index/segment_probe.h"
+#include "index/token_index.h"
 
 /* Memory for reading that a segment keeps from block to block: enough for any of the usual size. */
 #define IO_KEPT_BYTES ((size_t)1024 * 1024)
@@ -73,6 +75,13 @@ filter_block_count(const struct segment *segment)
 struct segment_filter_place
 segment_filter_place(const struct segment *segment)
 {
+    const struct section_row *index = &segment->sections[SECTION_TOKEN_INDEX];
+    if (index->type != 0)
+        return (struct segment_filter_place){
+            .at = index->at,
+            .pages = (uint32_t)(index->stored / TOKEN_PAGE_BYTES),
+            .seed = segment->tape_seed,
+        };
     uint32_t blocks = filter_block_count(segment);
     if (blocks == 0)
         return (struct segment_filter_place){0};
@@ -83,17 +92,23 @@ segment_filter_place(const struct segment *segment)
     };
 }
 
-bool
-segment_may_hold(struct segment *segment, struct segment_token token)
+/* NULL: nothing can be asked. */
+static struct segment_probe *
+probe_of(struct segment *segment)
 {
-    if (!token.is_indexed)
-        return true;
     if (!segment->probe_is_made) {
         struct segment_filter_place place = segment_filter_place(segment);
         segment->probe = segment_probe_of(segment->fd, &place, segment->info.file_bytes);
         segment->probe_is_made = true;
     }
-    return segment->probe == NULL || segment_probe_may_hold_token(segment->probe, token.hash);
+    return segment->probe;
+}
+
+bool
+segment_may_hold(struct segment *segment, struct segment_token token)
+{
+    struct segment_probe *probe = token.is_indexed ? probe_of(segment) : NULL;
+    return probe == NULL || segment_probe_may_hold_token(probe, token.hash);
 }
 
 static void
@@ -112,21 +127,42 @@ filter_of_block(const struct segment *segment, uint32_t index, uint64_t token)
     return segment->filters.data + (size_t)place * BLOOM_BLOCK_BYTES;
 }
 
-bool
-segment_block_may_hold(struct segment *segment, uint32_t index, struct segment_token token)
+/* In a file without a token index: ask the filter of each block. False: they cannot be read. */
+static bool
+find_by_filters(struct segment *segment, uint64_t token, uint64_t *blocks)
 {
-    assert(index < segment->info.block_count);
-
-    if (!token.is_indexed)
-        return true;
     if (segment->filters_state == FILTERS_UNREAD)
         read_filters(segment);
     if (segment->filters_state == FILTERS_DAMAGED)
-        return true;
-    /* Blocks are asked one after the other, and the answer of each lies in memory that nobody has touched. */
-    if (segment->info.block_count - index > FILTERS_AHEAD)
-        __builtin_prefetch(filter_of_block(segment, index + FILTERS_AHEAD, token.hash));
-    return bloom_may_hold(filter_of_block(segment, index, token.hash), token.hash);
+        return false;
+    uint32_t count = segment->info.block_count;
+    for (uint32_t i = 0; i < count; i++) {
+        /* The answer of each lies in memory that nobody has touched. */
+        if (count - i > FILTERS_AHEAD)
+            __builtin_prefetch(filter_of_block(segment, i + FILTERS_AHEAD, token));
+        if (bloom_may_hold(filter_of_block(segment, i, token), token))
+            block_set_add(blocks, i);
+    }
+    return true;
+}
+
+static bool
+find_blocks(struct segment *segment, uint64_t token, uint64_t *blocks)
+{
+    struct segment_probe *probe = probe_of(segment);
+    if (segment->sections[SECTION_TOKEN_INDEX].type != 0)
+        return probe != NULL && segment_probe_find(probe, token, blocks, segment->info.block_count);
+    return (probe != NULL && !segment_probe_may_hold_token(probe, token)) ||
+           find_by_filters(segment, token, blocks);
+}
+
+void
+segment_find_blocks(struct segment *segment, struct segment_token token, uint64_t *blocks)
+{
+    if (token.is_indexed && find_blocks(segment, token.hash, blocks))
+        return;
+    for (uint32_t i = 0; i < segment->info.block_count; i++)
+        block_set_add(blocks, i);
 }
 
 void

@@ -110,6 +110,7 @@ segment_walk_free(struct part_walk *walk)
 {
     struct segment_walk *self = (struct segment_walk *)walk;
     block_cache_free(self->cache);
+    segment_filter_done(&self->filter);
     place_list_done(&self->places);
     free(self->selected);
     free(self->left);

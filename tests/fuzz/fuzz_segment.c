@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "index/segment.h"
 #include "index/segment_format.h"
+#include "index/token_index.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -33,12 +34,14 @@ use(struct segment *segment)
     struct error err;
     unsigned told = 0;
     struct segment_token token = segment_token(segment, "key", bytes_of("o-00417"));
+    uint32_t count = segment_info(segment)->block_count;
+    uint64_t *blocks = alloc_array(block_set_words(count), sizeof(*blocks));
     (void)segment_may_hold(segment, token);
+    segment_find_blocks(segment, token, blocks);
+    free(blocks);
     struct block *block = block_new();
-    for (uint32_t i = 0; i < segment_info(segment)->block_count; i++) {
-        (void)segment_block_may_hold(segment, i, token);
+    for (uint32_t i = 0; i < count; i++)
         (void)segment_read_block(segment, i, BLOCK_ALL, block, &err);
-    }
     block_free(block);
     (void)segment_verify(segment, ignore, &told, &err);
 }

@@ -360,7 +360,7 @@ ignores_what_is_no_catalogue(void **state)
     run_sql(path, "CREATE TABLE segments (id)"); /* somebody else's */
     expect_same(*state, expected, true);
     remove_catalogue(*state);
-    run_sql(path, "PRAGMA application_id = 1413767009; PRAGMA user_version = 2;"
+    run_sql(path, "PRAGMA application_id = 1413767009; PRAGMA user_version = 3;"
                   "CREATE VIEW streams AS WITH RECURSIVE n(key) AS (SELECT 1 UNION ALL SELECT"
                   " key + 1 FROM n) SELECT key, 1 AS id, 'a' AS tap, 'b' AS name, 0 AS checksum"
                   " FROM n;"

@@ -7,8 +7,10 @@
 #include "index/event.h"
 #include "index/hole.h"
 #include "index/lanes.h"
+#include "index/record.h"
 #include "index/seal.h"
 #include "index/segment.h"
+#include "index/token_index.h"
 #include "tests/support/index_segments.h"
 #include "tests/support/unit.h"
 
@@ -393,8 +395,10 @@ leaves_nothing_but_the_segment_readable_by_its_owner(void **state)
     test_records_done(&records);
 }
 
-#define GOLDEN_PATH TEST_SOURCE_DIR "/tests/golden/segment_v1.hex"
-#define GOLDEN_SEQ  100
+/* With a token index, and from before there was one. */
+#define GOLDEN_PATH     TEST_SOURCE_DIR "/tests/golden/segment_v1_index.hex"
+#define GOLDEN_OLD_PATH TEST_SOURCE_DIR "/tests/golden/segment_v1.hex"
+#define GOLDEN_SEQ      100
 
 static void
 make_golden_records(struct test_records *records)
@@ -444,15 +448,49 @@ digit_of(unsigned char c)
     return (unsigned char)(c <= '9' ? c - '0' : c - 'a' + 10);
 }
 
+static bool
+is_found(struct segment *segment, const char *kind, struct bytes value)
+{
+    uint64_t *blocks =
+        alloc_array(block_set_words(segment_info(segment)->block_count), sizeof(*blocks));
+    struct segment_token token = segment_token(segment, kind, value);
+    segment_find_blocks(segment, token, blocks);
+    bool found = block_set_has(blocks, 0);
+    if (found)
+        assert_true(segment_may_hold(segment, token));
+    free(blocks);
+    return found;
+}
+
+/* What is in its one block is found there by its tokens, and little else. */
+static void
+expect_to_find(struct segment *segment, const struct test_records *records)
+{
+    unsigned wrong = 0;
+    for (size_t i = 0; i < records->count; i++) {
+        struct record record;
+        size_t at = 0;
+        assert_true(record_decode(test_records_at(records, i), &at, &record));
+        if (record.key.data != NULL)
+            assert_true(is_found(segment, "key", record.key));
+    }
+    for (unsigned i = 0; i < 200; i++) {
+        char value[32];
+        (void)snprintf(value, sizeof(value), "absent-%u", i);
+        wrong += is_found(segment, "id", bytes_of(value));
+    }
+    assert_true(wrong < 20);
+}
+
 /* Whatever later versions write, this one stays readable. */
 static void
-reads_the_bytes_of_version_1(void **state)
+expect_golden(const char *directory, const char *golden)
 {
     struct test_records records = {0};
     struct error err;
     struct buffer hex = {0};
     struct buffer segment = {0};
-    assert_ok(file_read_whole(GOLDEN_PATH, 1u << 20, &hex, &err));
+    assert_ok(file_read_whole(golden, 1u << 20, &hex, &err));
     for (size_t at = 0; at + 1 < hex.length; at += 2) {
         if (hex.data[at] == '\n')
             at++;
@@ -460,16 +498,25 @@ reads_the_bytes_of_version_1(void **state)
             buffer_append_byte(&segment,
                 (unsigned char)(digit_of(hex.data[at]) << 4 | digit_of(hex.data[at + 1])));
     }
-    char *path = alloc_format("%s/00000001.seg", (char *)*state);
+    char *path = alloc_format("%s/00000001.seg", directory);
     assert_ok(file_replace(path, segment.data, segment.length, &err));
     make_golden_records(&records);
-    struct segment *opened = test_open_segment(*state);
+    struct segment *opened = test_open_segment(directory);
+    assert_int_equal(segment_info(opened)->block_count, 1);
     test_expect_records(opened, &records, GOLDEN_SEQ);
+    expect_to_find(opened, &records);
     segment_close(opened);
     buffer_done(&hex);
     buffer_done(&segment);
     free(path);
     test_records_done(&records);
+}
+
+static void
+reads_the_bytes_of_version_1(void **state)
+{
+    expect_golden(*state, GOLDEN_PATH);
+    expect_golden(*state, GOLDEN_OLD_PATH);
 }
 
 int

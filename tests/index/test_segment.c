@@ -11,6 +11,7 @@
 #include "index/segment.h"
 #include "index/segment_format.h"
 #include "index/segment_probe.h"
+#include "index/token_index.h"
 #include "tests/support/index_segments.h"
 #include "tests/support/unit.h"
 
@@ -230,14 +231,34 @@ may_hold(struct segment *segment, const char *kind, const char *value)
     return segment_may_hold(segment, segment_token(segment, kind, bytes_of(value)));
 }
 
+/* The blocks that may hold the value; freed with free(). */
+static uint64_t *
+find_blocks(struct segment *segment, struct segment_token token)
+{
+    uint64_t *blocks =
+        alloc_array(block_set_words(segment_info(segment)->block_count), sizeof(*blocks));
+    segment_find_blocks(segment, token, blocks);
+    return blocks;
+}
+
+static bool
+block_may_have(struct segment *segment, uint32_t index, struct segment_token token)
+{
+    uint64_t *blocks = find_blocks(segment, token);
+    bool has = block_set_has(blocks, index);
+    free(blocks);
+    return has;
+}
+
 /* In how many blocks the value may be. */
 static unsigned
 blocks_that_may_hold(struct segment *segment, const char *kind, struct bytes value)
 {
-    struct segment_token token = segment_token(segment, kind, value);
+    uint64_t *blocks = find_blocks(segment, segment_token(segment, kind, value));
     unsigned count = 0;
     for (uint32_t i = 0; i < segment_info(segment)->block_count; i++)
-        count += segment_block_may_hold(segment, i, token);
+        count += block_set_has(blocks, i);
+    free(blocks);
     return count;
 }
 
@@ -263,7 +284,7 @@ filters_never_deny_what_is_there(void **state)
             for (size_t t = 0; t < 4; t++) {
                 assert_true(tokens[t].is_indexed);
                 assert_true(segment_may_hold(segment, tokens[t]));
-                assert_true(segment_block_may_hold(segment, i, tokens[t]));
+                assert_true(block_may_have(segment, i, tokens[t]));
             }
         }
     }
@@ -299,7 +320,7 @@ static struct segment_probe *
 open_probe(const struct fixture *fixture, struct segment *segment)
 {
     struct segment_filter_place place = segment_filter_place(segment);
-    assert_true(place.blocks > 0);
+    assert_true(place.pages > 1);
     struct segment_probe *probe =
         segment_probe_open(fixture->path, &place, segment_info(segment)->file_bytes);
     assert_non_null(probe);
@@ -339,15 +360,15 @@ a_probe_of_a_broken_page_excludes_nothing(void **state)
     assert_false(may_hold(segment, "key", "absent"));
     struct segment_filter_place place = segment_filter_place(segment);
     struct segment_probe *probe = open_probe(fixture, segment);
-    for (uint64_t at = place.at; at < place.at + 16384 && at < fixture->bytes.length; at += 4096)
-        fixture->bytes.data[at + 9] ^= 1;
+    for (uint32_t i = 0; i < place.pages; i++)
+        fixture->bytes.data[place.at + (uint64_t)i * TOKEN_PAGE_BYTES + 9] ^= 1;
     write_file(fixture->path, fixture->bytes.data, fixture->bytes.length);
     assert_true(segment_probe_may_hold(probe, "key", bytes_of("absent")));
     segment_probe_close(probe);
 
     place.at = segment_info(segment)->file_bytes;
     assert_null(segment_probe_open(fixture->path, &place, segment_info(segment)->file_bytes));
-    place.blocks = 0;
+    place.pages = 0;
     assert_null(segment_probe_open(fixture->path, &place, segment_info(segment)->file_bytes));
     segment_close(segment);
 }
@@ -392,7 +413,7 @@ filters_know_all_that_event_identify_finds(void **state)
             for (size_t t = 0; t < 4; t++) {
                 looked_at += tokens[t].is_indexed;
                 assert_true(segment_may_hold(segment, tokens[t]));
-                assert_true(segment_block_may_hold(segment, i, tokens[t]));
+                assert_true(block_may_have(segment, i, tokens[t]));
             }
         }
     }
@@ -485,16 +506,15 @@ refuses_features_it_does_not_know(void **state)
     expect_refused(fixture, "read it with a newer one");
 }
 
-/* Turn HOLES, which is empty, into a section of type 99. */
+/* Turn TOKEN_INDEX, the first, into a section of type 99. */
 static void
 rename_section(struct fixture *fixture, unsigned char flags)
 {
     unsigned char *trailer = fixture->bytes.data + fixture->bytes.length - SEGMENT_TRAILER_BYTES;
     unsigned char *table = fixture->bytes.data + load_u64(trailer + 96);
-    unsigned char *copy = table + (size_t)SECTION_ROW_BYTES * 1; /* BLOCK_FILTERS */
-    assert_int_equal(load_u16(copy), SECTION_BLOCK_FILTERS);
-    store_u16(copy, 99);
-    copy[3] = flags;
+    assert_int_equal(load_u16(table), SECTION_TOKEN_INDEX);
+    store_u16(table, 99);
+    table[3] = flags;
     store_u32(trailer + 108, crc32c(0, table, load_u32(trailer + 104)));
     store_u32(trailer + 124, crc32c(0, trailer, 124));
     write_file(fixture->path, fixture->bytes.data, fixture->bytes.length);
@@ -507,7 +527,7 @@ skips_sections_it_does_not_know(void **state)
     rename_section(fixture, 0);
     struct segment *segment = test_open_segment(fixture->directory);
     test_expect_records(segment, &fixture->records, FIRST_SEQ);
-    /* Without filters for its blocks, each of them may hold everything. */
+    /* Without an index, each of them may hold everything. */
     assert_int_equal(blocks_that_may_hold(segment, "key", bytes_of("absent")),
         segment_info(segment)->block_count);
     segment_close(segment);
