@@ -24,6 +24,7 @@ struct entry {
     int64_t written_ns; /* 0: never */
     enum lag_state written_state;
     uint64_t written_figures;
+    int64_t written_waits_ns;
     bool is_chosen;
     struct live_group row;
 };
@@ -171,16 +172,53 @@ lag_book_see(struct lag_book *book, const struct lag_flow *flow, uint32_t stream
     fill_row(&entry->row, flow, stream_id);
 }
 
+/* Groups that were not asked this time, or in part, may be there. */
+static bool
+is_gone(const struct entry *entry, const struct groups_sample *sample)
+{
+    if (entry->seen_ns == sample->sampled_ns)
+        return false;
+    const struct group_state *group = groups_sample_find(sample, entry->group);
+    return group == NULL || group->problem[0] == '\0';
+}
+
+void
+lag_book_miss(struct lag_book *book, const struct groups_sample *sample,
+    bool (*take)(void *self, const char *group, const char *stream), void *self)
+{
+    if (sample->passed > 0 || sample->problem_count > 0)
+        return;
+    size_t kept = 0;
+    for (size_t i = 0; i < book->count; i++) {
+        struct entry *entry = &book->entries[i];
+        if (is_gone(entry, sample) &&
+            (entry->written_ns == 0 || take(self, entry->group, entry->stream))) {
+            free(entry->group);
+            free(entry->stream);
+            continue;
+        }
+        book->entries[kept++] = *entry;
+    }
+    book->count = kept;
+}
+
 static bool
 has_news(const struct entry *entry)
 {
     return entry->written_ns == 0 || entry->state != entry->written_state;
 }
 
+/* What stands still gets older: what is on the tape of it is never much too young. */
+static bool
+has_aged(const struct entry *entry)
+{
+    return entry->row.waits_ns > entry->written_waits_ns + entry->written_waits_ns / 10;
+}
+
 static bool
 is_due(const struct entry *entry, int64_t sampled_ns)
 {
-    return has_news(entry) || entry->figures != entry->written_figures ||
+    return has_news(entry) || entry->figures != entry->written_figures || has_aged(entry) ||
            sampled_ns - entry->written_ns >= LAG_BOOK_WRITE_NS;
 }
 
@@ -231,6 +269,7 @@ lag_book_written(struct lag_book *book, const struct lag_flow *flow, size_t byte
     entry->written_ns = flow->sampled_ns;
     entry->written_state = entry->state;
     entry->written_figures = entry->figures;
+    entry->written_waits_ns = entry->row.waits_ns;
     entry->bytes = bytes;
     entry->is_chosen = false;
 }

@@ -13,9 +13,11 @@
 #include "index/live.h"
 
 struct lag_book;
+struct groups_sample;
 struct lag_flow;
 
-/* A flow is written at least this often, changed or not. */
+/* A flow is written at least this often, changed or not; one of which events wait sooner, while the age of
+ * the oldest has grown by a tenth. */
 #define LAG_BOOK_WRITE_NS (INT64_C(60) * 1000000000)
 
 /* A flow that no sample had for this long is forgotten. */
@@ -26,6 +28,12 @@ void lag_book_free(struct lag_book *book);
 
 /* Take in a flow of a sample; `stream_id` is the tape's, UINT32_MAX when the tape has no such stream. */
 void lag_book_see(struct lag_book *book, const struct lag_flow *flow, uint32_t stream_id);
+
+/* Forget flows that `sample`, whose flows were all taken in, would have if they were still there: the group or
+ * its stream was deleted, or it committed nothing and has left. Of what was written `take` is told, and a
+ * flow stays until the next sample when it returns false. */
+void lag_book_miss(struct lag_book *book, const struct groups_sample *sample,
+    bool (*take)(void *self, const char *group, const char *stream), void *self);
 
 /* Choose what to write of the flows that the newest sample had: about `budget` bytes, and one at least
  * when one is due. */

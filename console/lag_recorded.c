@@ -13,7 +13,8 @@
 #include "index/query.h"
 #include "index/tape.h"
 
-/* Pointers, since a struct lag_saved must stay where it is. Sorted by their keys. */
+/* Pointers, since a struct lag_saved must stay where it is. Sorted by their keys. NULL until all is read: the
+ * flow is gone. */
 struct lag_recorded {
     struct lag_saved **flows;
     size_t count;
@@ -29,7 +30,8 @@ lag_recorded_free(struct lag_recorded *recorded)
     if (recorded == NULL)
         return;
     for (size_t i = 0; i < recorded->count; i++) {
-        lag_saved_done(recorded->flows[i]);
+        if (recorded->flows[i] != NULL)
+            lag_saved_done(recorded->flows[i]);
         free(recorded->flows[i]);
         free(recorded->keys[i]);
     }
@@ -86,6 +88,10 @@ take(struct lag_recorded *recorded, const struct event *event, const char *group
     size_t at;
     struct lag_saved *flow = NULL;
     if (!find(recorded, key, &at)) {
+        if (event->payload.data == NULL) {
+            insert(recorded, at, key, NULL);
+            return;
+        }
         flow = alloc_zeroed(sizeof(*flow));
         if (lag_json_read(event->payload, flow) &&
             (group == NULL || strcmp(flow->group.name, group) == 0)) {
@@ -96,6 +102,21 @@ take(struct lag_recorded *recorded, const struct event *event, const char *group
     }
     free(flow);
     free(key);
+}
+
+static void
+drop_gone(struct lag_recorded *recorded)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < recorded->count; i++) {
+        if (recorded->flows[i] == NULL) {
+            free(recorded->keys[i]);
+            continue;
+        }
+        recorded->flows[kept] = recorded->flows[i];
+        recorded->keys[kept++] = recorded->keys[i];
+    }
+    recorded->count = kept;
 }
 
 static bool
@@ -111,6 +132,7 @@ read_events(struct lag_recorded *recorded, struct tape *tape, const char *group)
     while ((step = cursor_next(cursor, 0, &event, &ignored)) == CURSOR_EVENT &&
            event.time_ns >= oldest_ns)
         take(recorded, &event, group);
+    drop_gone(recorded);
     cursor_free(cursor);
     query_free(query);
     return step != CURSOR_FAILED;

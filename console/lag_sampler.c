@@ -67,6 +67,22 @@ write_flow(void *self, const struct lag_flow *flow)
     free(key);
 }
 
+/* An event without a payload: readers have to forget what they know of the flow. */
+static bool
+write_gone(void *self, const char *group, const char *stream)
+{
+    struct lag_sampler *sampler = self;
+    char *key = alloc_format("%s %s", group, stream);
+    struct diary_entry entry = {.tap = sampler->options.tap->name,
+        .stream = LAG_SAMPLER_STREAM,
+        .key = bytes_of(key),
+        .payload = BYTES_NULL,
+        .when_ns = lag_look_sample(sampler->look)->sampled_ns};
+    bool is_written = sampler->options.note(sampler->options.note_self, &entry);
+    free(key);
+    return is_written;
+}
+
 static void
 publish_rows(struct lag_sampler *sampler)
 {
@@ -105,6 +121,7 @@ take_sample(struct lag_sampler *sampler)
         return; /* it is not whole */
     const struct groups_sample *sample = lag_look_sample(sampler->look);
     lag_look_flows(sampler->look, see_flow, sampler);
+    lag_book_miss(sampler->book, sample, write_gone, sampler);
     lag_book_choose(sampler->book, sample->sampled_ns,
         (size_t)(LAG_SAMPLER_BYTES_PER_S * sampler->options.interval_ns / NS_PER_S));
     lag_look_flows(sampler->look, write_flow, sampler);

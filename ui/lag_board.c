@@ -156,11 +156,26 @@ is_needed(const struct lag_row *row, const struct event *event)
            !lag_row_has_slot(row, slot);
 }
 
+/* True when nothing newer is known of the flow. */
+static bool
+take_gone(struct lag_board *board, const struct event *event)
+{
+    struct lag_row *row = find_row(board, event, true);
+    if (row == NULL || (row->at_ns != CLOCK_NONE && event->seq <= row->seq))
+        return false;
+    if (row->at_ns == CLOCK_NONE)
+        lag_row_forget(row);
+    lag_row_note_gone(row, event);
+    return true;
+}
+
 /* True when it is the newest of its group. */
 static bool
 take(struct lag_board *board, const struct deck *deck, const struct event *event)
 {
     struct lag_sample *sample = &board->sample;
+    if (event->payload.data == NULL)
+        return take_gone(board, event);
     if (!is_needed(find_row(board, event, false), event))
         return false;
     board->decoded++;

@@ -107,6 +107,7 @@ lag_row_note_newest(struct lag_row *row, const struct lag_sample *sample, const 
 {
     row->seq = event->seq;
     row->at_ns = event->received_ns;
+    row->is_gone = false;
     replace_text(&row->group, sample->group);
     if (row->stream == NULL || strcmp(row->stream, sample->stream) != 0) {
         replace_text(&row->stream, sample->stream);
@@ -127,6 +128,14 @@ lag_row_note_newest(struct lag_row *row, const struct lag_sample *sample, const 
     note_bars(row, sample);
 }
 
+void
+lag_row_note_gone(struct lag_row *row, const struct event *event)
+{
+    row->seq = event->seq;
+    row->at_ns = event->received_ns;
+    row->is_gone = true;
+}
+
 /* What was read in the slot itself. */
 static float
 slot_value(const struct lag_row *row, int64_t slot, bool in_seconds)
@@ -145,7 +154,7 @@ lag_row_has_slot(const struct lag_row *row, int64_t slot)
 bool
 lag_row_is_current(const struct lag_row *row, int64_t head_ns)
 {
-    return row->at_ns != CLOCK_NONE && head_ns - row->at_ns < LAG_WINDOW_NS;
+    return row->at_ns != CLOCK_NONE && !row->is_gone && head_ns - row->at_ns < LAG_WINDOW_NS;
 }
 
 enum lag_state

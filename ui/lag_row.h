@@ -37,6 +37,7 @@ struct lag_row {
     size_t streams_seen;         /* streams of the tape that were compared with it */
     uint64_t seq;                /* of the newest sample up to the head */
     int64_t at_ns;               /* when that was received; CLOCK_NONE: there is none */
+    bool is_gone;                /* the newest sample says that there is no such flow any more */
     enum lag_state state;
     char *reason;
     char *next;
@@ -66,12 +67,14 @@ void lag_row_forget(struct lag_row *row);
 /* The sample is the newest up to the head. */
 void lag_row_note_newest(
     struct lag_row *row, const struct lag_sample *sample, const struct event *event);
+/* An event without a sample, the newest up to the head: the flow is gone. */
+void lag_row_note_gone(struct lag_row *row, const struct event *event);
 /* What it says of the slot that it was taken in. */
 void lag_row_note_slot(struct lag_row *row, const struct lag_sample *sample, int64_t when_ns);
 /* A sample of this slot was noted. */
 bool lag_row_has_slot(const struct lag_row *row, int64_t slot);
 
-/* False when the group has no sample in the window before the head: then it is not to be shown. */
+/* False when the group has no sample in the window before the head, or is gone: then it is not to be shown. */
 bool lag_row_is_current(const struct lag_row *row, int64_t head_ns);
 
 /* What is to be said of a group at the head: its state, or UNKNOWN when its newest sample is old. */

@@ -74,6 +74,90 @@ writes_what_changed_and_each_flow_once_a_minute(void **state)
     lag_book_free(book);
 }
 
+static bool
+see_aged(struct lag_book *book, double seconds, int64_t second)
+{
+    struct made_flow made;
+    make_flow(&made, "a", LAG_STALL, 10, second);
+    made.flow.verdict.seconds = seconds;
+    lag_book_see(book, &made.flow, 7);
+    lag_book_choose(book, made.flow.sampled_ns, 100000);
+    if (!lag_book_is_chosen(book, &made.flow))
+        return false;
+    lag_book_written(book, &made.flow, 1000);
+    return true;
+}
+
+static void
+writes_what_stands_when_it_is_a_tenth_older(void **state)
+{
+    (void)state;
+    struct lag_book *book = lag_book_new();
+    assert_true(see_aged(book, 100, 200));
+    assert_false(see_aged(book, 105, 205));
+    assert_false(see_aged(book, 110, 210));
+    assert_true(see_aged(book, 115, 215));
+    assert_false(see_aged(book, 120, 220));
+    lag_book_free(book);
+}
+
+/* Who is said to be gone, and whether that could be written. */
+struct missed {
+    char names[64];
+    bool is_lost;
+};
+
+static bool
+take_missed(void *self, const char *group, const char *stream)
+{
+    struct missed *missed = self;
+    size_t length = strlen(missed->names);
+    (void)snprintf(missed->names + length, sizeof(missed->names) - length, "%s %s;", group, stream);
+    return !missed->is_lost;
+}
+
+static const char *
+miss(struct lag_book *book, const struct groups_sample *sample, struct missed *missed)
+{
+    missed->names[0] = '\0';
+    lag_book_miss(book, sample, take_missed, missed);
+    return missed->names;
+}
+
+static void
+tells_once_what_is_gone_when_the_sample_is_whole(void **state)
+{
+    (void)state;
+    struct lag_book *book = lag_book_new();
+    assert_true(is_written(book, "a", LAG_OK, 10, 100));
+    assert_true(is_written(book, "b", LAG_OK, 10, 100));
+    struct made_flow made;
+    make_flow(&made, "never-written", LAG_OK, 10, 100);
+    lag_book_see(book, &made.flow, 7);
+    assert_false(is_written(book, "a", LAG_OK, 10, 105));
+
+    struct group_state unread = {.name = (char[]){"b"}, .problem = "no answer"};
+    char *problem = (char[]){"list of groups: no answer"};
+    struct groups_sample sample = {.sampled_ns = 105 * NS_PER_S, .passed = 1};
+    struct missed missed = {.is_lost = true};
+    assert_string_equal(miss(book, &sample, &missed), "");
+    sample = (struct groups_sample){
+        .sampled_ns = 105 * NS_PER_S, .problems = &problem, .problem_count = 1};
+    assert_string_equal(miss(book, &sample, &missed), "");
+    sample =
+        (struct groups_sample){.sampled_ns = 105 * NS_PER_S, .groups = &unread, .group_count = 1};
+    assert_string_equal(miss(book, &sample, &missed), "");
+    sample = (struct groups_sample){.sampled_ns = 105 * NS_PER_S};
+    assert_string_equal(miss(book, &sample, &missed), "b orders;"); /* and is kept */
+    missed.is_lost = false;
+    assert_string_equal(miss(book, &sample, &missed), "b orders;");
+    assert_string_equal(miss(book, &sample, &missed), "");
+    struct live_group rows[4];
+    assert_int_equal(lag_book_rows(book, 105 * NS_PER_S, rows, 4), 1);
+    assert_true(is_written(book, "b", LAG_OK, 10, 110)); /* it came back */
+    lag_book_free(book);
+}
+
 static void
 spends_its_bytes_on_trouble_first_then_on_what_waits_longest(void **state)
 {
@@ -270,6 +354,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_what_changed_and_each_flow_once_a_minute),
+        cmocka_unit_test(writes_what_stands_when_it_is_a_tenth_older),
+        cmocka_unit_test(tells_once_what_is_gone_when_the_sample_is_whole),
         cmocka_unit_test(spends_its_bytes_on_trouble_first_then_on_what_waits_longest),
         cmocka_unit_test(shows_the_worst_first_and_forgets_what_is_gone),
         cmocka_unit_test(samples_judges_and_writes),

@@ -6,6 +6,7 @@ unset KAFKA_ADDRESS # this one is stopped on the way
 need_broker --log-requests
 orders=orders
 other=other
+away=away
 tape=$work/tape
 
 printf '[lag]\ninterval = 1s\ngroups = g-*\n' >"$work/tapedeck.conf"
@@ -34,6 +35,10 @@ exits() { # exits CODE COMMAND...
     code=$?
     echo "exit code $code, wanted $wanted"
     [ "$code" = "$wanted" ]
+}
+
+forgets() { # forgets TEXT
+    knows '"group":"g-front"' && ! grep -qF "$1" "$work/lag.json"
 }
 
 # The same numbers as another client's, of the groups and topics that are watched.
@@ -106,7 +111,7 @@ need commit g-else "$other" 0 0
 need commit hidden "$orders" 0 5
 
 start recorder "$tapedeck" record --config "$work/tapedeck.conf" --tape "$tape" --from beginning \
-    "kafka://$address/$orders"
+    "kafka://$address/$orders,^$away\$"
 recorder=$pid
 check "the recorder knows its groups" wait_until 30 "lag is known" knows '"group":"g-front"' '"group":"g-back"'
 check "no others, and the numbers are another client's" same_numbers
@@ -115,6 +120,11 @@ check "a commit that goes back is seen, with what runs again" wait_until 30 "a r
 check "a check of what the recorder knows" exits 10 lag --fail-on REWIND
 check "what was seen is on the tape" past_is_on_the_tape
 check "and does not count as recorded" counts_only_what_was_recorded
+need "$client" topic "$address" "$away" 1
+need commit g-away "$away" 0 0
+check "a group of another topic" wait_until 30 "it is known" knows '"group":"g-away"'
+need "$client" delete "$address" "$away"
+check "what is deleted is told no more" wait_until 30 "it is gone" forgets '"group":"g-away"'
 check "it can be exported and imported" comes_back_from_an_export
 check "it asked for nothing but to read" only_reads
 need "$broker_script" stop "$cluster"

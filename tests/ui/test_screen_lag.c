@@ -241,6 +241,22 @@ a_group_that_is_sampled_no_more_is_unknown_then_gone(void **state)
 }
 
 static void
+a_group_that_was_deleted_is_gone_at_once(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_lag(&fixture, "lag");
+    assert_seen(&fixture, "audit-old");
+    ui_tape_add(&fixture.tape, "@lag", UI_TAPE_NOW_NS, fixture.tape.lag_samples++,
+        bytes_of("audit-old refunds"), BYTES_NULL);
+    fixture.monotonic_ns += NS_PER_S;
+    assert_unseen(&fixture, "audit-old");
+    assert_seen(&fixture, "of 4 groups");
+    assert_unseen(&fixture, "left out");
+    close_stage(&fixture);
+}
+
+static void
 garbage_among_the_samples_is_counted_and_harmless(void **state)
 {
     (void)state;
@@ -324,6 +340,7 @@ main(void)
         cmocka_unit_test(a_value_holds_until_the_next_sample_but_not_for_ever),
         cmocka_unit_test(a_new_sample_is_seen_at_once),
         cmocka_unit_test(a_group_that_is_sampled_no_more_is_unknown_then_gone),
+        cmocka_unit_test(a_group_that_was_deleted_is_gone_at_once),
         cmocka_unit_test(garbage_among_the_samples_is_counted_and_harmless),
         cmocka_unit_test(the_samples_are_no_events_unless_asked_for),
         cmocka_unit_test(flows_and_events_lead_to_the_groups_of_their_stream),
