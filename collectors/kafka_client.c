@@ -484,19 +484,6 @@ kafka_client_answer(const rd_kafka_metadata_t *metadata, const char *topic)
     return NULL;
 }
 
-/* The broker answered, and has no offset of this partition to tell. */
-static bool
-fail_partition(
-    struct kafka_client *client, const rd_kafka_topic_partition_t *partition, struct error *err)
-{
-    fail(client, partition->err, err);
-    if (client->reason.code == ERROR_NONE && partition->err != RD_KAFKA_RESP_ERR__TRANSPORT &&
-        partition->err != RD_KAFKA_RESP_ERR__TIMED_OUT)
-        error_set(err, ERROR_REMOTE, "%s[%d] on %s: %s", partition->topic, partition->partition,
-            client->address, rd_kafka_err2str(partition->err));
-    return false;
-}
-
 bool
 kafka_client_offsets(struct kafka_client *client, rd_kafka_topic_partition_list_t *list,
     int timeout_ms, struct error *err)
@@ -506,6 +493,6 @@ kafka_client_offsets(struct kafka_client *client, rd_kafka_topic_partition_list_
         return fail(client, code, err);
     for (int i = 0; i < list->cnt; i++)
         if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
-            return fail_partition(client, &list->elems[i], err);
+            return fail(client, list->elems[i].err, err);
     return true;
 }

@@ -178,10 +178,6 @@ apply_metadata(
     }
     for (int i = 0; i < answer->partition_cnt; i++) {
         int32_t id = answer->partitions[i].id;
-        if (id >= 0 && id < topic->lane_count && topic->lanes[id].state == KAFKA_LANE_GONE) {
-            topic->lanes[id].state = KAFKA_LANE_WAITING;
-            lanes->waiting++;
-        }
         if (id >= 0 && id < topic->lane_count)
             topic->lanes[id].has_leader = answer->partitions[i].leader >= 0;
     }
@@ -326,39 +322,18 @@ fail_topic(struct kafka_lanes *lanes, const struct kafka_topic *topic, rd_kafka_
         rd_kafka_err2str(code));
 }
 
-/* Nobody waits for the topic; when it comes back, it is read. */
-static void
-leave_topic(struct kafka_lanes *lanes, struct kafka_topic *topic)
-{
-    bool is_new = false;
-    for (int32_t p = 0; p < topic->lane_count; p++) {
-        if (topic->lanes[p].state != KAFKA_LANE_WAITING)
-            continue;
-        topic->lanes[p].state = KAFKA_LANE_GONE;
-        lanes->waiting--;
-        is_new = true;
-    }
-    if (is_new)
-        error_set(&lanes->notice, ERROR_REMOTE,
-            "topic '%s' is not there any more: it was deleted, or is hidden from us", topic->name);
-}
-
 /* A topic that is gone may come back as another one: then nothing of it may be read before that is known. */
 static bool
 lose_topic(struct kafka_lanes *lanes, struct kafka_topic *topic, rd_kafka_resp_err_t code,
     struct error *err)
 {
-    bool is_gone =
-        code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
-    if (is_gone) {
+    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+        code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
         kafka_lanes_doubt(lanes, topic);
         for (int32_t p = 0; p < topic->lane_count; p++)
             topic->lanes[p].has_leader = false;
     }
-    if (!is_gone || !topic->is_matched)
-        return fail_topic(lanes, topic, code, err);
-    leave_topic(lanes, topic);
-    return true;
+    return fail_topic(lanes, topic, code, err);
 }
 
 /* Partitions are never taken away from a topic: it is another one. */
@@ -397,7 +372,7 @@ kafka_lanes_look(struct kafka_lanes *lanes, struct error *err)
     if (metadata == NULL)
         return false;
     for (size_t i = 0; i < lanes->topic_count; i++)
-        lanes->topics[i]->is_there = !all;
+        lanes->topics[i]->is_there = !all || lanes->topics[i]->is_matched;
     for (size_t i = match_topics(lanes, metadata); i < lanes->topic_count; i++)
         lanes->topics[i]->is_whole = true;
     bool good = true;
@@ -407,8 +382,7 @@ kafka_lanes_look(struct kafka_lanes *lanes, struct error *err)
     for (size_t i = 0; i < lanes->topic_count; i++)
         if (!lanes->topics[i]->is_there)
             good =
-                lose_topic(lanes, lanes->topics[i], RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, err) &&
-                good;
+                lose_topic(lanes, lanes->topics[i], RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, err);
     return good;
 }
 

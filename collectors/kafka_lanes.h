@@ -31,7 +31,6 @@ enum kafka_lane_state {
     KAFKA_LANE_READING,
     KAFKA_LANE_REACHED, /* its end; must be stopped */
     KAFKA_LANE_DONE,
-    KAFKA_LANE_GONE, /* its topic is away, which is no trouble where an expression found it */
 };
 
 struct kafka_lane {

@@ -1,5 +1,4 @@
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -499,43 +498,6 @@ waits_for_a_first_topic_that_an_expression_fits(void **state)
     stop(recorder);
 }
 
-/* What the tap tells the operator, within 20 s. */
-static void
-wait_for_words(struct recorder *recorder, const char *words)
-{
-    int64_t deadline_ns = clock_monotonic_ns() + 20 * NS_PER_S;
-    while (strstr(tap_now(recorder, 0).error, words) == NULL) {
-        if (clock_monotonic_ns() > deadline_ns)
-            fail_msg("it says '%s', not '%s'", tap_now(recorder, 0).error, words);
-        clock_sleep_until_ns(clock_monotonic_ns() + 5 * NS_PER_MS);
-    }
-}
-
-/* The mock cannot delete a topic, but can answer as if it were not there. */
-static void
-goes_on_when_a_topic_of_an_expression_goes_away(void **state)
-{
-    struct setting *setting = *state;
-    kafka_mock_topic(&setting->mock, "orders-eu", 2);
-    kafka_mock_send_many(&setting->mock, "orders-eu", 1, "m", 3);
-    free(setting->url);
-    setting->url = kafka_mock_url(&setting->mock, "^orders");
-    struct recorder *recorder = start(setting, "beginning", UNTIL_STOPPED);
-    wait_for_events(recorder, 3);
-    rd_kafka_mock_topic_set_error(
-        setting->mock.cluster, "orders-eu", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
-    wait_for_words(recorder, "topic 'orders-eu' is not there any more");
-    assert_int_equal(tap_now(recorder, 0).state, TAP_LIVE);
-    kafka_mock_send_many(&setting->mock, "orders", 0, "m", 4);
-    wait_for_events(recorder, 7);
-    assert_int_equal(tap_now(recorder, 0).state, TAP_LIVE);
-
-    rd_kafka_mock_topic_set_error(setting->mock.cluster, "orders-eu", RD_KAFKA_RESP_ERR_NO_ERROR);
-    kafka_mock_send_many(&setting->mock, "orders-eu", 1, "n", 2);
-    wait_for_events(recorder, 9);
-    stop(recorder);
-}
-
 /* What was read in the time that it took is no more than the budget, one second of savings, and what
  * may be overdrawn in one go. */
 static void
@@ -768,7 +730,6 @@ main(void)
         KAFKA_TEST(records_the_topics_that_an_expression_fits),
         KAFKA_TEST(records_a_topic_that_appears_from_its_beginning),
         KAFKA_TEST(waits_for_a_first_topic_that_an_expression_fits),
-        KAFKA_TEST(goes_on_when_a_topic_of_an_expression_goes_away),
         KAFKA_TEST(reads_no_more_than_its_budget),
         KAFKA_TEST(goes_on_after_the_broker_was_away),
         KAFKA_TEST(names_what_the_broker_deleted_before_it_was_read),
