@@ -30,8 +30,7 @@ lag_recorded_free(struct lag_recorded *recorded)
     if (recorded == NULL)
         return;
     for (size_t i = 0; i < recorded->count; i++) {
-        if (recorded->flows[i] != NULL)
-            lag_saved_done(recorded->flows[i]);
+        lag_saved_done(recorded->flows[i]);
         free(recorded->flows[i]);
         free(recorded->keys[i]);
     }

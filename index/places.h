@@ -3,7 +3,7 @@
  * Common names of headers are known without being told (event_identify()). What is different in a
  * stream stands in the configuration; the recorder writes it beside the tape, in the file `places`, so
  * that every reader, also of a copy of the tape, finds the same things in the same places, and so that
- * the values of these headers are in the filters of new segments. docs/FORMAT.md, "Places".
+ * the values of these headers are in the token index of new segments. docs/FORMAT.md, "Places".
  *
  * Threads: immutable once made; any number may read.
  */
@@ -41,9 +41,9 @@ struct places {
     size_t capacity;
 };
 
-/* More distinct headers could not all be in the filters of a segment. */
+/* More distinct headers could not all be in the token index of a segment. */
 #define PLACES_HEADERS_MAX 64u
-/* Longer names have no place in a filter's kind. */
+/* Longer names have no place in a token's kind. */
 #define PLACES_NAME_MAX 63u
 
 /* Say that `field` of `stream` is in header `name`, in place of what was said before. ERROR_ARGUMENT for

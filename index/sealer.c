@@ -38,6 +38,12 @@ struct memory {
     struct seal_room *room; /* NULL until needed */
 };
 
+/* A finished journal. */
+struct waiting {
+    uint64_t id;
+    off_t bytes;
+};
+
 /* waiting[] is in the order of the numbers; everything in here is under the lock except while one
  * journal is being sealed, which nobody else touches. */
 struct sealer {
@@ -46,7 +52,7 @@ struct sealer {
     pthread_cond_t changed;
     char *directory;
     struct sealer_options options;
-    uint64_t *waiting;
+    struct waiting *waiting;
     size_t waiting_count;
     size_t waiting_capacity;
     uint64_t sealing; /* which the thread is at; 0: none */
@@ -287,10 +293,10 @@ retain(struct sealer *sealer)
 static uint64_t
 take_waiting(struct sealer *sealer, size_t index)
 {
-    uint64_t id = sealer->waiting[index];
+    uint64_t id = sealer->waiting[index].id;
     sealer->waiting_count--;
     memmove(sealer->waiting + index, sealer->waiting + index + 1,
-        (sealer->waiting_count - index) * sizeof(uint64_t));
+        (sealer->waiting_count - index) * sizeof(*sealer->waiting));
     return id;
 }
 
@@ -298,7 +304,7 @@ take_waiting(struct sealer *sealer, size_t index)
 static bool
 seal_first(struct sealer *sealer)
 {
-    uint64_t id = sealer->waiting[0];
+    uint64_t id = sealer->waiting[0].id;
     struct error err = {0};
     sealer->sealing = id;
     (void)pthread_mutex_unlock(&sealer->lock);
@@ -383,10 +389,14 @@ sealer_start(const struct sealer_options *options, struct error *err)
 void
 sealer_add(struct sealer *sealer, uint64_t id)
 {
+    struct stat status = {0};
+    char *path = journal_path(sealer->directory, id, "jnl");
+    (void)stat(path, &status); /* the size says only which one is sealed first */
+    free(path);
     (void)pthread_mutex_lock(&sealer->lock);
-    sealer->waiting = alloc_grow(
-        sealer->waiting, sealer->waiting_count, &sealer->waiting_capacity, sizeof(uint64_t));
-    sealer->waiting[sealer->waiting_count++] = id;
+    sealer->waiting = alloc_grow(sealer->waiting, sealer->waiting_count, &sealer->waiting_capacity,
+        sizeof(*sealer->waiting));
+    sealer->waiting[sealer->waiting_count++] = (struct waiting){id, status.st_size};
     (void)pthread_cond_signal(&sealer->changed);
     (void)pthread_mutex_unlock(&sealer->lock);
 }
@@ -396,18 +406,10 @@ static size_t
 largest_waiting(const struct sealer *sealer)
 {
     size_t largest = NO_JOURNAL;
-    off_t most = -1;
     for (size_t i = 0; i < sealer->waiting_count; i++) {
-        struct stat status = {0};
-        if (sealer->waiting[i] == sealer->sealing)
-            continue;
-        char *path = journal_path(sealer->directory, sealer->waiting[i], "jnl");
-        (void)stat(path, &status);
-        free(path);
-        if (status.st_size > most) {
-            most = status.st_size;
+        if (sealer->waiting[i].id != sealer->sealing &&
+            (largest == NO_JOURNAL || sealer->waiting[i].bytes > sealer->waiting[largest].bytes))
             largest = i;
-        }
     }
     return largest;
 }

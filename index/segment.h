@@ -100,9 +100,6 @@ struct segment_filter_place {
 };
 struct segment_filter_place segment_filter_place(const struct segment *segment);
 
-/* False: surely no event of the segment has the value. True when that cannot be read. */
-bool segment_may_hold(struct segment *segment, struct segment_token token);
-
 /* Add the blocks that may hold the value to `blocks`, a set for all of the segment's (token_index.h). Those that
  * are not added surely hold none. */
 void segment_find_blocks(struct segment *segment, struct segment_token token, uint64_t *blocks);

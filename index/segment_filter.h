@@ -20,8 +20,8 @@ struct tape;
 
 #define FILTER_TOKENS_MAX 16u
 
-/* `blocks` are those that may hold what the tokens say; NULL: all. `in_headers` is a value that every match has in its headers, word by word; null: none is known. The
- * verdict on the lane asked last is kept. */
+/* `blocks` are those that may hold what the tokens say; NULL: all. `in_headers` is a value that every match has
+ * in its headers, word by word; null: none is known. The verdict on the lane asked last is kept. */
 struct segment_filter {
     struct segment *segment;
     struct tape *tape;

@@ -1,5 +1,6 @@
 #include "index/segment_probe.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@ struct segment_probe {
     unsigned char *verified;
 };
 
-_Static_assert(FILTER_PAGE_BYTES == TOKEN_PAGE_BYTES, "one size of pages");
+static_assert(FILTER_PAGE_BYTES == TOKEN_PAGE_BYTES, "one size of pages");
 
 static uint32_t
 page_count(const struct segment_filter_place *place)

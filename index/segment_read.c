@@ -104,13 +104,6 @@ probe_of(struct segment *segment)
     return segment->probe;
 }
 
-bool
-segment_may_hold(struct segment *segment, struct segment_token token)
-{
-    struct segment_probe *probe = token.is_indexed ? probe_of(segment) : NULL;
-    return probe == NULL || segment_probe_may_hold_token(probe, token.hash);
-}
-
 static void
 read_filters(struct segment *segment)
 {

@@ -45,19 +45,25 @@ make_flow(struct made_flow *made, const char *name, enum lag_state state, int64_
         .sampled_ns = second * NS_PER_S};
 }
 
-/* See one flow at a second and say whether it is to be written; it is then written. */
+/* See a flow and say whether it is to be written; it is then written. */
+static bool
+see(struct lag_book *book, const struct made_flow *made)
+{
+    lag_book_see(book, &made->flow, 7);
+    lag_book_choose(book, made->flow.sampled_ns, 100000);
+    if (!lag_book_is_chosen(book, &made->flow))
+        return false;
+    lag_book_written(book, &made->flow, 1000);
+    return true;
+}
+
 static bool
 is_written(struct lag_book *book, const char *name, enum lag_state state, int64_t committed,
     int64_t second)
 {
     struct made_flow made;
     make_flow(&made, name, state, committed, second);
-    lag_book_see(book, &made.flow, 7);
-    lag_book_choose(book, made.flow.sampled_ns, 100000);
-    if (!lag_book_is_chosen(book, &made.flow))
-        return false;
-    lag_book_written(book, &made.flow, 1000);
-    return true;
+    return see(book, &made);
 }
 
 static void
@@ -80,12 +86,7 @@ see_aged(struct lag_book *book, double seconds, int64_t second)
     struct made_flow made;
     make_flow(&made, "a", LAG_STALL, 10, second);
     made.flow.verdict.seconds = seconds;
-    lag_book_see(book, &made.flow, 7);
-    lag_book_choose(book, made.flow.sampled_ns, 100000);
-    if (!lag_book_is_chosen(book, &made.flow))
-        return false;
-    lag_book_written(book, &made.flow, 1000);
-    return true;
+    return see(book, &made);
 }
 
 static void

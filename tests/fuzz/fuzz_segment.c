@@ -36,7 +36,6 @@ use(struct segment *segment)
     struct segment_token token = segment_token(segment, "key", bytes_of("o-00417"));
     uint32_t count = segment_info(segment)->block_count;
     uint64_t *blocks = alloc_array(block_set_words(count), sizeof(*blocks));
-    (void)segment_may_hold(segment, token);
     segment_find_blocks(segment, token, blocks);
     free(blocks);
     struct block *block = block_new();
