@@ -9,23 +9,13 @@
 
 #define NOTHING UINT32_MAX
 
-/* rows[number] is in the list of used ones (newer, older; by number) while it has a block. `parting`
- * is one that goes at the next call. */
-struct row {
-    struct block *block;
-    uint32_t newer;
-    uint32_t older;
-};
-
+/* user.rows[number] is the block while it is here. `parting` is one that goes at the next call. */
 struct block_cache {
     struct segment *segment;
     struct block_pool *pool;
-    struct row *rows;
+    struct block_user user;
     uint32_t count;
-    uint32_t newest;
-    uint32_t oldest;
     uint32_t parting;
-    uint64_t bytes;
 };
 
 struct block_cache *
@@ -34,9 +24,9 @@ block_cache_new(struct segment *segment, uint32_t block_count, struct block_pool
     struct block_cache *cache = alloc_zeroed(sizeof(*cache));
     cache->segment = segment;
     cache->pool = pool;
-    cache->rows = alloc_array(block_count, sizeof(*cache->rows));
+    cache->user.rows = alloc_array(block_count, sizeof(struct block_hold *));
+    cache->user.current = cache->parting = NOTHING;
     cache->count = block_count;
-    cache->newest = cache->oldest = cache->parting = NOTHING;
     return cache;
 }
 
@@ -45,49 +35,16 @@ block_cache_free(struct block_cache *cache)
 {
     if (cache == NULL)
         return;
-    while (cache->newest != NOTHING)
-        block_cache_drop(cache, cache->newest);
-    free(cache->rows);
+    for (uint32_t number = 0; number < cache->count; number++)
+        block_cache_drop(cache, number);
+    free(cache->user.rows);
     free(cache);
-}
-
-static void
-unlink_row(struct block_cache *cache, uint32_t number)
-{
-    struct row *row = &cache->rows[number];
-    if (row->newer == NOTHING)
-        cache->newest = row->older;
-    else
-        cache->rows[row->newer].older = row->older;
-    if (row->older == NOTHING)
-        cache->oldest = row->newer;
-    else
-        cache->rows[row->older].newer = row->newer;
-}
-
-static void
-link_newest(struct block_cache *cache, uint32_t number)
-{
-    struct row *row = &cache->rows[number];
-    row->newer = NOTHING;
-    row->older = cache->newest;
-    if (cache->newest != NOTHING)
-        cache->rows[cache->newest].newer = number;
-    else
-        cache->oldest = number;
-    cache->newest = number;
 }
 
 void
 block_cache_drop(struct block_cache *cache, uint32_t number)
 {
-    struct row *row = &cache->rows[number];
-    if (row->block == NULL)
-        return;
-    unlink_row(cache, number);
-    cache->bytes -= segment_block(cache->segment, number)->record_bytes;
-    block_pool_give(cache->pool, row->block);
-    row->block = NULL;
+    block_pool_give(cache->pool, cache->user.rows[number]);
 }
 
 void
@@ -99,69 +56,73 @@ block_cache_drop_later(struct block_cache *cache, uint32_t number)
 }
 
 const struct block *
-block_cache_get(const struct block_cache *cache, uint32_t number, unsigned wanted)
+block_cache_peek(const struct block_cache *cache, uint32_t number, unsigned wanted)
 {
-    const struct block *block = cache->rows[number].block;
-    return block != NULL && (block->loaded & wanted) == wanted ? block : NULL;
+    const struct block_hold *hold = cache->user.rows[number];
+    return hold != NULL && (hold->block->loaded & wanted) == wanted ? hold->block : NULL;
 }
 
-static struct block *
-room_for(struct block_cache *cache, uint64_t bytes)
+const struct block *
+block_cache_get(struct block_cache *cache, uint32_t number, unsigned wanted)
 {
-    while (cache->oldest != NOTHING && cache->bytes + bytes > BLOCK_CACHE_BYTES)
-        block_cache_drop(cache, cache->oldest);
-    return block_pool_take(cache->pool);
+    const struct block *block = block_cache_peek(cache, number, wanted);
+    if (block != NULL)
+        cache->user.current = number;
+    return block;
 }
 
-/* The row of the block, with memory for it, as the one used last. */
-static struct row *
+/* The block, with memory for it, as the one used last. */
+static struct block_hold *
 use_row(struct block_cache *cache, uint32_t number)
 {
     if (cache->parting != NOTHING && cache->parting != number) {
         block_cache_drop(cache, cache->parting);
         cache->parting = NOTHING;
     }
-    struct row *row = &cache->rows[number];
-    if (row->block == NULL) {
-        uint64_t bytes = segment_block(cache->segment, number)->record_bytes;
-        row->block = room_for(cache, bytes);
-        cache->bytes += bytes;
-        link_newest(cache, number);
-    } else if (cache->newest != number) {
-        unlink_row(cache, number);
-        link_newest(cache, number);
-    }
-    return row;
+    struct block_hold *hold = cache->user.rows[number];
+    cache->user.current = NOTHING; /* what was looked at until now may make room */
+    if (hold == NULL)
+        return block_pool_take(
+            cache->pool, &cache->user, number, segment_block(cache->segment, number)->record_bytes);
+    block_pool_use(cache->pool, hold);
+    return hold;
+}
+
+/* What was read into it stays, or, when it could not be read, it goes. */
+static const struct block *
+settle(struct block_cache *cache, struct block_hold *hold, bool was_read)
+{
+    block_pool_settle(cache->pool, hold);
+    if (was_read)
+        return hold->block;
+    block_pool_give(cache->pool, hold);
+    return NULL;
 }
 
 const struct block *
 block_cache_read(struct block_cache *cache, uint32_t number, unsigned wanted, struct error *err)
 {
-    struct row *row = use_row(cache, number);
-    if (block_cache_get(cache, number, wanted) != NULL ||
-        segment_read_block(cache->segment, number, wanted, row->block, err))
-        return row->block;
-    block_cache_drop(cache, number);
-    return NULL;
+    struct block_hold *hold = use_row(cache, number);
+    if (block_cache_peek(cache, number, wanted) != NULL)
+        return hold->block;
+    return settle(
+        cache, hold, segment_read_block(cache->segment, number, wanted, hold->block, err));
 }
 
 const struct block *
 block_cache_unpack(struct block_cache *cache, uint32_t number, unsigned wanted, struct error *err)
 {
-    struct row *row = use_row(cache, number);
-    if (segment_unpack_block(cache->segment, number, wanted, row->block, err))
-        return row->block;
-    block_cache_drop(cache, number);
-    return NULL;
+    struct block_hold *hold = use_row(cache, number);
+    return settle(
+        cache, hold, segment_unpack_block(cache->segment, number, wanted, hold->block, err));
 }
 
 bool
 block_cache_event(struct block_cache *cache, uint32_t number, unsigned wanted, uint32_t index,
     struct event *event, struct error *err)
 {
-    struct row *row = use_row(cache, number);
-    if (segment_read_event(cache->segment, number, wanted, index, row->block, event, err))
-        return true;
-    block_cache_drop(cache, number);
-    return false;
+    struct block_hold *hold = use_row(cache, number);
+    bool was_read =
+        segment_read_event(cache->segment, number, wanted, index, hold->block, event, err);
+    return settle(cache, hold, was_read) != NULL;
 }

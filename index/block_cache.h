@@ -1,7 +1,7 @@
 /* block_cache.h - the decoded blocks that one walk through a segment is using.
  *
- * Bounded by the bytes of the records in it; beyond that the one that was used longest ago makes room.
- * What block_cache_read() returned last stays until the next call.  Threads: the walk's.
+ * They are in the memory of the tape's pool, where the block that was used longest ago makes room for others.
+ * What the last call returned stays until the next one on this cache.  Threads: the walk's.
  */
 #ifndef INDEX_BLOCK_CACHE_H
 #define INDEX_BLOCK_CACHE_H
@@ -15,9 +15,6 @@ struct block_pool;
 struct error;
 struct event;
 struct segment;
-
-/* More than a whole segment of the usual size, so that arrival order decodes each block once. */
-#define BLOCK_CACHE_BYTES ((uint64_t)80 * 1024 * 1024)
 
 /* Blocks come from `pool`, which outlives it. */
 struct block_cache *block_cache_new(
@@ -36,8 +33,11 @@ const struct block *block_cache_unpack(
 bool block_cache_event(struct block_cache *cache, uint32_t number, unsigned wanted, uint32_t index,
     struct event *event, struct error *err);
 
-/* The block if it is at hand with the wanted sections, else NULL. Does not count as a use. */
-const struct block *block_cache_get(
+/* The block if it is at hand with the wanted sections, else NULL. It makes room as early as it would have. */
+const struct block *block_cache_get(struct block_cache *cache, uint32_t number, unsigned wanted);
+
+/* The same, and what the last call returned stays instead of it. */
+const struct block *block_cache_peek(
     const struct block_cache *cache, uint32_t number, unsigned wanted);
 
 /* Nobody will ask for it again: now, or once something else was read. */

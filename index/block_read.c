@@ -89,6 +89,19 @@ block_memory_bytes(const struct block *block)
     return bytes;
 }
 
+/* Memory for `bytes` in a buffer whose content goes. Blocks are of about the same size: twice what one needs,
+ * as buffers grow that are appended to, would never be used. */
+static unsigned char *
+room_in(struct buffer *buffer, size_t bytes)
+{
+    if (bytes > buffer->capacity) {
+        buffer_done(buffer);
+        buffer_reserve_total(buffer, bytes + bytes / 8);
+    }
+    buffer->length = 0;
+    return buffer->data;
+}
+
 static void
 make_room_for_columns(struct block_scratch *scratch, size_t count)
 {
@@ -274,12 +287,11 @@ read_meta(struct block *block, const struct block_info *info, struct bytes meta,
 }
 
 static bool
-set_headers(struct block *block, const struct block_info *info, struct bytes section)
+set_headers(struct block *block, struct bytes section)
 {
     struct block_memory *memory = block->memory;
     struct header_reader *reader = memory->scratch->header_reader;
-    memory->headers.length = 0;
-    unsigned char *to = buffer_reserve(&memory->headers, info->record_bytes);
+    unsigned char *to = room_in(&memory->headers, (size_t)block->headers_at[block->count] + 1);
     if (!header_reader_begin(reader, section, block->count))
         return false;
     for (uint32_t i = 0; i < block->count; i++) {
@@ -297,8 +309,7 @@ set_headers_of(struct block *block, const struct bytes section, uint32_t i, stru
     struct block_memory *memory = block->memory;
     struct header_reader *reader = memory->scratch->header_reader;
     size_t length = block->headers_at[i + 1] - block->headers_at[i];
-    memory->headers.length = 0;
-    unsigned char *to = buffer_reserve(&memory->headers, length + 1);
+    unsigned char *to = room_in(&memory->headers, length + 1);
     if (!header_reader_begin(reader, section, block->count))
         return false;
     for (uint32_t k = 0; k < i; k++) {
@@ -320,7 +331,7 @@ use_section(struct block *block, const struct block_info *info, enum block_secti
         block->keys = decoded;
         return true;
     case BLOCK_HDR:
-        return set_headers(block, info, decoded);
+        return set_headers(block, decoded);
     case BLOCK_PAY:
         block->payloads = decoded;
         return true;
@@ -360,9 +371,8 @@ block_unpack(struct block *block, const struct block_info *info, enum block_sect
         return damaged(block, section, "the checksum differs", err);
 
     struct buffer *buffer = &memory->sections[section];
-    buffer->length = 0;
     /* One byte more, so that an empty section has an address too. */
-    unsigned char *to = buffer_reserve(buffer, (size_t)extent->decoded + 1);
+    unsigned char *to = room_in(buffer, (size_t)extent->decoded + 1);
     if (!decompress(memory->scratch, extent, stored, to))
         return damaged(block, section, "cannot be decompressed", err);
     buffer->length = extent->decoded;

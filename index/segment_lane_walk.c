@@ -23,7 +23,9 @@ struct segment_lane_walk {
     struct segment_file *file;
     struct segment *segment; /* held; NULL: nothing was read yet */
     struct segment_filter filter;
-    struct block *block;
+    struct block *block; /* that of `hold`, for all that is read: the only one, so that it stays */
+    struct block_hold *hold;
+    struct block_user user;
     uint32_t number;
     uint32_t index;
     bool is_read;
@@ -80,7 +82,7 @@ static void
 end(struct lane_walk *walk)
 {
     struct segment_lane_walk *self = (struct segment_lane_walk *)walk;
-    block_pool_give(tape_block_pool(self->tape), self->block);
+    block_pool_give(tape_block_pool(self->tape), self->hold);
     segment_filter_done(&self->filter);
     if (self->segment != NULL)
         segment_file_release(self->file);
@@ -120,7 +122,9 @@ start(struct segment_lane_walk *self, struct error *err)
     enum cursor_step step = segment_part_hold(self->walk.part, self->tape, &self->segment, err);
     if (step != CURSOR_EVENT)
         return step;
-    self->block = block_pool_take(tape_block_pool(self->tape));
+    self->user.rows = &self->hold;
+    self->block =
+        block_pool_take(tape_block_pool(self->tape), &self->user, 0, BLOCK_TARGET_BYTES)->block;
     segment_filter_start(&self->filter, self->segment, self->tape, self->options.query,
         self->options.first_seq, self->options.end_seq);
     return find_block(self);
@@ -184,6 +188,7 @@ settle(struct lane_walk *walk, uint64_t *budget, struct error *err)
     self->options.progress->scanned_bytes += info->record_bytes;
     bool may_match = true;
     bool good = read_block(self, &may_match, err);
+    block_pool_settle(tape_block_pool(self->tape), self->hold);
     if (!good && err->code != ERROR_DAMAGED)
         return CURSOR_FAILED;
     if (!good)
@@ -199,8 +204,10 @@ static enum cursor_step
 take(struct lane_walk *walk, struct event *event, struct error *err)
 {
     struct segment_lane_walk *self = (struct segment_lane_walk *)walk;
-    if (self->block->loaded != BLOCK_ALL &&
-        !segment_read_block(self->segment, self->number, BLOCK_ALL, self->block, err)) {
+    bool is_whole = self->block->loaded == BLOCK_ALL ||
+                    segment_read_block(self->segment, self->number, BLOCK_ALL, self->block, err);
+    block_pool_settle(tape_block_pool(self->tape), self->hold);
+    if (!is_whole) {
         if (err->code != ERROR_DAMAGED)
             return CURSOR_FAILED;
         note_block(self, err);

@@ -440,7 +440,7 @@ expect_event(const struct segment_walk *self, size_t number)
     if (ahead >= self->places.count)
         return;
     const struct place *place = &self->places.places[ahead];
-    const struct block *block = block_cache_get(self->cache, place->block, self->sections);
+    const struct block *block = block_cache_peek(self->cache, place->block, self->sections);
     if (block != NULL)
         block_expect_event(block, place->index);
 }

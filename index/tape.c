@@ -119,6 +119,12 @@ tape_close(struct tape *tape)
     free(tape);
 }
 
+void
+tape_keep_blocks(struct tape *tape, uint64_t bytes)
+{
+    block_pool_set_limit(tape->blocks, bytes);
+}
+
 const char *
 tape_directory(const struct tape *tape)
 {

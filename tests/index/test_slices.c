@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "index/block_pool.h"
 #include "index/cursor.h"
 #include "index/query.h"
 #include "index/tape.h"
@@ -246,6 +247,50 @@ looks_at_the_blocks_of_one_lane(void **state)
             (unsigned long long)progress.total_blocks, LANES);
 }
 
+/* ---- memory ---- */
+
+#define LITTLE_BYTES ((uint64_t)1024 * 1024)
+#define BLOCK_BYTES  ((uint64_t)512 * 1024) /* of memory, and more than a block here has */
+
+/* What each cursor gave is whole until its next call, whatever the others read meanwhile. */
+static void
+gives_the_same_to_all_with_little_memory(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct block_pool *pool = tape_block_pool(fixture->segment);
+    struct cursor *cursors[4];
+    struct event events[4];
+    tape_keep_blocks(fixture->segment, LITTLE_BYTES);
+    for (unsigned i = 0; i < 4; i++)
+        cursors[i] = cursor_new(fixture->segment,
+            &(struct cursor_options){.first_seq = 9000 + 400 * i, .newest_first = i % 2 == 0});
+    for (unsigned round = 0; round < 300; round++) {
+        for (unsigned i = 0; i < 4; i++)
+            assert_true(next(cursors[i], &events[i]));
+        for (unsigned i = 0; i < 4; i++)
+            assert_made_event(&events[i]);
+        assert_true(block_pool_bytes(pool) <= LITTLE_BYTES + 4 * BLOCK_BYTES);
+    }
+    for (unsigned i = 0; i < 4; i++)
+        cursor_free(cursors[i]);
+    expect_same(fixture, &(struct cursor_options){.first_seq = 20000}, 3000);
+    tape_keep_blocks(fixture->segment, TAPE_BLOCK_BYTES);
+}
+
+/* Nothing but the block that is looked at. */
+static void
+gives_the_same_without_memory(void **state)
+{
+    const struct fixture *fixture = *state;
+    tape_keep_blocks(fixture->segment, 0);
+    expect_same(fixture, &(struct cursor_options){.first_seq = 12345}, 500);
+    expect_same(fixture, &(struct cursor_options){.newest_first = true}, 500);
+    struct cursor_options by_offset = {.order = CURSOR_BY_OFFSET};
+    expect_same(fixture, &by_offset, 2000);
+    assert_true(block_pool_bytes(tape_block_pool(fixture->segment)) <= BLOCK_BYTES);
+    tape_keep_blocks(fixture->segment, TAPE_BLOCK_BYTES);
+}
+
 int
 main(void)
 {
@@ -255,6 +300,8 @@ main(void)
         cmocka_unit_test(gives_what_a_query_looks_at),
         cmocka_unit_test(looks_at_little_for_a_page),
         cmocka_unit_test(looks_at_the_blocks_of_one_lane),
+        cmocka_unit_test(gives_the_same_to_all_with_little_memory),
+        cmocka_unit_test(gives_the_same_without_memory),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
