@@ -13,7 +13,9 @@
 #include "index/tape.h"
 #include "ui/lag_board.h"
 
-#define SEEK_BUDGET          20000u
+#define SEEK_BUDGET 20000u
+/* Decoded blocks of a tape of some 60 lanes, which a page of it is made of; one that has more is slower to page. */
+#define BLOCK_BYTES          ((uint64_t)12 * 1024 * 1024)
 #define DEFAULT_WINDOW       (60 * NS_PER_S)
 #define PUBLISHED_TOO_OLD_NS (3 * NS_PER_S)
 
@@ -98,6 +100,7 @@ deck_open(const char *directory, const char *title, int64_t now_ns, struct error
         return NULL;
 
     struct deck *deck = alloc_zeroed(sizeof(*deck));
+    tape_keep_blocks(tape, BLOCK_BYTES);
     deck->tape = tape;
     const char *slash = strrchr(directory, '/');
     deck->title = alloc_text(title != NULL ? title : slash != NULL ? slash + 1 : directory);
