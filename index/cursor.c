@@ -232,23 +232,29 @@ next_candidate(struct cursor *cursor, uint64_t *budget, struct event *event, str
     }
 }
 
-/* Does the query, asked of the whole event, say yes? */
+/* Does the query, asked of the whole event, say yes? What that cost beyond looking at it is taken from *budget. */
 static bool
-matches(struct cursor *cursor, const struct event *event)
+matches(struct cursor *cursor, const struct event *event, uint64_t *budget)
 {
     if (cursor->matcher == NULL)
         return !stream_is_internal(event->stream);
-    return query_matches(cursor->matcher, event);
+    uint64_t before = query_effort(cursor->matcher);
+    bool is_match = query_matches(cursor->matcher, event);
+    uint64_t effort = query_effort(cursor->matcher) - before;
+    *budget -= effort < *budget ? effort : *budget;
+    return is_match;
 }
 
 static enum cursor_step
 next_by_seq(struct cursor *cursor, uint64_t *budget, struct event *event, struct error *err)
 {
-    enum cursor_step step;
-    do {
-        step = next_candidate(cursor, budget, event, err);
-    } while (step == CURSOR_EVENT && !matches(cursor, event));
-    return step;
+    for (;;) {
+        enum cursor_step step = next_candidate(cursor, budget, event, err);
+        if (step != CURSOR_EVENT || matches(cursor, event, budget))
+            return step;
+        if (*budget == 0)
+            return CURSOR_PAUSED;
+    }
 }
 
 static int
@@ -323,8 +329,10 @@ next_merged(struct cursor *cursor, uint64_t *budget, struct event *event, struct
         if (row_is_first(cursor, &place))
             return CURSOR_END;
         step = lane_merge_take(cursor->merge, event, err);
-        if (step == CURSOR_FAILED || (step == CURSOR_EVENT && matches(cursor, event)))
+        if (step == CURSOR_FAILED || (step == CURSOR_EVENT && matches(cursor, event, budget)))
             return step;
+        if (*budget == 0)
+            return CURSOR_PAUSED;
     }
 }
 

@@ -70,7 +70,7 @@ query_free(struct query *query)
     if (query == NULL)
         return;
     for (uint32_t i = 0; i < query->count; i++)
-        pcre2_code_free(query->nodes[i].regex);
+        query_regex_done(&query->nodes[i].regex);
     freelocale(query->locale);
     free(query);
 }

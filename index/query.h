@@ -49,6 +49,15 @@ bool query_matches(struct query_matcher *matcher, const struct event *event);
  * as not matching, which may be wrong: an answer must say so. */
 uint64_t query_gave_up(const struct query_matcher *matcher);
 
+/* What regular expressions cost so far that needed many steps, in the work of looking at one event: about 1 us. Whoever
+ * looks at events within a budget takes it from that. */
+uint64_t query_effort(const struct query_matcher *matcher);
+
+/* Have matching ask `must_stop` before and while it does much work on a value. True: the value is left
+ * undecided, as one that was given up, and nothing that the matcher says about the event is worth anything. */
+typedef bool query_stop(void *self);
+void query_matcher_stop_when(struct query_matcher *matcher, query_stop *must_stop, void *self);
+
 /* Bounds that every match obeys, for skipping without looking; wide where the query says nothing.
  * `stream` and lane tests must be asked through query_may_match_lane(). */
 struct query_bounds {

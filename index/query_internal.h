@@ -14,12 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include "base/bytes.h"
 #include "index/query.h"
 #include "index/query_number.h"
+#include "index/query_regex.h"
 
 struct event;
 struct error;
@@ -87,7 +85,7 @@ struct query_node {
     struct query_number number;
     uint64_t whole;    /* value of QUERY_NUMBER and QUERY_FLAG fields */
     int64_t moment_ns; /* value of QUERY_MOMENT fields */
-    pcre2_code *regex;
+    struct query_regex regex;
 };
 
 /* Limits that keep a hostile text from costing more than its length suggests. */

@@ -8,16 +8,6 @@
 #include "index/query_internal.h"
 #include "index/query_json.h"
 
-/* A pattern that needs more steps than these on one value does not match it: a bound against patterns
- * that would take hours, and so that a search can be stopped within milliseconds. Going over the value a few
- * times is always within it. */
-#define REGEX_STEPS           500000u
-#define REGEX_STEPS_PER_BYTE  4u
-#define REGEX_DEPTH_LIMIT     100000u
-#define REGEX_HEAP_LIMIT_KIB  65536u
-#define REGEX_STACK_MIN_BYTES ((size_t)32 * 1024)
-#define REGEX_STACK_MAX_BYTES ((size_t)1024 * 1024)
-
 #define REPLAY_HEADER "x-tapedeck-replay"
 
 struct query_matcher {
@@ -26,10 +16,7 @@ struct query_matcher {
     struct event_identity identity;
     bool is_identified;
     struct query_json json;
-    pcre2_match_data *match;
-    pcre2_match_context *context;
-    pcre2_jit_stack *stack;
-    uint64_t gave_up; /* values */
+    struct query_regex_matcher regex; /* zeros without regular expressions */
 };
 
 struct query_matcher *
@@ -37,19 +24,8 @@ query_matcher_new(const struct query *query)
 {
     struct query_matcher *matcher = alloc_zeroed(sizeof(*matcher));
     matcher->query = query;
-    if (query->regex_count == 0)
-        return matcher;
-
-    matcher->match = pcre2_match_data_create(1, NULL);
-    matcher->context = pcre2_match_context_create(NULL);
-    matcher->stack = pcre2_jit_stack_create(REGEX_STACK_MIN_BYTES, REGEX_STACK_MAX_BYTES, NULL);
-    /* A missing context or stack only means PCRE2's own limits; without a result nothing works. */
-    assert(matcher->match != NULL);
-    if (matcher->context != NULL) {
-        (void)pcre2_set_depth_limit(matcher->context, REGEX_DEPTH_LIMIT);
-        (void)pcre2_set_heap_limit(matcher->context, REGEX_HEAP_LIMIT_KIB);
-        pcre2_jit_stack_assign(matcher->context, NULL, matcher->stack);
-    }
+    if (query->regex_count > 0)
+        query_regex_matcher_init(&matcher->regex);
     return matcher;
 }
 
@@ -59,9 +35,7 @@ query_matcher_free(struct query_matcher *matcher)
     if (matcher == NULL)
         return;
     query_json_done(&matcher->json);
-    pcre2_match_data_free(matcher->match);
-    pcre2_match_context_free(matcher->context);
-    pcre2_jit_stack_free(matcher->stack);
+    query_regex_matcher_done(&matcher->regex);
     free(matcher);
 }
 
@@ -167,20 +141,7 @@ query_test_text(const struct query_node *node, struct bytes value)
 static bool
 regex_matches(struct query_matcher *matcher, const struct query_node *node, struct bytes value)
 {
-    if (value.data == NULL)
-        return false;
-    if (matcher->context != NULL) {
-        size_t steps = REGEX_STEPS + REGEX_STEPS_PER_BYTE * value.length;
-        (void)pcre2_set_match_limit(
-            matcher->context, steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX);
-    }
-    int result =
-        pcre2_match(node->regex, value.data, value.length, 0, 0, matcher->match, matcher->context);
-    if (result == PCRE2_ERROR_JIT_STACKLIMIT)
-        result = pcre2_match(node->regex, value.data, value.length, 0, PCRE2_NO_JIT, matcher->match,
-            matcher->context);
-    matcher->gave_up += result < 0 && result != PCRE2_ERROR_NOMATCH;
-    return result >= 0;
+    return value.data != NULL && query_regex_matches(&matcher->regex, &node->regex, value);
 }
 
 static bool
@@ -346,7 +307,20 @@ evaluate(struct query_matcher *matcher, uint32_t index)
 uint64_t
 query_gave_up(const struct query_matcher *matcher)
 {
-    return matcher->gave_up;
+    return matcher->regex.gave_up;
+}
+
+uint64_t
+query_effort(const struct query_matcher *matcher)
+{
+    return matcher->regex.effort;
+}
+
+void
+query_matcher_stop_when(struct query_matcher *matcher, query_stop *must_stop, void *self)
+{
+    matcher->regex.must_stop = must_stop;
+    matcher->regex.stop_self = self;
 }
 
 bool

@@ -111,27 +111,22 @@ place_in_pattern(
 }
 
 static bool
-compile_regex(struct query_parser *parser, const struct query_literal *literal, pcre2_code **regex)
+compile_regex(
+    struct query_parser *parser, const struct query_literal *literal, struct query_regex *regex)
 {
     struct query_lexer *lexer = &parser->lexer;
     if (lexer->query->regex_count >= QUERY_MAX_REGEXES)
         return query_lex_expected(lexer, literal->at,
             "no more than %u regular expressions in a query", QUERY_MAX_REGEXES);
 
-    /* Payloads are bytes: a pattern may not ask for UTF-8, which would fail on the first that is not. */
-    uint32_t options = PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C;
     int code;
     size_t offset;
-    *regex = pcre2_compile(literal->text.data, literal->text.length,
-        options | (literal->is_caseless ? PCRE2_CASELESS : 0), &code, &offset, NULL);
-    if (*regex == NULL) {
+    if (!query_regex_compile(regex, literal->text, literal->is_caseless, &code, &offset)) {
         PCRE2_UCHAR reason[160] = "";
         (void)pcre2_get_error_message(code, reason, sizeof(reason));
         return query_lex_fail(lexer, place_in_pattern(parser, literal, offset),
             "expected a PCRE2 regular expression, found a fault here: %s", (char *)reason);
     }
-    /* Where there is no JIT, matching interprets. */
-    (void)pcre2_jit_compile(*regex, PCRE2_JIT_COMPLETE);
     lexer->query->regex_count++;
     return true;
 }

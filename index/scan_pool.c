@@ -236,6 +236,13 @@ run_job(struct worker *worker, struct job *job)
     (void)pthread_mutex_unlock(&worker->pool->lock);
 }
 
+static bool
+must_stop(void *self)
+{
+    const struct scan_pool *pool = self;
+    return atomic_load_explicit(&pool->must_stop, memory_order_relaxed);
+}
+
 static void *
 run_worker(void *self)
 {
@@ -243,12 +250,14 @@ run_worker(void *self)
     struct scan_pool *pool = worker->pool;
     if (pool->options.is_polite)
         thread_let_others_first(POLITE_NICE);
-    worker->tape = tape_open(pool->options.directory, &worker->failure);
+    if (!must_stop(pool))
+        worker->tape = tape_open(pool->options.directory, &worker->failure);
     if (worker->tape != NULL)
         block_pool_enter(tape_block_pool(worker->tape)); /* until it is closed */
     worker->unwanted = pool->options.unwanted;
     if (pool->options.query != NULL) {
         worker->matcher = query_matcher_new(pool->options.query);
+        query_matcher_stop_when(worker->matcher, must_stop, pool);
         worker->unwanted &= ~query_bytes(pool->options.query);
     }
     struct job *job;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/error.h"
 #include "index/block_pool.h"
 #include "index/cursor.h"
 #include "index/query.h"
@@ -247,7 +248,33 @@ looks_at_the_blocks_of_one_lane(void **state)
             (unsigned long long)progress.total_blocks, LANES);
 }
 
-/* ---- memory ---- */
+/* ---- bounds ---- */
+
+/* On payloads like those of the tape this needs more steps than it may have. */
+#define EXPLODES "payload~/(?:(?:(?:.|[^x])+)+)+[\\x00\\x01]/"
+
+static void
+pauses_behind_each_value_that_a_pattern_explodes_on(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct error err;
+    struct event event;
+    struct query *query = query_compile(EXPLODES, 0, NULL, &err);
+    assert_non_null(query);
+    struct cursor *cursor = cursor_new(
+        fixture->segment, &(struct cursor_options){.query = query, .newest_first = true});
+    uint64_t before = 0;
+    for (unsigned call = 0; call < 40; call++) {
+        struct cursor_progress progress;
+        assert_int_equal(cursor_next(cursor, 2000, &event, &err), CURSOR_PAUSED);
+        cursor_progress(cursor, &progress);
+        assert_true(progress.gave_up - before <= 1);
+        before = progress.gave_up;
+    }
+    assert_true(before > 10);
+    cursor_free(cursor);
+    query_free(query);
+}
 
 #define LITTLE_BYTES ((uint64_t)1024 * 1024)
 #define BLOCK_BYTES  ((uint64_t)512 * 1024) /* of memory, and more than a block here has */
@@ -300,6 +327,7 @@ main(void)
         cmocka_unit_test(gives_what_a_query_looks_at),
         cmocka_unit_test(looks_at_little_for_a_page),
         cmocka_unit_test(looks_at_the_blocks_of_one_lane),
+        cmocka_unit_test(pauses_behind_each_value_that_a_pattern_explodes_on),
         cmocka_unit_test(gives_the_same_to_all_with_little_memory),
         cmocka_unit_test(gives_the_same_without_memory),
     };
