@@ -538,19 +538,32 @@ judge_warn(struct judge *judge)
     return true;
 }
 
+/* It was not seen to move, and not for long enough to be a stall. What waits may tell that it cannot be one: it
+ * would have to be that old. */
+static void
+judge_standing(struct judge *judge)
+{
+    struct lag_verdict *verdict = judge->verdict;
+    double stall_seconds = (double)judge->rules->stall_ns / (double)NS_PER_S;
+    if (verdict->seconds >= 0 && verdict->seconds < stall_seconds) {
+        say(verdict, LAG_OK, "the oldest event that waits came %.1f s ago", verdict->seconds);
+        return;
+    }
+    if (judge->count == 1)
+        say(verdict, LAG_UNKNOWN, "one sample cannot tell standing from moving");
+    else
+        say(verdict, LAG_UNKNOWN,
+            "the commit has not moved for %.0f s; that is a stall only after %.0f s",
+            (double)verdict->stood_ns / (double)NS_PER_S, stall_seconds);
+    advise(verdict, "take more samples: --samples and --interval");
+}
+
 static void
 judge_moving(struct judge *judge)
 {
     struct lag_verdict *verdict = judge->verdict;
     if (!has_moved(judge)) {
-        if (judge->count == 1)
-            say(verdict, LAG_UNKNOWN, "one sample cannot tell standing from moving");
-        else
-            say(verdict, LAG_UNKNOWN,
-                "the commit has not moved for %.0f s; that is a stall only after %.0f s",
-                (double)verdict->stood_ns / (double)NS_PER_S,
-                (double)judge->rules->stall_ns / (double)NS_PER_S);
-        advise(verdict, "take more samples: --samples and --interval");
+        judge_standing(judge);
         return;
     }
     if (judge_slow(judge) || judge_warn(judge))

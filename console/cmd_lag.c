@@ -14,6 +14,7 @@
 #include "collectors/recorder.h"
 #include "console/command.h"
 #include "console/lag_json.h"
+#include "console/lag_list.h"
 #include "console/lag_look.h"
 #include "console/lag_recorded.h"
 #include "console/output.h"
@@ -43,8 +44,7 @@ struct lag_run {
     struct lag_taps *taps;
     struct lag_look **looks; /* one per tap */
     size_t look_count;
-    struct output output;
-    size_t flows;
+    struct lag_list list;
     size_t failing;
     bool age_unknown; /* --max-seconds could not be judged somewhere */
     char noted[256];  /* the problem that was told last while samples are taken */
@@ -108,98 +108,6 @@ interval_of(const struct lag_run *run)
     return FAIL_ON_STEP_NS;
 }
 
-/* --- for people --------------------------------------------------------------------------------- */
-
-static void
-append_integer(struct buffer *to, int64_t value, int width)
-{
-    if (value < 0)
-        buffer_printf(to, "%*s  ", width, "?");
-    else
-        buffer_printf(to, "%*" PRId64 "  ", width, value);
-}
-
-static void
-append_decimal(struct buffer *to, double value, int width, const char *unknown)
-{
-    if (value < 0)
-        buffer_printf(to, "%*s  ", width, unknown);
-    else
-        buffer_printf(to, "%*.1f  ", width, value);
-}
-
-static void
-append_message(struct buffer *to, const char *prefix, const char *text)
-{
-    buffer_append_text(to, prefix);
-    safe_text_append_message(to, text);
-    buffer_append_byte(to, '\n');
-}
-
-static void
-append_lanes(struct buffer *to, const struct lag_flow *flow)
-{
-    buffer_printf(to, "    %-6s  %12s  %12s  %12s  %10s  %9s  %-11s  %s\n", "PART", "COMMITTED",
-        "END", "LOG START", "EVENTS", "SECONDS", "STATE", "MEMBER");
-    for (size_t i = 0; i < flow->count; i++) {
-        const struct group_lane *lane = &flow->lanes[i];
-        const struct lag_verdict *verdict = &flow->lane_verdicts[i];
-        buffer_printf(to, "    [%" PRId32 "]%*s  ", lane->partition,
-            lane->partition < 10    ? 3
-            : lane->partition < 100 ? 2
-                                    : 1,
-            "");
-        append_integer(to, lane->committed, 12);
-        append_integer(to, lane->end, 12);
-        append_integer(to, lane->log_start, 12);
-        append_integer(to, verdict->lag, 10);
-        append_decimal(to, verdict->seconds, 9, "?");
-        buffer_printf(to, "%-11s  ", lag_state_text(verdict->state));
-        append_message(to, "", lane->member == NULL ? "-" : lane->member);
-    }
-}
-
-/* What to type to see the events that run again, or that were passed over. */
-static void
-append_again(struct buffer *to, const struct lag_flow *flow)
-{
-    const struct lag_verdict *verdict = &flow->verdict;
-    if (verdict->again_from < 0 || verdict->again_to <= verdict->again_from)
-        return;
-    char *text = alloc_format("tapedeck events '%s[%" PRId32 "]@%" PRId64 "..%" PRId64 "'",
-        flow->lanes[0].topic, verdict->partition, verdict->again_from, verdict->again_to - 1);
-    append_message(to, "    -> they are: ", text);
-    free(text);
-}
-
-static void
-append_plain(struct buffer *to, const struct lag_flow *flow, bool with_lanes, bool first)
-{
-    const struct lag_verdict *verdict = &flow->verdict;
-    if (first)
-        buffer_printf(to, "%-24s  %-24s  %-11s  %12s  %9s  %9s  %9s  %8s  %7s  %s\n", "GROUP",
-            "STREAM", "STATE", "EVENTS", "SECONDS", "IN/S", "OUT/S", "EMPTY S", "MEMBERS",
-            "REASON");
-    safe_text_append_cell(to, flow->group->name, 24);
-    buffer_append_text(to, "  ");
-    safe_text_append_cell(to, flow->lanes[0].topic, 24);
-    buffer_append_text(to, "  ");
-    buffer_printf(to, "%-11s  ", lag_state_text(verdict->state));
-    append_integer(to, verdict->lag, 12);
-    append_decimal(to, verdict->seconds, 9, "?");
-    append_decimal(to, verdict->in_rate, 9, "?");
-    append_decimal(to, verdict->out_rate, 9, "?");
-    append_decimal(to, verdict->drain_seconds, 8,
-        verdict->in_rate >= 0 && verdict->out_rate >= 0 ? "never" : "?");
-    append_integer(to, flow->group->member_count, 7);
-    append_message(to, "", verdict->reason);
-    if (with_lanes)
-        append_lanes(to, flow);
-    if (verdict->next[0] != '\0')
-        append_message(to, "    -> ", verdict->next);
-    append_again(to, flow);
-}
-
 /* --- the run ------------------------------------------------------------------------------------ */
 
 static void
@@ -214,16 +122,25 @@ take_flow(void *self, const struct lag_flow *flow)
         fails = fails || run->fails[flow->lane_verdicts[i].state];
     run->failing += fails ? 1 : 0;
     run->age_unknown = run->age_unknown || (settings->max_ns > 0 && flow->verdict.seconds < 0);
+    lag_list_add(&run->list, flow);
+}
 
-    if (run->invocation->json) {
-        lag_json_append(&run->output.buffer, flow);
-        buffer_append_byte(&run->output.buffer, '\n');
-    } else {
-        append_plain(&run->output.buffer, flow, settings->partitions || settings->group != NULL,
-            run->flows == 0);
+static bool
+print_flows(struct lag_run *run, struct error *err)
+{
+    const struct settings *settings = run->settings;
+    struct output output;
+    output_start(&output, STDOUT_FILENO);
+    lag_list_sort(&run->list);
+    if (!run->invocation->json)
+        lag_list_append(
+            &run->list, settings->partitions || settings->group != NULL, &output.buffer);
+    for (size_t i = 0; run->invocation->json && i < run->list.count; i++) {
+        lag_json_append(&output.buffer, &run->list.rows[i].flow);
+        buffer_append_byte(&output.buffer, '\n');
+        (void)output_line(&output);
     }
-    run->flows++;
-    (void)output_line(&run->output);
+    return output_finish(&output, err);
 }
 
 static void
@@ -232,7 +149,9 @@ note(const struct lag_run *run, const char *text)
     if (run->invocation->quiet)
         return;
     struct buffer line = {0};
-    append_message(&line, "tapedeck: ", text);
+    buffer_append_text(&line, "tapedeck: ");
+    safe_text_append_message(&line, text);
+    buffer_append_byte(&line, '\n');
     (void)fputs(buffer_text(&line), stderr);
     buffer_done(&line);
 }
@@ -348,12 +267,11 @@ explain_nothing(const struct lag_run *run, struct error *err)
 static int
 print_run(struct lag_run *run, struct error *err)
 {
-    output_start(&run->output, STDOUT_FILENO);
     for (size_t i = 0; i < run->look_count; i++)
         lag_look_flows(run->looks[i], take_flow, run);
-    if (!output_finish(&run->output, err))
+    if (!print_flows(run, err))
         return command_fail(err);
-    if (run->flows == 0)
+    if (run->list.count == 0)
         return explain_nothing(run, err);
     for (size_t i = 0; i < run->look_count; i++)
         note_problems(run, lag_look_sample(run->looks[i]));
@@ -390,10 +308,9 @@ ask_recorder(const struct lag_run *run)
 static int
 print_recorded(struct lag_run *run, const struct lag_recorded *recorded, struct error *err)
 {
-    output_start(&run->output, STDOUT_FILENO);
     for (size_t i = 0; i < lag_recorded_count(recorded); i++)
         take_flow(run, &lag_recorded_at(recorded, i)->flow);
-    if (!output_finish(&run->output, err))
+    if (!print_flows(run, err))
         return command_fail(err);
     int64_t age_ns = clock_now_ns() - lag_recorded_sampled_ns(recorded);
     char text[128];
@@ -420,11 +337,13 @@ run_lag(const struct invocation *invocation)
     struct lag_recorded *recorded = ask_recorder(&run);
     if (recorded != NULL) {
         int shown = print_recorded(&run, recorded, &err);
+        lag_list_done(&run.list);
         lag_recorded_free(recorded);
         return shown;
     }
     int code = open_looks(&run, &err) && take_samples(&run, &err) ? print_run(&run, &err)
                                                                   : command_fail(&err);
+    lag_list_done(&run.list);
     for (size_t i = 0; i < run.look_count; i++)
         lag_look_close(run.looks[i]);
     free(run.looks);

@@ -91,10 +91,10 @@ does_not_guess_from_one_sample(void **unused)
 {
     (void)unused;
     static const struct row rows[] = {{0, 50, 90, 0, 1, STABLE}};
-    struct lag_verdict verdict = judge_at(rows, 1, START_NS - 7 * NS_PER_S);
+    struct lag_verdict verdict = judge_at(rows, 1, START_NS - 70 * NS_PER_S);
     assert_state(&verdict, LAG_UNKNOWN, "one sample");
     assert_int_equal(verdict.lag, 40);
-    assert_float_equal(verdict.seconds, 7.0, 0.0001);
+    assert_float_equal(verdict.seconds, 70.0, 0.0001);
     assert_true(verdict.in_rate < 0 && verdict.drain_seconds < 0);
 }
 
@@ -405,6 +405,25 @@ does_not_count_offsets_that_never_were_events(void **unused)
     assert_state(&verdict, LAG_OK, "nothing waits");
 }
 
+/* A stall needs an event that waits for longer than that: two looks at a group that commits every 5 s may well
+ * see no commit. */
+static void
+is_ok_while_what_waits_is_young(void **unused)
+{
+    (void)unused;
+    static const struct row rows[] = {{0, 50, 90, 0, 1, STABLE}, {1, 50, 95, 0, 1, STABLE}};
+    struct lag_verdict verdict = judge_at(rows, 2, START_NS - 4 * NS_PER_S);
+    assert_state(&verdict, LAG_OK, "came 5.0 s ago");
+    assert_string_equal(verdict.next, "");
+    verdict = judge_at(rows, 2, START_NS - 14 * NS_PER_S);
+    assert_state(&verdict, LAG_UNKNOWN, "a stall only after 15 s");
+    verdict = judge(rows, 2);
+    assert_state(&verdict, LAG_UNKNOWN, "a stall only after 15 s");
+    static const struct row gone[] = {{0, 50, 90, 0, 0, LAG_PHASE_EMPTY}};
+    verdict = judge_at(gone, 1, START_NS - NS_PER_S);
+    assert_state(&verdict, LAG_STOP, "no member");
+}
+
 static void
 names_the_partition_that_is_worst(void **unused)
 {
@@ -483,6 +502,7 @@ main(void)
         cmocka_unit_test(warns_before_retention_comes),
         cmocka_unit_test(knows_no_lag_without_a_commit_or_an_end),
         cmocka_unit_test(does_not_count_offsets_that_never_were_events),
+        cmocka_unit_test(is_ok_while_what_waits_is_young),
         cmocka_unit_test(names_the_partition_that_is_worst),
         cmocka_unit_test(adds_nothing_unknown_up),
         cmocka_unit_test(reads_the_names_of_states),
