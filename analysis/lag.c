@@ -21,6 +21,7 @@ const struct lag_rules lag_rules_default = {
 /* Fewer points than these say nothing about a direction. */
 #define WARN_POINTS 3
 #define SLOW_POINTS 6
+#define BUSY_STALLS 8 /* a member may be busy with other partitions for so many times stall_ns */
 
 static const char *const state_texts[] = {
     [LAG_IDLE] = "IDLE",
@@ -555,7 +556,8 @@ judge_standing(struct judge *judge)
         say(verdict, LAG_UNKNOWN,
             "the commit has not moved for %.0f s; that is a stall only after %.0f s",
             (double)verdict->stood_ns / (double)NS_PER_S, stall_seconds);
-    advise(verdict, "take more samples: --samples and --interval");
+    advise(
+        verdict, "look for longer, the next samples tell: tapedeck lag --samples 5 --interval 5");
 }
 
 static void
@@ -628,6 +630,47 @@ lag_judge(const struct lag_point *points, size_t count, const struct lag_rules *
         judge_nothing_waits(&judge);
     else if (!judge_stop(&judge) && !judge_stall(&judge))
         judge_moving(&judge);
+}
+
+/* --- partitions of one member -------------------------------------------------------------------- */
+
+static bool
+moves_far_behind(const struct lag_verdict *verdict, const struct lag_rules *rules)
+{
+    return verdict->out_rate > 0 && verdict->stood_ns < rules->stall_ns &&
+           (verdict->seconds < 0 || verdict->seconds * (double)NS_PER_S >= (double)rules->stall_ns);
+}
+
+/* One of the member's partitions that it works on, or `count`. */
+static size_t
+find_moving(const struct lag_verdict *verdicts, const char *const *members, size_t count,
+    const char *member, const struct lag_rules *rules)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (members[i] != NULL && strcmp(members[i], member) == 0 &&
+            moves_far_behind(&verdicts[i], rules))
+            return i;
+    }
+    return count;
+}
+
+void
+lag_judge_members(struct lag_verdict *verdicts, const char *const *members, size_t count,
+    const struct lag_rules *rules)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct lag_verdict *verdict = &verdicts[i];
+        if (verdict->state != LAG_STALL || members[i] == NULL ||
+            verdict->stood_ns / BUSY_STALLS >= rules->stall_ns ||
+            find_moving(verdicts, members, count, members[i], rules) == count)
+            continue;
+        say(verdict, LAG_WARN,
+            "the commit has not moved for %.0f s, but its member works on other partitions",
+            (double)verdict->stood_ns / (double)NS_PER_S);
+        advise(verdict,
+            "a consumer takes one partition after the other: if this one is not its turn "
+            "within minutes, tapedeck stuck shows the event");
+    }
 }
 
 /* --- a stream out of its partitions ------------------------------------------------------------- */

@@ -278,18 +278,22 @@ judge_flow(struct lag_look *look, const struct group_state *group, struct lag_fl
 {
     struct lag_verdict *verdicts = alloc_array(flow->count, sizeof(*verdicts));
     int32_t *partitions = alloc_array(flow->count, sizeof(*partitions));
+    const char **members = alloc_array(flow->count, sizeof(const char *));
     for (size_t i = 0; i < flow->count; i++) {
         size_t count;
         const struct lag_point *points = lag_table_points(
             look->table, group->name, flow->lanes[i].topic, flow->lanes[i].partition, &count);
         lag_judge(points, count, &look->options.rules, &verdicts[i]);
         partitions[i] = flow->lanes[i].partition;
+        members[i] = flow->lanes[i].member;
     }
+    lag_judge_members(verdicts, members, flow->count, &look->options.rules);
     lag_judge_stream(verdicts, partitions, flow->count, &flow->verdict);
     flow->lane_verdicts = verdicts;
     take(self, flow);
     free(verdicts);
     free(partitions);
+    free(members);
 }
 
 void

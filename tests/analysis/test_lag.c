@@ -424,6 +424,39 @@ is_ok_while_what_waits_is_young(void **unused)
     assert_state(&verdict, LAG_STOP, "no member");
 }
 
+/* What one member has: [0] stands behind a backlog, [1] moves. */
+static struct lag_verdict
+of_member(int stands_for, int64_t other_waits_since_ns, const char *other_member)
+{
+    const struct row stands[] = {{0, 50, 5000, 0, 1, STABLE}, {stands_for, 50, 5500, 0, 1, STABLE}};
+    const struct row moves[] = {{0, 70, 5000, 0, 1, STABLE}, {stands_for, 900, 5500, 0, 1, STABLE}};
+    struct lag_verdict verdicts[2] = {
+        judge_at(stands, 2, START_NS - 300 * NS_PER_S), judge_at(moves, 2, other_waits_since_ns)};
+    const char *const members[] = {"a", other_member};
+    lag_judge_members(verdicts, members, 2, &lag_rules_default);
+    return verdicts[0];
+}
+
+static void
+is_no_stall_while_its_member_works_on_others(void **unused)
+{
+    (void)unused;
+    int64_t long_ago_ns = START_NS - 300 * NS_PER_S;
+    struct lag_verdict verdict = of_member(20, long_ago_ns, "a");
+    assert_state(&verdict, LAG_WARN, "not moved for 20 s, but its member works on other");
+    verdict = of_member(119, CLOCK_NONE, "a");
+    assert_state(&verdict, LAG_WARN, "not moved for 119 s");
+    verdict = of_member(120, long_ago_ns, "a");
+    assert_state(&verdict, LAG_STALL, "@50 has not moved for 120 s");
+    verdict = of_member(20, long_ago_ns, "b");
+    assert_state(&verdict, LAG_STALL, "@50 has not moved for 20 s");
+    verdict = of_member(20, long_ago_ns, NULL);
+    assert_state(&verdict, LAG_STALL, "@50 has not moved for 20 s");
+    /* It has all the time that this one would need. */
+    verdict = of_member(20, START_NS + 19 * NS_PER_S, "a");
+    assert_state(&verdict, LAG_STALL, "@50 has not moved for 20 s");
+}
+
 static void
 names_the_partition_that_is_worst(void **unused)
 {
@@ -503,6 +536,7 @@ main(void)
         cmocka_unit_test(knows_no_lag_without_a_commit_or_an_end),
         cmocka_unit_test(does_not_count_offsets_that_never_were_events),
         cmocka_unit_test(is_ok_while_what_waits_is_young),
+        cmocka_unit_test(is_no_stall_while_its_member_works_on_others),
         cmocka_unit_test(names_the_partition_that_is_worst),
         cmocka_unit_test(adds_nothing_unknown_up),
         cmocka_unit_test(reads_the_names_of_states),
