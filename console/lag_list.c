@@ -15,7 +15,6 @@
 
 #define NAME_COLUMNS_MAX 24
 #define RATE_MAX         99999.5
-#define SECONDS_MAX      100000.0 /* in one column; what is longer is told in days */
 
 void
 lag_list_add(struct lag_list *list, const struct lag_flow *flow)
@@ -113,12 +112,7 @@ static void
 append_seconds(struct buffer *to, double value, const char *unknown)
 {
     char text[NUMBER_TEXT_MAX];
-    if (value < 0)
-        buffer_printf(to, "  %7s", unknown);
-    else if (value < SECONDS_MAX)
-        buffer_printf(to, "  %7.1f", value);
-    else
-        buffer_printf(to, "  %7s", number_age((int64_t)value * NS_PER_S, text));
+    buffer_printf(to, "  %7s", value < 0 ? unknown : number_seconds(value, text));
 }
 
 static void

@@ -114,7 +114,7 @@ draw_state(struct canvas *canvas, int row, int column, const struct flow *flow)
 static void
 draw_group(struct canvas *canvas, int row, const struct columns *at, const struct flow *flow)
 {
-    char text[32];
+    char text[NUMBER_TEXT_MAX];
     const char *none = flow->groups_are_known ? "-" : "?";
 
     if (flow->has_group && flow->lag >= 0)
@@ -124,7 +124,7 @@ draw_group(struct canvas *canvas, int row, const struct columns *at, const struc
         text_print_right(canvas, row, at->lag, 7, ROLE_IDLE, "%s", flow->has_group ? "?" : none);
     if (flow->has_group && flow->seconds >= 0.0)
         text_print_right(
-            canvas, row, at->seconds, 6, ROLE_TEXT, "%s", lag_seconds_text(flow->seconds, text));
+            canvas, row, at->seconds, 6, ROLE_TEXT, "%s", number_seconds(flow->seconds, text));
     else
         text_print_right(
             canvas, row, at->seconds, 6, ROLE_IDLE, "%s", flow->has_group ? "?" : none);

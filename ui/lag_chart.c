@@ -76,12 +76,12 @@ draw_bar(struct canvas *canvas, int bottom, int column, int level, enum role rol
 static void
 draw_axis(struct canvas *canvas, int first_row, int rows, float most, bool in_seconds)
 {
-    char text[32];
+    char text[NUMBER_TEXT_MAX];
     for (int i = 0; i < rows; i++)
         canvas_set(canvas, first_row + i, AXIS_COLUMNS, ROLE_SECONDARY,
             i == 0 || i == rows - 1 ? 0x2524 : 0x2502);
     if (in_seconds)
-        lag_seconds_text((double)most, text);
+        number_seconds((double)most, text);
     else
         number_short((double)most, text);
     text_print_right(canvas, first_row, 0, AXIS_COLUMNS - 1, ROLE_SECONDARY, "%s", text);

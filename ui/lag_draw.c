@@ -63,20 +63,6 @@ columns_for(int width)
     return at;
 }
 
-char *
-lag_seconds_text(double seconds, char text[32])
-{
-    if (seconds < 0.0)
-        (void)snprintf(text, 32, "?");
-    else if (seconds < 999.95)
-        (void)snprintf(text, 32, "%.1f", seconds);
-    else if (seconds < 1e9)
-        number_age((int64_t)seconds * NS_PER_S, text);
-    else
-        (void)snprintf(text, 32, ">31 y");
-    return text;
-}
-
 static void
 draw_heading(struct canvas *canvas, int row, const struct columns *at, enum lag_order order)
 {
@@ -109,16 +95,17 @@ draw_count(struct canvas *canvas, int row, int column, int width, enum role role
         text_print_right(canvas, row, column, width, ROLE_IDLE, "?");
     else
         text_print_right(canvas, row, column, width, role, "%s",
-            count < 10000000 ? number_grouped((uint64_t)count, text)
-                             : number_short((double)count, text));
+            strlen(number_grouped((uint64_t)count, text)) <= (size_t)width
+                ? text
+                : number_short((double)count, text));
 }
 
 static void
 draw_seconds(struct canvas *canvas, int row, int column, enum role role, double seconds)
 {
-    char text[32];
+    char text[NUMBER_TEXT_MAX];
     text_print_right(canvas, row, column, 8, seconds < 0.0 ? ROLE_IDLE : role, "%s",
-        lag_seconds_text(seconds, text));
+        number_seconds(seconds, text));
 }
 
 static void

@@ -21,7 +21,4 @@ void lag_draw_trend(const struct lag_row *row, int64_t head_ns, struct canvas *c
 void lag_draw_chart(const struct lag_row *row, int64_t head_ns, struct canvas *canvas,
     int first_row, int rows, int columns);
 
-/* "182.0", "30 m"; "?" when unknown. */
-char *lag_seconds_text(double seconds, char text[32]);
-
 #endif

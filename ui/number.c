@@ -65,3 +65,17 @@ number_age(int64_t age_ns, char text[NUMBER_TEXT_MAX])
         (void)snprintf(text, NUMBER_TEXT_MAX, "%" PRId64 " d", seconds / 86400);
     return text;
 }
+
+char *
+number_seconds(double seconds, char text[NUMBER_TEXT_MAX])
+{
+    if (seconds < 0.0)
+        (void)snprintf(text, NUMBER_TEXT_MAX, "?");
+    else if (seconds < 999.95)
+        (void)snprintf(text, NUMBER_TEXT_MAX, "%.1f", seconds);
+    else if (seconds < 1e9)
+        number_age((int64_t)seconds * NS_PER_S, text);
+    else
+        (void)snprintf(text, NUMBER_TEXT_MAX, ">31 y");
+    return text;
+}

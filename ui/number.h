@@ -15,6 +15,9 @@ char *number_rate(double value, char text[NUMBER_TEXT_MAX]);
 /* "4 410 552". Returns `text`. */
 char *number_grouped(uint64_t value, char text[NUMBER_TEXT_MAX]);
 
+/* "182.0", "30 m"; "?" when it is negative: unknown. Seconds up to 999.9. Returns `text`. */
+char *number_seconds(double seconds, char text[NUMBER_TEXT_MAX]);
+
 /* "4 s", "12 m", "3 h", "2 d": how long ago, in one unit. Returns `text`. */
 char *number_age(int64_t age_ns, char text[NUMBER_TEXT_MAX]);
 
