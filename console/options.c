@@ -260,6 +260,10 @@ static bool
 fail_unknown_command(
     const struct command_table *table, const char *family, const char *word, struct error *err)
 {
+    if (family == NULL && strstr(word, "://") != NULL)
+        return error_set(err, ERROR_ARGUMENT,
+            "'%.*s' is no command: tapedeck record '%.*s' records it, tapedeck alone then shows it",
+            QUOTE_MAX, word, QUOTE_MAX, word);
     char *whole = family == NULL ? alloc_text(word) : alloc_format("%s %s", family, word);
     struct nearest nearest = {.word = whole, .best = NULL};
     for (size_t i = 0; i < table->count; i++) {

@@ -208,6 +208,8 @@ static void
 names_the_nearest_command(void **state)
 {
     (void)state;
+    expect_refusal(
+        WORDS("kafka://broker/orders"), "tapedeck record 'kafka://broker/orders' records it");
     expect_refusal(WORDS("evnets"), "unknown command 'evnets'; the nearest is 'events'");
     expect_refusal(
         WORDS("replay", "pln"), "unknown command 'replay pln'; the nearest is 'replay plan'");
