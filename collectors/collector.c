@@ -148,6 +148,12 @@ collector_state(struct collector *collector, struct error *why)
     return state;
 }
 
+bool
+collector_has_answer(const struct collector *collector)
+{
+    return outlet_has_answer(collector->outlet);
+}
+
 void
 collector_describe(struct collector *collector, struct live_tap *tap)
 {

@@ -27,6 +27,9 @@ struct collector *collector_start(const struct source_ops *ops, const struct sou
  * tap never failed. */
 enum tap_state collector_state(struct collector *collector, struct error *why);
 
+/* True when the other side has answered at least once. */
+bool collector_has_answer(const struct collector *collector);
+
 /* Fill a row of the live page. */
 void collector_describe(struct collector *collector, struct live_tap *tap);
 uint64_t collector_refused(const struct collector *collector);

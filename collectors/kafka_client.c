@@ -457,8 +457,8 @@ kafka_client_metadata(struct kafka_client *client, rd_kafka_topic_t *topic, bool
 }
 
 const rd_kafka_metadata_t *
-kafka_client_first(struct kafka_client *client, const struct outlet *outlet,
-    rd_kafka_topic_t *topic, int64_t deadline_ns, struct error *err)
+kafka_client_first(struct kafka_client *client, struct outlet *outlet, rd_kafka_topic_t *topic,
+    int64_t deadline_ns, struct error *err)
 {
     int timeout_ms = FIRST_MS;
     error_set(err, ERROR_REMOTE, "cannot reach kafka at %s: no answer", client->address);
@@ -468,6 +468,8 @@ kafka_client_first(struct kafka_client *client, const struct outlet *outlet,
             break;
         const rd_kafka_metadata_t *metadata = kafka_client_metadata(
             client, topic, topic == NULL, left_ms < timeout_ms ? (int)left_ms : timeout_ms, err);
+        if (metadata != NULL)
+            outlet_mark_answer(outlet);
         if (metadata != NULL || err->code == ERROR_REFUSED)
             return metadata;
         timeout_ms *= 2;

@@ -91,9 +91,9 @@ const rd_kafka_metadata_t *kafka_client_metadata(struct kafka_client *client,
 
 /* The same for a client that has just been opened, of `topic` (NULL: of every one there is): asked with more patience
  * each time, since an answer that comes too late for one question is in time for the next. Not longer than until
- * `deadline_ns` (monotonic), or until the outlet is stopped. */
-const rd_kafka_metadata_t *kafka_client_first(struct kafka_client *client,
-    const struct outlet *outlet, rd_kafka_topic_t *topic, int64_t deadline_ns, struct error *err);
+ * `deadline_ns` (monotonic), or until the outlet is stopped. An answer is marked at the outlet. */
+const rd_kafka_metadata_t *kafka_client_first(struct kafka_client *client, struct outlet *outlet,
+    rd_kafka_topic_t *topic, int64_t deadline_ns, struct error *err);
 
 /* What an answer says about a topic, or NULL. */
 const rd_kafka_metadata_topic_t *kafka_client_answer(

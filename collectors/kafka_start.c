@@ -259,6 +259,29 @@ start_listed(struct kafka_lanes *lanes, const struct bounds *bounds, struct erro
     return all;
 }
 
+/* Waiting lanes of partitions without a leader: the first one's name is told, and how many there are besides. */
+static bool
+fail_leaderless(const struct kafka_lanes *lanes, size_t count, struct error *err)
+{
+    const char *name = "";
+    int32_t partition = -1;
+    for (size_t i = 0; partition < 0 && i < lanes->topic_count; i++)
+        for (int32_t p = 0; partition < 0 && p < lanes->topics[i]->lane_count; p++) {
+            const struct kafka_lane *lane = &lanes->topics[i]->lanes[p];
+            if (lane->state != KAFKA_LANE_WAITING || lane->has_leader)
+                continue;
+            name = lanes->topics[i]->name;
+            partition = p;
+        }
+    const char *address = lanes->client->address;
+    if (count == 1)
+        return error_set(err, ERROR_REMOTE, "%s[%d] on %s has no leader; it is waited for", name,
+            partition, address);
+    return error_set(err, ERROR_REMOTE,
+        "%s[%d] and %zu more on %s have no leader; they are waited for", name, partition, count - 1,
+        address);
+}
+
 bool
 kafka_start_lanes(struct kafka_lanes *lanes, struct error *err)
 {
@@ -270,8 +293,7 @@ kafka_start_lanes(struct kafka_lanes *lanes, struct error *err)
     bool good = listed == 0 || ask_bounds(lanes, &bounds, err);
     good = start_listed(lanes, &bounds, err) && good;
     if (good && listed < waiting)
-        good = error_set(err, ERROR_REMOTE, "%zu of the partitions on %s have no leader",
-            waiting - listed, lanes->client->address);
+        good = fail_leaderless(lanes, waiting - listed, err);
     rd_kafka_topic_partition_list_destroy(bounds.begin);
     if (bounds.end != NULL)
         rd_kafka_topic_partition_list_destroy(bounds.end);

@@ -71,6 +71,7 @@ struct outlet {
     struct counter retries;
     struct counter wire;
     atomic_bool tells_wire;
+    atomic_bool has_answer;
     atomic_bool is_stopping;
     int stop_fd;
 
@@ -144,6 +145,12 @@ void
 outlet_mark_received(struct outlet *outlet)
 {
     outlet->received_ns = clock_now_ns();
+}
+
+void
+outlet_mark_answer(struct outlet *outlet)
+{
+    atomic_store_explicit(&outlet->has_answer, true, memory_order_relaxed);
 }
 
 /* Give the batch to the indexer. False: the queue is full and stays so for longer than we wait. */
@@ -582,6 +589,12 @@ outlet_state(struct outlet *outlet, struct error *why)
     *why = outlet->text;
     (void)pthread_mutex_unlock(&outlet->lock);
     return state;
+}
+
+bool
+outlet_has_answer(const struct outlet *outlet)
+{
+    return atomic_load_explicit(&outlet->has_answer, memory_order_relaxed);
 }
 
 /* Copy as much of a text as fits, never half a character of UTF-8. */

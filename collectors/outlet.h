@@ -8,7 +8,7 @@
  * that cannot counts what is lost and records which offsets they would have had.
  *
  * Threads: the collector's thread owns an outlet. outlet_describe(), outlet_state(),
- * outlet_refused() and outlet_stop() may be called from any thread.
+ * outlet_has_answer(), outlet_refused() and outlet_stop() may be called from any thread.
  */
 #ifndef COLLECTORS_OUTLET_H
 #define COLLECTORS_OUTLET_H
@@ -76,6 +76,9 @@ bool outlet_stream_is_known(struct outlet *outlet, const char *stream);
 
 /* The events that follow were received at this moment. */
 void outlet_mark_received(struct outlet *outlet);
+
+/* The other side answered what it was asked: whatever is missing from now on, somebody is there. */
+void outlet_mark_answer(struct outlet *outlet);
 
 /* Take the event: offset, times, key, headers and payload are the source's, all else is filled in
  * here. What is below lane->next is there already and is ignored. Nothing is kept of what the event
@@ -167,6 +170,7 @@ void outlet_count_retry(struct outlet *outlet);
 
 void outlet_stop(struct outlet *outlet);
 enum tap_state outlet_state(struct outlet *outlet, struct error *why);
+bool outlet_has_answer(const struct outlet *outlet);
 void outlet_describe(struct outlet *outlet, struct live_tap *tap);
 
 /* Events that were larger than the tape takes. */

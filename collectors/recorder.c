@@ -292,7 +292,20 @@ may_begin_alone(const struct recorder *recorder)
            state == TAP_RETRYING && why.code == ERROR_REMOTE;
 }
 
-/* See whether the taps came up. False when one failed for good, or the only one does not answer. */
+/* The only tap is not up in time, but its peer answers: thousands of partitions take a while to begin, and what
+ * cannot be read yet is waited for beside the rest. A run that is to end by itself would wait for ever. */
+static bool
+may_begin_late(const struct recorder *recorder)
+{
+    struct collector *only = recorder->taps[0].collector;
+    struct error why;
+    enum tap_state state = collector_state(only, &why);
+    bool may_wait = state == TAP_RETRYING && why.code == ERROR_REMOTE &&
+                    recorder->options.until == UNTIL_STOPPED;
+    return collector_has_answer(only) && (state == TAP_CONNECTING || may_wait);
+}
+
+/* See whether the taps came up. False when one failed for good, or the only one cannot be used. */
 static bool
 wait_for_taps(struct recorder *recorder, struct error *err)
 {
@@ -321,7 +334,7 @@ wait_for_taps(struct recorder *recorder, struct error *err)
 
     struct tap *only = &recorder->taps[0];
     struct error why;
-    if (recorder->tap_count > 1)
+    if (recorder->tap_count > 1 || may_begin_late(recorder))
         return true;
     (void)collector_state(only->collector, &why);
     if (why.text[0] == '\0')

@@ -64,7 +64,8 @@ struct recorder_options {
  * that is wrong, a topic that does not exist) ends the start, one that may come back, and one of
  * several that is refused (a wrong password), is retried while the others record. When the only tap is
  * not connected after 5 s that is ERROR_REMOTE, or ERROR_REFUSED; but a publisher of ZeroMQ may come
- * later than its recorder.
+ * later than its recorder, and where a broker answers, what it takes long to begin goes on, and UNTIL_STOPPED
+ * what cannot be read yet (a partition without a leader) is waited for.
  *
  * NULL with ERROR_ARGUMENT, ERROR_REMOTE, ERROR_REFUSED (a second recorder, wrong password),
  * ERROR_DISK_FULL, ERROR_DAMAGED or ERROR_SYSTEM. */

@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -390,6 +391,34 @@ records_one_tap_while_another_is_not_there(void **state)
     stop(recorder);
 }
 
+/* One broker of several is away, and partitions are without a copy. */
+static void
+records_what_has_a_leader_when_others_have_none(void **state)
+{
+    struct setting *setting = *state;
+    rd_kafka_mock_cluster_t *cluster = setting->mock.cluster;
+    for (int32_t partition = 0; partition < 3; partition++)
+        kafka_mock_send_many(&setting->mock, "orders", partition, "m", 4);
+    assert_int_equal(rd_kafka_mock_partition_set_leader(cluster, "orders", 1, -1), 0);
+    struct recorder *recorder = start(setting, "beginning", UNTIL_STOPPED);
+    wait_for_events(recorder, 8);
+    wait_for_tap(recorder, 0, TAP_RETRYING);
+    assert_non_null(strstr(tap_now(recorder, 0).error, "orders[1] on 127.0.0.1:"));
+    assert_non_null(strstr(tap_now(recorder, 0).error, "has no leader; it is waited for"));
+    assert_int_equal(rd_kafka_mock_partition_set_leader(cluster, "orders", 1, 1), 0);
+    wait_for_events(recorder, 12);
+    wait_for_tap(recorder, 0, TAP_LIVE);
+    stop(recorder);
+}
+
+static void
+does_not_begin_a_run_to_the_end_that_would_not_end(void **state)
+{
+    struct setting *setting = *state;
+    assert_int_equal(rd_kafka_mock_partition_set_leader(setting->mock.cluster, "orders", 2, -1), 0);
+    expect_refused_start(setting, "beginning", 4, "orders[2] on 127.0.0.1:");
+}
+
 /* A wrong password, an ACL: one tap is refused, the other records, and the first is tried again. */
 static void
 records_one_tap_while_another_is_refused(void **state)
@@ -725,6 +754,8 @@ main(void)
         KAFKA_TEST(refuses_offsets_that_are_not_there),
         KAFKA_TEST(says_that_nobody_is_there),
         KAFKA_TEST(records_one_tap_while_another_is_not_there),
+        KAFKA_TEST(records_what_has_a_leader_when_others_have_none),
+        KAFKA_TEST(does_not_begin_a_run_to_the_end_that_would_not_end),
         KAFKA_TEST(records_one_tap_while_another_is_refused),
         KAFKA_TEST(does_not_try_again_what_is_refused_to_the_only_tap),
         KAFKA_TEST(records_the_topics_that_an_expression_fits),
