@@ -424,9 +424,8 @@ kafka_client_serve(struct kafka_client *client)
     }
 }
 
-/* Why a request failed: what the connection said, or else what the request did. */
-static bool
-fail(struct kafka_client *client, rd_kafka_resp_err_t code, struct error *err)
+bool
+kafka_client_fail(struct kafka_client *client, rd_kafka_resp_err_t code, struct error *err)
 {
     kafka_client_serve(client);
     if (client->reason.code != ERROR_NONE) {
@@ -447,7 +446,7 @@ kafka_client_metadata(struct kafka_client *client, rd_kafka_topic_t *topic, bool
     rd_kafka_resp_err_t code =
         rd_kafka_metadata(client->rk, all ? 1 : 0, topic, &metadata, timeout_ms);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        fail(client, code, err);
+        (void)kafka_client_fail(client, code, err);
         return NULL;
     }
     kafka_client_serve(client);
@@ -484,17 +483,4 @@ kafka_client_answer(const rd_kafka_metadata_t *metadata, const char *topic)
         if (strcmp(metadata->topics[i].topic, topic) == 0)
             return &metadata->topics[i];
     return NULL;
-}
-
-bool
-kafka_client_offsets(struct kafka_client *client, rd_kafka_topic_partition_list_t *list,
-    int timeout_ms, struct error *err)
-{
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(client->rk, list, timeout_ms);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return fail(client, code, err);
-    for (int i = 0; i < list->cnt; i++)
-        if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
-            return fail(client, list->elems[i].err, err);
-    return true;
 }

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <librdkafka/rdkafka.h>
 
@@ -42,6 +43,7 @@ struct kafka_client {
     atomic_uint missed;            /* how many of the names below are not taken yet */
     pthread_mutex_t miss_lock;     /* guards the names */
     char missing[KAFKA_MISSING_MAX][KAFKA_TOPIC_MAX];
+    uint32_t rounds; /* of kafka_offsets_ask() */
 };
 
 /* See whether librdkafka takes the tap's properties. ERROR_CONFIG with its own sentence. */
@@ -83,6 +85,9 @@ void kafka_client_serve(struct kafka_client *client);
  * since the last call. "" stands for any topic, when there were too many. */
 bool kafka_client_missing(struct kafka_client *client, char topic[KAFKA_TOPIC_MAX]);
 
+/* Why a request failed with `code`: what the connection said, or else what the request did. Returns false. */
+bool kafka_client_fail(struct kafka_client *client, rd_kafka_resp_err_t code, struct error *err);
+
 /* Ask for the metadata of `topic` (NULL: of all the client uses, or with `all` of every one there
  * is). The caller gives it to rd_kafka_metadata_destroy(). NULL with ERROR_REMOTE or ERROR_REFUSED
  * and the reason. */
@@ -98,11 +103,5 @@ const rd_kafka_metadata_t *kafka_client_first(struct kafka_client *client, struc
 /* What an answer says about a topic, or NULL. */
 const rd_kafka_metadata_topic_t *kafka_client_answer(
     const rd_kafka_metadata_t *metadata, const char *topic);
-
-/* Replace the times in the list by offsets: RD_KAFKA_OFFSET_BEGINNING and _END by log start and end
- * (the last stable one), milliseconds by the first offset at or after them, -1 when there is none.
- * False with the reason when not all were answered: then what was not keeps its negative number. */
-bool kafka_client_offsets(struct kafka_client *client, rd_kafka_topic_partition_list_t *list,
-    int timeout_ms, struct error *err);
 
 #endif

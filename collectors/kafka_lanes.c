@@ -169,6 +169,7 @@ apply_metadata(
             topic->lanes[p] = (struct kafka_lane){
                 .lane = outlet_lane(lanes->outlet, topic->log.stream, p),
                 .end = -1,
+                .leader = -1,
                 .is_whole = is_whole,
                 .is_late = is_late,
             };
@@ -179,7 +180,7 @@ apply_metadata(
     for (int i = 0; i < answer->partition_cnt; i++) {
         int32_t id = answer->partitions[i].id;
         if (id >= 0 && id < topic->lane_count)
-            topic->lanes[id].has_leader = answer->partitions[i].leader >= 0;
+            topic->lanes[id].leader = answer->partitions[i].leader;
     }
 }
 
@@ -331,7 +332,7 @@ lose_topic(struct kafka_lanes *lanes, struct kafka_topic *topic, rd_kafka_resp_e
         code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
         kafka_lanes_doubt(lanes, topic);
         for (int32_t p = 0; p < topic->lane_count; p++)
-            topic->lanes[p].has_leader = false;
+            topic->lanes[p].leader = -1;
     }
     return fail_topic(lanes, topic, code, err);
 }

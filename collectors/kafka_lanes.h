@@ -43,7 +43,7 @@ struct kafka_lane {
     bool was_placed; /* `from` was applied */
     bool is_whole;   /* wanted from its beginning, whatever `from` says */
     bool is_late;    /* the partition appeared while we recorded */
-    bool has_leader;
+    int32_t leader;  /* the broker; -1: there is none */
     bool is_refused; /* the broker does not let us read it */
 };
 

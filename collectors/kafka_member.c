@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "collectors/kafka_offsets.h"
 #include "collectors/outlet.h"
 #include "collectors/source.h"
 
@@ -295,12 +296,22 @@ bounds_done(struct bounds *bounds)
         rd_kafka_topic_partition_list_destroy(bounds->at_time);
 }
 
+/* What has no answer is left to librdkafka, under its word for beginning or end. */
+static void
+ask_words(struct kafka_client *client, rd_kafka_topic_partition_list_t *list, int64_t word)
+{
+    struct error ignored;
+    (void)kafka_offsets_ask(client, list, NULL, OFFSETS_MS, &ignored);
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].offset == RD_KAFKA_OFFSET_INVALID)
+            list->elems[i].offset = word;
+}
+
 /* The committed offsets must be known. A partition without a leader has no bounds, and they can wait. */
 static bool
 ask_bounds(struct kafka_member *member, const rd_kafka_topic_partition_list_t *list,
     struct bounds *bounds, struct error *err)
 {
-    struct error ignored;
     struct kafka_client *client = member->client;
     *bounds = (struct bounds){
         .committed = copy_with(list, RD_KAFKA_OFFSET_INVALID),
@@ -313,15 +324,15 @@ ask_bounds(struct kafka_member *member, const rd_kafka_topic_partition_list_t *l
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return error_set(err, ERROR_REMOTE, "cannot learn the offsets of group '%.100s' on %s: %s",
             member->config->group, client->address, rd_kafka_err2str(code));
-    if (kafka_client_offsets(client, bounds->begin, OFFSETS_MS, &ignored))
-        (void)kafka_client_offsets(client, bounds->end, OFFSETS_MS, &ignored);
+    ask_words(client, bounds->begin, RD_KAFKA_OFFSET_BEGINNING);
+    ask_words(client, bounds->end, RD_KAFKA_OFFSET_END);
     if (member->config->from != FROM_TIME)
         return true;
     int64_t ms = member->config->from_ns / NS_PER_MS;
     if (ms * NS_PER_MS < member->config->from_ns)
         ms++; /* Kafka counts milliseconds: nothing before the moment */
     bounds->at_time = copy_with(list, ms < 0 ? 0 : ms);
-    return kafka_client_offsets(client, bounds->at_time, OFFSETS_MS, err);
+    return kafka_offsets_ask(client, bounds->at_time, NULL, OFFSETS_MS, err);
 }
 
 /* Where a lane begins that neither the group nor the tape knows: an offset, or one of librdkafka's words
@@ -519,7 +530,7 @@ kafka_member_take_ends(struct kafka_member *member, struct error *err)
 {
     rd_kafka_topic_partition_list_t *list = list_ours(member, RD_KAFKA_OFFSET_END);
     member->ends_known =
-        list->cnt == 0 || kafka_client_offsets(member->client, list, OFFSETS_MS, err);
+        list->cnt == 0 || kafka_offsets_ask(member->client, list, NULL, OFFSETS_MS, err);
     for (int i = 0; member->ends_known && i < list->cnt; i++) {
         struct member_lane *lane = find_lane(member, &list->elems[i]);
         if (lane != NULL)

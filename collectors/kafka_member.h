@@ -43,7 +43,8 @@ struct member_lane {
     int64_t safe;      /* the tape has everything before it; -1: nothing to commit */
     int64_t committed; /* what the group has; -1: nothing that we know */
     struct kafka_proof proof;
-    int behind; /* how often the log's end was found before our place, in a row */
+    int behind;     /* how often the log's end was found before our place, in a row */
+    int32_t leader; /* while it is misplaced; -1: there is none */
 };
 
 struct member_topic {

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "collectors/kafka_member.h"
+#include "collectors/kafka_offsets.h"
 #include "collectors/outlet.h"
 #include "collectors/source.h"
 
@@ -81,16 +82,23 @@ struct bounds {
     rd_kafka_topic_partition_list_t *end;
 };
 
-static bool
-has_leader(const rd_kafka_metadata_topic_t *answer, int32_t partition)
+static int32_t
+leader_in(const rd_kafka_metadata_topic_t *answer, int32_t partition)
 {
     for (int i = 0; answer != NULL && i < answer->partition_cnt; i++)
         if (answer->partitions[i].id == partition)
-            return answer->partitions[i].leader >= 0;
-    return false;
+            return answer->partitions[i].leader;
+    return -1;
 }
 
-/* The misplaced lanes that have a leader: one without would hold up the answer for all. False when there are others. */
+static int32_t
+leader_of(const rd_kafka_topic_partition_t *entry)
+{
+    const struct member_lane *lane = entry->opaque;
+    return lane->leader;
+}
+
+/* The misplaced lanes that have a leader. False when there are others. */
 static bool
 list_misplaced(const struct kafka_member *member, const rd_kafka_metadata_t *metadata,
     rd_kafka_topic_partition_list_t *list, struct error *err)
@@ -104,7 +112,8 @@ list_misplaced(const struct kafka_member *member, const rd_kafka_metadata_t *met
                 continue;
             if (answer == NULL)
                 answer = kafka_client_answer(metadata, topic->name);
-            if (has_leader(answer, p))
+            topic->lanes[p].leader = leader_in(answer, p);
+            if (topic->lanes[p].leader >= 0)
                 rd_kafka_topic_partition_list_add(list, topic->name, p)->opaque = &topic->lanes[p];
             else
                 all = error_set(err, ERROR_REMOTE, "%s[%d] on %s is not there, or has no leader",
@@ -170,8 +179,8 @@ kafka_mend_lanes(
     if (bounds.begin->cnt > 0) {
         set_offsets(bounds.begin, RD_KAFKA_OFFSET_BEGINNING);
         set_offsets(bounds.end, RD_KAFKA_OFFSET_END);
-        good = kafka_client_offsets(member->client, bounds.begin, OFFSETS_MS, err) && good;
-        good = kafka_client_offsets(member->client, bounds.end, OFFSETS_MS, err) && good;
+        good = kafka_offsets_ask(member->client, bounds.begin, leader_of, OFFSETS_MS, err) && good;
+        good = kafka_offsets_ask(member->client, bounds.end, leader_of, OFFSETS_MS, err) && good;
         good = mend_listed(member, &bounds, err) && good;
     }
     rd_kafka_topic_partition_list_destroy(bounds.begin);

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "collectors/kafka_lanes.h"
+#include "collectors/kafka_offsets.h"
 #include "collectors/kafka_proof.h"
 #include "collectors/outlet.h"
 #include "collectors/source.h"
@@ -20,14 +21,7 @@ struct bounds {
     rd_kafka_topic_partition_list_t *at_time; /* NULL: nobody asked for a time */
 };
 
-static void
-set_offsets(rd_kafka_topic_partition_list_t *list, int64_t offset)
-{
-    for (int i = 0; i < list->cnt; i++)
-        list->elems[i].offset = offset;
-}
-
-/* Lanes in `state` of partitions that have a leader: one without would hold up the answer for all. */
+/* Lanes in `state` of partitions that have a leader. */
 static rd_kafka_topic_partition_list_t *
 list_lanes(const struct kafka_lanes *lanes, enum kafka_lane_state state)
 {
@@ -35,45 +29,53 @@ list_lanes(const struct kafka_lanes *lanes, enum kafka_lane_state state)
     for (size_t i = 0; i < lanes->topic_count; i++) {
         struct kafka_topic *topic = lanes->topics[i];
         for (int32_t p = 0; p < topic->lane_count; p++)
-            if (topic->lanes[p].state == state && topic->lanes[p].has_leader)
+            if (topic->lanes[p].state == state && topic->lanes[p].leader >= 0)
                 rd_kafka_topic_partition_list_add(list, topic->name, p)->opaque = topic;
     }
     return list;
 }
 
-static bool
-has_answer(const rd_kafka_topic_partition_list_t *list)
+static int32_t
+leader_of(const rd_kafka_topic_partition_t *entry)
 {
-    for (int i = 0; i < list->cnt; i++)
-        if (list->elems[i].offset >= 0)
-            return true;
-    return false;
+    const struct kafka_topic *topic = entry->opaque;
+    return topic->lanes[entry->partition].leader;
 }
 
-/* Ask for begins and ends. False with the reason when some lanes were not answered: their offsets stay
- * negative, and the others can start. */
+/* Ask `when` of the lanes that were answered what `before` asked; NULL: of all. */
+static bool
+ask_one(struct kafka_lanes *lanes, rd_kafka_topic_partition_list_t *list,
+    const rd_kafka_topic_partition_list_t *before, int64_t when, struct error *err)
+{
+    for (int i = 0; i < list->cnt; i++)
+        list->elems[i].offset = before != NULL && before->elems[i].offset == RD_KAFKA_OFFSET_INVALID
+                                    ? RD_KAFKA_OFFSET_INVALID
+                                    : when;
+    return kafka_offsets_ask(lanes->client, list, leader_of, OFFSETS_MS, err);
+}
+
+/* Ask for begins and ends. False with the reason when some lanes were not answered: then something of theirs
+ * is RD_KAFKA_OFFSET_INVALID, and the others can start. */
 static bool
 ask_bounds(struct kafka_lanes *lanes, struct bounds *bounds, struct error *err)
 {
     bounds->end = rd_kafka_topic_partition_list_copy(bounds->begin);
-    set_offsets(bounds->begin, RD_KAFKA_OFFSET_BEGINNING);
-    set_offsets(bounds->end, RD_KAFKA_OFFSET_END);
-    bool good = kafka_client_offsets(lanes->client, bounds->begin, OFFSETS_MS, err);
-    if (!good && !has_answer(bounds->begin))
-        return false;
-    good = kafka_client_offsets(lanes->client, bounds->end, OFFSETS_MS, err) && good;
+    bool good = ask_one(lanes, bounds->begin, NULL, RD_KAFKA_OFFSET_BEGINNING, err);
+    good = ask_one(lanes, bounds->end, bounds->begin, RD_KAFKA_OFFSET_END, err) && good;
     if (lanes->config->from != FROM_TIME)
         return good;
     int64_t ms = lanes->config->from_ns / NS_PER_MS;
     if (ms * NS_PER_MS < lanes->config->from_ns)
         ms++; /* Kafka counts milliseconds: nothing before the moment */
     bounds->at_time = rd_kafka_topic_partition_list_copy(bounds->begin);
-    set_offsets(bounds->at_time, ms < 0 ? 0 : ms);
-    if (good && kafka_client_offsets(lanes->client, bounds->at_time, OFFSETS_MS, err))
-        return true;
-    /* A time that was not answered looks like an offset: start none. */
-    set_offsets(bounds->end, RD_KAFKA_OFFSET_END);
-    return false;
+    return ask_one(lanes, bounds->at_time, bounds->end, ms < 0 ? 0 : ms, err) && good;
+}
+
+static bool
+is_answered(const struct bounds *bounds, int i)
+{
+    return bounds->end->elems[i].offset != RD_KAFKA_OFFSET_INVALID &&
+           (bounds->at_time == NULL || bounds->at_time->elems[i].offset != RD_KAFKA_OFFSET_INVALID);
 }
 
 /* The offset that `from` names for a lane, or -1. */
@@ -136,7 +138,7 @@ kafka_start_anew(struct kafka_lanes *lanes, struct kafka_topic *topic, const cha
             .lane = outlet_lane(lanes->outlet, topic->log.stream, p),
             .end = -1,
             .is_whole = true,
-            .has_leader = lane->has_leader,
+            .leader = lane->leader,
         };
     }
     error_set(&lanes->notice, ERROR_REMOTE,
@@ -246,8 +248,8 @@ start_listed(struct kafka_lanes *lanes, const struct bounds *bounds, struct erro
         struct kafka_lane *lane = &topic->lanes[asked->partition];
         if (lane->state != KAFKA_LANE_WAITING)
             continue;
-        if (asked->offset < 0 || bounds->end->elems[i].offset < 0)
-            continue; /* no answer: ask_bounds() said why */
+        if (!is_answered(bounds, i))
+            continue; /* ask_bounds() said why */
         if (place(lanes, topic, lane, bounds, i, err)) {
             all = start_lane(lanes, topic, asked->partition, asked->offset, err) && all;
             continue;
@@ -268,7 +270,7 @@ fail_leaderless(const struct kafka_lanes *lanes, size_t count, struct error *err
     for (size_t i = 0; partition < 0 && i < lanes->topic_count; i++)
         for (int32_t p = 0; partition < 0 && p < lanes->topics[i]->lane_count; p++) {
             const struct kafka_lane *lane = &lanes->topics[i]->lanes[p];
-            if (lane->state != KAFKA_LANE_WAITING || lane->has_leader)
+            if (lane->state != KAFKA_LANE_WAITING || lane->leader >= 0)
                 continue;
             name = lanes->topics[i]->name;
             partition = p;
@@ -306,9 +308,7 @@ bool
 kafka_start_take_ends(struct kafka_lanes *lanes, struct error *err)
 {
     rd_kafka_topic_partition_list_t *list = list_lanes(lanes, KAFKA_LANE_READING);
-    set_offsets(list, RD_KAFKA_OFFSET_END);
-    lanes->ends_known =
-        list->cnt == 0 || kafka_client_offsets(lanes->client, list, OFFSETS_MS, err);
+    lanes->ends_known = ask_one(lanes, list, NULL, RD_KAFKA_OFFSET_END, err);
     for (int i = 0; lanes->ends_known && i < list->cnt; i++) {
         struct kafka_topic *topic = list->elems[i].opaque;
         struct kafka_lane *lane = &topic->lanes[list->elems[i].partition];

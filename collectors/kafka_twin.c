@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "collectors/groups_reader.h"
 #include "collectors/kafka_client.h"
+#include "collectors/kafka_offsets.h"
 #include "collectors/recorder.h"
 #include "collectors/source.h"
 #include "collectors/tap_url.h"
@@ -158,7 +159,7 @@ ask_offsets(struct twin *twin, struct kafka_client *client, int64_t which, size_
     struct error why;
     int timeout_ms;
     bool is_well = list->cnt == 0 || (question_time(twin, OFFSETS_MS, &timeout_ms, &why) &&
-                                         kafka_client_offsets(client, list, timeout_ms, &why));
+                                         kafka_offsets_ask(client, list, NULL, timeout_ms, &why));
     for (int i = 0; i < list->cnt; i++) {
         struct kafka_twin_lane *lane = &twin->lanes[asked[i]];
         int64_t offset = list->elems[i].offset;

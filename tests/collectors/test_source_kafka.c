@@ -411,6 +411,32 @@ records_what_has_a_leader_when_others_have_none(void **state)
     stop(recorder);
 }
 
+/* The broker is frozen, and still the leader of a partition. */
+static void
+records_what_is_answered_when_a_leader_is_silent(void **state)
+{
+    struct setting *setting = *state;
+    kafka_mock_stop(&setting->mock);
+    kafka_mock_start(&setting->mock, 2);
+    kafka_mock_topic(&setting->mock, "orders", 3);
+    rd_kafka_mock_cluster_t *cluster = setting->mock.cluster;
+    for (int32_t partition = 0; partition < 3; partition++) {
+        int32_t broker = partition == 1 ? 1 : 2;
+        assert_int_equal(
+            rd_kafka_mock_partition_set_leader(cluster, "orders", partition, broker), 0);
+        kafka_mock_send_many(&setting->mock, "orders", partition, "m", 4);
+    }
+    free(setting->url);
+    setting->url = kafka_mock_url(&setting->mock, "orders");
+    assert_int_equal(rd_kafka_mock_broker_set_rtt(cluster, 1, 60000), 0);
+    struct recorder *recorder = start(setting, "beginning", UNTIL_STOPPED);
+    wait_for_events(recorder, 8);
+    wait_for_tap(recorder, 0, TAP_RETRYING);
+    assert_non_null(strstr(tap_now(recorder, 0).error, "orders[1] on 127.0.0.1:"));
+    assert_non_null(strstr(tap_now(recorder, 0).error, "broker 1 does not answer"));
+    stop(recorder);
+}
+
 static void
 does_not_begin_a_run_to_the_end_that_would_not_end(void **state)
 {
@@ -755,6 +781,7 @@ main(void)
         KAFKA_TEST(says_that_nobody_is_there),
         KAFKA_TEST(records_one_tap_while_another_is_not_there),
         KAFKA_TEST(records_what_has_a_leader_when_others_have_none),
+        KAFKA_TEST(records_what_is_answered_when_a_leader_is_silent),
         KAFKA_TEST(does_not_begin_a_run_to_the_end_that_would_not_end),
         KAFKA_TEST(records_one_tap_while_another_is_refused),
         KAFKA_TEST(does_not_try_again_what_is_refused_to_the_only_tap),
