@@ -18,7 +18,8 @@
 #define LARGE_SHARE 8u
 
 /* Blocks in use are in a list from `newest` to `oldest`; those that nobody uses are behind `spares`, by `older`.
- * `bytes` is the sum over both; cursors counts who has entered. */
+ * `bytes` is the sum over both; cursors counts who has entered, `is_resting`: nobody since the last
+ * block_pool_rest(). */
 struct block_pool {
     struct block_scratch *scratch;
     struct block_hold *newest;
@@ -27,6 +28,7 @@ struct block_pool {
     uint64_t limit;
     uint64_t bytes;
     unsigned cursors;
+    bool is_resting;
 };
 
 struct block_pool *
@@ -160,14 +162,23 @@ void
 block_pool_enter(struct block_pool *pool)
 {
     pool->cursors++;
+    pool->is_resting = false;
 }
 
 void
 block_pool_leave(struct block_pool *pool)
 {
+    pool->cursors--;
+}
+
+void
+block_pool_rest(struct block_pool *pool)
+{
     struct block_hold *hold;
     uint64_t before = pool->bytes;
-    if (--pool->cursors > 0)
+    bool was_resting = pool->is_resting;
+    pool->is_resting = pool->cursors == 0;
+    if (!was_resting)
         return;
     while (pool->bytes > IDLE_BYTES && (hold = pop_spare(pool)) != NULL)
         free_hold(pool, hold);

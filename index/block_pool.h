@@ -1,8 +1,9 @@
 /* block_pool.h - the memory for the decoded blocks of a tape: those in use, and some that nobody uses just now.
  *
- * Taking memory from the system and giving it back for each block costs as much as decoding it. While a
- * cursor is there, the pool keeps what its walks have read and dropped, up to its limit; when the last cursor is
- * gone, a few blocks of the usual size.
+ * Taking memory from the system and giving it back for each block costs as much as decoding it. The pool keeps
+ * what walks have read and dropped, up to its limit, for the next one; when none comes, a few blocks of
+ * the usual size. To give it back takes ms, which is why that is not done by the cursor that ends: it may
+ * be a search that somebody stops.
  *
  * All walks of a tape share the limit, which is in bytes of memory: the block that was used longest ago makes room,
  * whoever has it. What each user looks at stays in any case, so there may be more than the limit says.
@@ -49,6 +50,9 @@ uint64_t block_pool_bytes(const struct block_pool *pool);
 /* A cursor begins; it has ended. */
 void block_pool_enter(struct block_pool *pool);
 void block_pool_leave(struct block_pool *pool);
+
+/* Called now and then: when there was no cursor since the last call, what is kept for one goes. */
+void block_pool_rest(struct block_pool *pool);
 
 /* An empty block, for about `bytes` of content. It becomes the user's rows[number] and the one used last. */
 struct block_hold *block_pool_take(

@@ -61,6 +61,7 @@ look_at_parts(struct tape *tape, struct error *err)
 bool
 tape_refresh(struct tape *tape, struct error *err)
 {
+    block_pool_rest(tape->blocks);
     if (take_notifications(tape))
         tape->must_list = true;
     if (!look_at_parts(tape, err))

@@ -29,7 +29,8 @@ void tape_close(struct tape *tape);
 /* Of sealed files readers keep decoded blocks in memory, so that what lies near each other is decoded once: at most
  * so many bytes over all cursors of `tape`, and the block that each of them is at in any case, which has one
  * event if that is large. At first TAPE_BLOCK_BYTES, more than a whole segment of the usual size; with little, events of
- * many lanes cost up to a block each. May be called at any time. */
+ * many lanes cost up to a block each. May be called at any time. The memory is given back by the second
+ * tape_refresh() behind the last cursor. */
 #define TAPE_BLOCK_BYTES ((uint64_t)80 * 1024 * 1024)
 void tape_keep_blocks(struct tape *tape, uint64_t bytes);
 

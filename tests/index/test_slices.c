@@ -304,6 +304,24 @@ gives_the_same_to_all_with_little_memory(void **state)
     tape_keep_blocks(fixture->segment, TAPE_BLOCK_BYTES);
 }
 
+/* One cursor after the other uses the same memory; when none comes it goes. */
+static void
+keeps_memory_for_the_next_cursor_only(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct block_pool *pool = tape_block_pool(fixture->segment);
+    struct error err;
+    expect_same(fixture, &(struct cursor_options){.first_seq = 0}, 0);
+    uint64_t bytes = block_pool_bytes(pool);
+    assert_true(bytes > LITTLE_BYTES);
+    assert_true(tape_refresh(fixture->segment, &err));
+    expect_same(fixture, &(struct cursor_options){.first_seq = 0}, 0);
+    assert_true(tape_refresh(fixture->segment, &err));
+    assert_true(block_pool_bytes(pool) >= bytes);
+    assert_true(tape_refresh(fixture->segment, &err));
+    assert_true(block_pool_bytes(pool) <= LITTLE_BYTES);
+}
+
 /* Nothing but the block that is looked at. */
 static void
 gives_the_same_without_memory(void **state)
@@ -329,6 +347,7 @@ main(void)
         cmocka_unit_test(looks_at_the_blocks_of_one_lane),
         cmocka_unit_test(pauses_behind_each_value_that_a_pattern_explodes_on),
         cmocka_unit_test(gives_the_same_to_all_with_little_memory),
+        cmocka_unit_test(keeps_memory_for_the_next_cursor_only),
         cmocka_unit_test(gives_the_same_without_memory),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
