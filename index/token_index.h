@@ -70,7 +70,7 @@ token_pair(uint64_t token, uint32_t block)
 }
 
 /* Append the pages of an index of `pairs`, each there once, in the order of their blocks; they are sorted, and
- * `room`, as many, is used for it. Blocks are 0 .. block_count - 1, at most TOKEN_BLOCKS_MAX. */
+ * `room`, as many, is used too. Blocks are 0 .. block_count - 1, at most TOKEN_BLOCKS_MAX. */
 void token_index_write(
     uint64_t *pairs, uint64_t *room, size_t count, uint32_t block_count, struct buffer *to);
 

@@ -2,10 +2,12 @@
  *
  * Pairs are sorted once; for any number of pages, those of a page then lie side by side. Tokens spread evenly
  * over the pages, so a number a little above what they need leaves room in all of them; it grows until none
- * overflows. */
+ * overflows. For each number only the tokens are gone through, with how many pairs they have. */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/crc32c.h"
 #include "index/token_index.h"
 #include "index/token_page.h"
@@ -15,14 +17,25 @@
 #define FILL_PERCENT 93u
 #define GROWTHS_MAX  32u
 
-/* `pages` may become more. */
+/* A run is the pairs of one token: the token as in its pairs, and below it one less than their number. */
 struct layout {
     const uint64_t *pairs;
-    size_t count;
+    const uint64_t *runs; /* of all pairs, in their order */
+    size_t run_count;
     uint32_t block_count;
     unsigned entry_bits;
     size_t common_bits;
-    uint32_t pages;
+    uint32_t pages;     /* may become more */
+    struct span *spans; /* one for each page */
+};
+
+/* What belongs into one page, and the bits that it takes there. */
+struct span {
+    size_t first_pair;
+    size_t first_run;
+    size_t end_run;
+    size_t bits;
+    bool is_over;
 };
 
 /* ---- sorting ---- */
@@ -76,14 +89,24 @@ sort_pairs(uint64_t *pairs, uint64_t *room, size_t count)
 
 /* ---- layout ---- */
 
-/* Where the pairs of the same token as `first` end. */
+/* Returns how many runs there are. */
 static size_t
-run_end(const struct layout *layout, size_t first)
+find_runs(const uint64_t *pairs, size_t count, uint64_t *runs)
 {
-    size_t i = first + 1;
-    while (i < layout->count && (layout->pairs[i] ^ layout->pairs[first]) >> TOKEN_BLOCK_BITS == 0)
-        i++;
-    return i;
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (found > 0 && (pairs[i] ^ runs[found - 1]) >> TOKEN_BLOCK_BITS == 0)
+            runs[found - 1]++;
+        else
+            runs[found++] = token_pair(pairs[i], 0);
+    }
+    return found;
+}
+
+static size_t
+run_blocks(uint64_t run)
+{
+    return (size_t)(run & (TOKEN_BLOCKS_MAX - 1)) + 1;
 }
 
 /* Is a token in so many blocks that a bit for each block is shorter? */
@@ -99,58 +122,52 @@ run_bits(const struct layout *layout, size_t blocks)
     return is_common(layout, blocks) ? layout->common_bits : blocks * layout->entry_bits;
 }
 
-/* The pairs of one page, and what they take. */
-struct span {
-    size_t first;
-    size_t end;
-    size_t bits;
-    bool is_over;
-};
-
-/* Find those of page `number`, which begin at `first`. */
+/* Find the runs of page `number`, which begin where `span` ended. */
 static void
-measure(const struct layout *layout, uint32_t number, size_t first, struct span *span)
+measure(const struct layout *layout, uint32_t number, struct span *span)
 {
     uint32_t counts[PAGE_BUCKETS] = {0};
-    *span = (struct span){.first = first, .end = first};
-    while (span->end < layout->count &&
-           token_index_page(layout->pages, layout->pairs[span->end]) == number) {
-        size_t end = run_end(layout, span->end);
-        uint32_t bucket = token_bucket(token_place(layout->pages, layout->pairs[span->end]));
-        span->bits += run_bits(layout, end - span->end);
-        if (!is_common(layout, end - span->end))
-            counts[bucket] += (uint32_t)(end - span->end);
-        if (counts[bucket] > UINT8_MAX)
-            span->is_over = true;
-        span->end = end;
+    size_t i = span->first_run;
+    span->bits = 0;
+    span->is_over = false;
+    for (; i < layout->run_count && token_index_page(layout->pages, layout->runs[i]) == number;
+         i++) {
+        size_t blocks = run_blocks(layout->runs[i]);
+        uint32_t bucket = token_bucket(token_place(layout->pages, layout->runs[i]));
+        span->bits += run_bits(layout, blocks);
+        if (!is_common(layout, blocks))
+            counts[bucket] += (uint32_t)blocks;
+        span->is_over |= counts[bucket] > UINT8_MAX;
     }
-    if (span->bits > (size_t)PAGE_ROOM * 8)
-        span->is_over = true;
+    span->end_run = i;
+    span->is_over |= span->bits > (size_t)PAGE_ROOM * 8;
 }
 
+/* Spread the runs over the pages, or only so far that it is clear that they do not all fit. */
 static bool
-all_fit(const struct layout *layout)
+spread(struct layout *layout, bool to_the_end)
 {
+    layout->spans = alloc_resize(layout->spans, layout->pages * sizeof(*layout->spans));
     struct span span = {0};
-    for (uint32_t i = 0; i < layout->pages; i++) {
-        measure(layout, i, span.end, &span);
-        if (span.is_over)
-            return false;
+    bool all_fit = true;
+    for (uint32_t i = 0; i < layout->pages && (all_fit || to_the_end); i++) {
+        measure(layout, i, &span);
+        layout->spans[i] = span;
+        all_fit &= !span.is_over;
+        for (; span.first_run < span.end_run; span.first_run++)
+            span.first_pair += run_blocks(layout->runs[span.first_run]);
     }
-    return true;
+    return all_fit;
 }
 
 static void
 choose_pages(struct layout *layout)
 {
     size_t bits = 0;
-    for (size_t i = 0; i < layout->count;) {
-        size_t end = run_end(layout, i);
-        bits += run_bits(layout, end - i);
-        i = end;
-    }
+    for (size_t i = 0; i < layout->run_count; i++)
+        bits += run_bits(layout, run_blocks(layout->runs[i]));
     layout->pages = (uint32_t)(bits / ((size_t)PAGE_ROOM * 8 * FILL_PERCENT / 100)) + 1;
-    for (unsigned i = 0; i < GROWTHS_MAX && !all_fit(layout); i++)
+    for (unsigned i = 0; !spread(layout, i == GROWTHS_MAX) && i < GROWTHS_MAX; i++)
         layout->pages += layout->pages / 128 + 1;
 }
 
@@ -178,37 +195,47 @@ static void
 put_commons(const struct layout *layout, const struct span *span, unsigned char *page)
 {
     unsigned char *to = page + PAGE_BUCKETS;
+    const uint64_t *pairs = layout->pairs + span->first_pair;
     uint16_t count = 0;
-    for (size_t i = span->first; i < span->end;) {
-        size_t end = run_end(layout, i);
-        if (is_common(layout, end - i)) {
-            uint64_t place = token_place(layout->pages, layout->pairs[i]);
-            put_common(to, token_common_print(place), layout->pairs + i, end - i);
+    for (size_t i = span->first_run; i < span->end_run; i++) {
+        size_t blocks = run_blocks(layout->runs[i]);
+        if (is_common(layout, blocks)) {
+            uint64_t place = token_place(layout->pages, layout->runs[i]);
+            put_common(to, token_common_print(place), pairs, blocks);
             to += layout->common_bits / 8;
             count++;
         }
-        i = end;
+        pairs += blocks;
     }
     store_u16(page + PAGE_AT_COMMONS, count);
+}
+
+/* The entries of one run, behind those that are there. */
+static void
+put_run(const struct layout *layout, uint64_t run, const uint64_t *pairs, unsigned char *page,
+    unsigned char *entries, size_t *bit)
+{
+    uint64_t place = token_place(layout->pages, run);
+    size_t blocks = run_blocks(run);
+    for (size_t i = 0; i < blocks; i++) {
+        uint64_t block = pairs[i] & (TOKEN_BLOCKS_MAX - 1);
+        put_entry(entries, *bit, block << PRINT_BITS | token_print(place, PRINT_BITS));
+        *bit += layout->entry_bits;
+    }
+    page[token_bucket(place)] += (unsigned char)blocks;
 }
 
 static void
 put_entries(const struct layout *layout, const struct span *span, unsigned char *page)
 {
     size_t commons = load_u16(page + PAGE_AT_COMMONS) * (layout->common_bits / 8);
-    unsigned char *entries = page + PAGE_BUCKETS + commons;
+    const uint64_t *pairs = layout->pairs + span->first_pair;
     size_t bit = 0;
-    for (size_t i = span->first; i < span->end;) {
-        size_t end = run_end(layout, i);
-        if (is_common(layout, end - i))
-            i = end;
-        for (; i < end; i++) {
-            uint64_t place = token_place(layout->pages, layout->pairs[i]);
-            uint64_t block = layout->pairs[i] & (TOKEN_BLOCKS_MAX - 1);
-            put_entry(entries, bit, block << PRINT_BITS | token_print(place, PRINT_BITS));
-            page[token_bucket(place)]++;
-            bit += layout->entry_bits;
-        }
+    for (size_t i = span->first_run; i < span->end_run; i++) {
+        size_t blocks = run_blocks(layout->runs[i]);
+        if (!is_common(layout, blocks))
+            put_run(layout, layout->runs[i], pairs, page, page + PAGE_BUCKETS + commons, &bit);
+        pairs += blocks;
     }
 }
 
@@ -237,18 +264,17 @@ token_index_write(
 
     struct layout layout = {
         .pairs = pairs,
-        .count = count,
         .block_count = block_count,
         .entry_bits = PRINT_BITS + token_block_bits(block_count),
         .common_bits = token_common_bytes(block_count) * 8,
     };
     sort_pairs(pairs, room, count);
+    layout.run_count = find_runs(pairs, count, room);
+    layout.runs = room;
     choose_pages(&layout);
     unsigned char *pages = buffer_reserve(to, (size_t)layout.pages * TOKEN_PAGE_BYTES);
-    struct span span = {0};
-    for (uint32_t i = 0; i < layout.pages; i++) {
-        measure(&layout, i, span.end, &span);
-        put_page(&layout, i, &span, pages + (size_t)i * TOKEN_PAGE_BYTES);
-    }
+    for (uint32_t i = 0; i < layout.pages; i++)
+        put_page(&layout, i, &layout.spans[i], pages + (size_t)i * TOKEN_PAGE_BYTES);
     to->length += (size_t)layout.pages * TOKEN_PAGE_BYTES;
+    free(layout.spans);
 }
