@@ -95,8 +95,7 @@ event_list_begin(
 void
 event_list_want_older(struct event_list *list, size_t more)
 {
-    size_t wanted = list->count + more;
-    list->wanted = wanted < EVENT_LIST_MAX_ROWS ? wanted : EVENT_LIST_MAX_ROWS;
+    list->wanted = list->count + more;
 }
 
 void
@@ -135,6 +134,20 @@ trim_front(struct event_list *list)
     cursor_free(list->older);
     list->older = NULL;
     return dropped;
+}
+
+/* The same from the end. */
+static void
+trim_end(struct event_list *list)
+{
+    if (list->count <= EVENT_LIST_MAX_ROWS)
+        return;
+    list->wanted -= list->count - EVENT_LIST_MAX_ROWS;
+    while (list->count > EVENT_LIST_MAX_ROWS)
+        free(list->rows[--list->count]);
+    list->newer_is_done = false;
+    cursor_free(list->newer);
+    list->newer = NULL;
 }
 
 static void
@@ -191,12 +204,22 @@ note_scanned(struct event_list *list)
     list->scanned = progress.scanned_events;
 }
 
+/* How many rows may be wanted when the first `kept` are to stay. */
+static size_t
+most_wanted(const struct event_list *list, size_t kept)
+{
+    size_t most = list->count + EVENT_LIST_MAX_ROWS;
+    return most > kept + EVENT_LIST_MAX_ROWS ? most - kept : EVENT_LIST_MAX_ROWS;
+}
+
 bool
-event_list_load(struct event_list *list, bool *more, size_t *in_front)
+event_list_load(struct event_list *list, size_t kept, bool *more, size_t *in_front)
 {
     int64_t deadline = clock_monotonic_ns() + EVENT_LIST_BUDGET_NS;
 
     *in_front = 0;
+    if (list->wanted > most_wanted(list, kept))
+        list->wanted = most_wanted(list, kept);
     if (list->older == NULL && !list->older_is_done && list->count < list->wanted)
         open_older(list);
     while (!list->older_is_done && list->count < list->wanted) {
@@ -207,6 +230,7 @@ event_list_load(struct event_list *list, bool *more, size_t *in_front)
     }
     if (list->older != NULL)
         note_scanned(list);
+    trim_end(list);
     *more = !list->older_is_done && list->count < list->wanted;
     return *in_front > 0;
 }

@@ -60,15 +60,17 @@ void event_list_done(struct event_list *list);
 void event_list_begin(
     struct event_list *list, const char *filter, int64_t now_ns, uint64_t end_seq, size_t wanted);
 
-/* Want `more` older rows than there are. */
+/* Want `more` older rows than there are. More than EVENT_LIST_MAX_ROWS are never there: while older ones come, newer
+ * ones fall off the end, which event_list_load_newer() loads again. */
 void event_list_want_older(struct event_list *list, size_t more);
 
 /* The head moved forward: newer rows may be loaded up to end_seq. */
 void event_list_extend(struct event_list *list, uint64_t end_seq);
 
 /* Load for a while. True when rows came; *more when it is not finished; *in_front how many rows came
- * before the old first one (for a caller that holds an index). */
-bool event_list_load(struct event_list *list, bool *more, size_t *in_front);
+ * before the old first one (for a caller that holds an index). The first `kept` rows there were do not fall off the
+ * end: rather, no more are wanted. */
+bool event_list_load(struct event_list *list, size_t kept, bool *more, size_t *in_front);
 
 /* Load up to `count` rows behind the last one, for a while; returns how many. Rows fall off the front
  * when there are too many; *dropped says how many. */

@@ -71,13 +71,45 @@ load_older(struct events *events, struct deck *deck)
 {
     bool more = false;
     size_t in_front = 0;
-    bool changed = event_list_load(&events->list, &more, &in_front);
+    size_t kept = events->cursor + events->rows_drawn;
+    bool changed = event_list_load(&events->list, kept, &more, &in_front);
 
     shift_cursor(events, in_front, 0);
     events->is_loading = more;
     if (more)
         deck->is_busy = true;
     return changed;
+}
+
+/* Rows that there should be, for the screen and a little further. */
+static size_t
+rows_needed(const struct events *events)
+{
+    return events->cursor + events->rows_drawn + SPARE_ROWS;
+}
+
+/* Is there more up to the head that is not loaded? */
+static bool
+has_newer(const struct events *events, const struct deck *deck)
+{
+    return !events->list.newer_is_done && events->list.end_seq <= deck->head_seq;
+}
+
+/* Rows that fell off the end, while older ones were looked at, come back when the cursor comes near. What is behind
+ * the head does not come by itself. */
+static bool
+load_newer(struct events *events, struct deck *deck)
+{
+    size_t dropped = 0;
+    struct event_list *list = &events->list;
+
+    if (!has_newer(events, deck) || list->count >= rows_needed(events))
+        return false;
+    size_t added = event_list_load_newer(list, rows_needed(events) - list->count, &dropped);
+    shift_cursor(events, 0, dropped);
+    if (has_newer(events, deck) && list->count < rows_needed(events))
+        deck->is_busy = true;
+    return added > 0;
 }
 
 /* Copy the event under the cursor into the pane when it is another one than before. */
@@ -117,6 +149,8 @@ events_tick(void *self, struct deck *deck, int64_t monotonic_ns)
         changed = true;
     }
     changed |= load_older(events, deck);
+    if (!is_live)
+        changed |= load_newer(events, deck);
     if (is_live && event_list_follow(&events->list, deck->end_seq, monotonic_ns, &dropped)) {
         shift_cursor(events, 0, dropped);
         changed = true;
@@ -187,7 +221,7 @@ move_down(struct events *events, size_t rows)
     size_t before = events->cursor;
     size_t dropped = 0;
 
-    if (events->cursor + rows >= events->list.count) {
+    if (events->cursor + rows + SPARE_ROWS >= events->list.count) {
         event_list_load_newer(&events->list, rows + SPARE_ROWS, &dropped);
         shift_cursor(events, 0, dropped);
         before -= before > dropped ? dropped : before;
@@ -211,6 +245,8 @@ step_forward(struct events *events, struct deck *deck)
             events->cursor++;
         return;
     }
+    if (has_newer(events, deck))
+        return; /* it is on its way */
     event_list_extend(&events->list, deck->end_seq);
     size_t added = event_list_load_newer(&events->list, 1, &dropped);
     shift_cursor(events, 0, dropped);

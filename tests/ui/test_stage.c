@@ -1,5 +1,6 @@
 /* The stage without a terminal: keys in, a canvas out. */
 #include <locale.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -115,6 +116,53 @@ all_screens_share_the_head(void **state)
     assert_seen(&fixture, "HELD");
     type(&fixture, "2");
     assert_seen(&fixture, "HELD");
+    close_stage(&fixture);
+}
+
+static void
+add_many(struct fixture *fixture, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char key[32];
+        (void)snprintf(key, sizeof(key), "many-%05u", i);
+        ui_tape_add(
+            &fixture->tape, "orders", UI_TAPE_NOW_NS, 9000000 + i, bytes_of(key), bytes_of("{}"));
+    }
+}
+
+/* Type a key until the text is on the screen; fails after so many. */
+static void
+type_until(struct fixture *fixture, const char *keys, const char *expected, unsigned most)
+{
+    for (unsigned i = 0; i < most; i++) {
+        if (strstr(look(fixture), expected) != NULL)
+            return;
+        type(fixture, keys);
+    }
+    assert_seen(fixture, expected);
+}
+
+/* There are more events than rows are kept: those that fell off one end come back. */
+static void
+paging_goes_from_the_newest_to_the_oldest_and_back(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_stage(&fixture, true, "events");
+    add_many(&fixture, 2000);
+    look(&fixture);
+    type(&fixture, " ");
+    assert_seen(&fixture, "many-01999");
+    for (unsigned i = 0; i < 2; i++) {
+        type_until(&fixture, "\002", "many-00700", 100);
+        assert_unseen(&fixture, "many-00800");
+        type_until(&fixture, "\002", "many-00000", 100);
+        type_until(&fixture, "\002", "14:31:08", 10);
+        type_until(&fixture, "\006", "many-01300", 100);
+        assert_unseen(&fixture, "many-01200");
+        type_until(&fixture, "\006", "many-01999", 100);
+        assert_seen(&fixture, "end of the tape");
+    }
     close_stage(&fixture);
 }
 
@@ -316,6 +364,7 @@ main(void)
         cmocka_unit_test(escape_undoes_one_layer_at_a_time),
         cmocka_unit_test(moving_the_cursor_holds_the_tape),
         cmocka_unit_test(all_screens_share_the_head),
+        cmocka_unit_test(paging_goes_from_the_newest_to_the_oldest_and_back),
         cmocka_unit_test(a_time_can_be_gone_to),
         cmocka_unit_test(a_jump_before_the_beginning_stops_there),
         cmocka_unit_test(a_wrong_time_is_told_under_the_prompt),
