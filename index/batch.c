@@ -15,7 +15,6 @@
 /* `records` and `holes` are encoded records, one behind the other. Nothing changes once a second
  * thread has seen the batch. */
 struct batch {
-    atomic_uint references;
     uint32_t event_count;
     uint32_t hole_count;
     bool is_internal;
@@ -70,25 +69,14 @@ batch_new(void)
     struct batch *batch = take_spare();
     if (batch == NULL)
         batch = alloc_zeroed(sizeof(*batch));
-    atomic_init(&batch->references, 1);
     (void)buffer_reserve(&batch->records, BATCH_TARGET_BYTES + BATCH_TARGET_BYTES / 8);
-    return batch;
-}
-
-struct batch *
-batch_retain(struct batch *batch)
-{
-    (void)atomic_fetch_add_explicit(&batch->references, 1, memory_order_relaxed);
     return batch;
 }
 
 void
 batch_release(struct batch *batch)
 {
-    if (batch == NULL ||
-        atomic_fetch_sub_explicit(&batch->references, 1, memory_order_acq_rel) != 1)
-        return;
-    if (keep_as_spare(batch))
+    if (batch == NULL || keep_as_spare(batch))
         return;
     buffer_done(&batch->records);
     buffer_done(&batch->holes);

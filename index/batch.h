@@ -1,10 +1,9 @@
 /* batch.h - events on their way from a collector to the tape: one block of encoded records.
  *
  * A collector encodes events straight into a batch and pushes it when it is full (BATCH_TARGET_BYTES)
- * or old (20 ms). From then on nobody changes it: indexer, sealer and analyst read the same memory
- * and each gives back its reference.
+ * or old (20 ms). From then on nobody changes it: the indexer writes it onto the tape and releases it.
  *
- * Threads: one thread fills a batch; after the hand-over any number may read and release it.
+ * Threads: one thread fills a batch and hands it over; the other one releases it.
  */
 #ifndef INDEX_BATCH_H
 #define INDEX_BATCH_H
@@ -27,11 +26,7 @@ struct batch;
 
 struct batch *batch_new(void);
 
-/* One more reader will call batch_release(). */
-struct batch *batch_retain(struct batch *batch);
-
-/* Give back one reference; the last one frees, or keeps the memory for the next batch_new(). NULL is
- * allowed. */
+/* Free it, or keep its memory for the next batch_new(). NULL is allowed. */
 void batch_release(struct batch *batch);
 
 /* Copy the event in. event->stream must come from the tape_writer this batch is for; event->seq is
@@ -58,7 +53,7 @@ bool batch_is_full(const struct batch *batch);
 uint32_t batch_event_count(const struct batch *batch); /* events only */
 size_t batch_bytes(const struct batch *batch);         /* what the queue counts */
 
-/* The encoded event records, and the encoded hole records. Valid while a reference is held. */
+/* The encoded event records, and the encoded hole records. Valid until it is released. */
 struct bytes batch_records(const struct batch *batch);
 struct bytes batch_holes(const struct batch *batch);
 uint32_t batch_hole_count(const struct batch *batch);

@@ -69,7 +69,7 @@ int32_t tape_writer_last_partition(struct tape_writer *writer, const struct stre
 
 /* Write the batch as one frame (and one for its holes). True: acknowledged. False: nothing of it is
  * on the tape for any reader, ERROR_DISK_FULL or ERROR_SYSTEM; the caller may try the same batch
- * again. Keeps its own reference as long as it needs the batch. */
+ * again. */
 bool tape_writer_append(struct tape_writer *writer, struct batch *batch, struct error *err);
 
 /* Do what is due: fdatasync by the clock, start a new journal by age, see once a second that the journal is
