@@ -23,7 +23,6 @@ struct queue {
     size_t first;
     size_t count;
     size_t bytes;
-    size_t peak_bytes;
     size_t limit_bytes;
     bool closed;
 };
@@ -92,8 +91,6 @@ add(struct queue *queue, void *value, size_t bytes)
     }
     queue->items[(queue->first + queue->count++) % queue->capacity] = (struct item){value, bytes};
     queue->bytes += bytes;
-    if (queue->bytes > queue->peak_bytes)
-        queue->peak_bytes = queue->bytes;
 }
 
 enum queue_result
@@ -163,15 +160,6 @@ queue_bytes(struct queue *queue)
 {
     (void)pthread_mutex_lock(&queue->lock);
     size_t bytes = queue->bytes;
-    (void)pthread_mutex_unlock(&queue->lock);
-    return bytes;
-}
-
-size_t
-queue_peak_bytes(struct queue *queue)
-{
-    (void)pthread_mutex_lock(&queue->lock);
-    size_t bytes = queue->peak_bytes;
     (void)pthread_mutex_unlock(&queue->lock);
     return bytes;
 }

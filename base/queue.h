@@ -35,8 +35,7 @@ enum queue_result queue_pop(struct queue *queue, void **item, int timeout_ms);
 /* No more pushes; what is inside can still be popped. Wakes everyone who waits. */
 void queue_close(struct queue *queue);
 
-/* Bytes waiting now, and the most that ever waited. */
+/* Bytes waiting now. */
 size_t queue_bytes(struct queue *queue);
-size_t queue_peak_bytes(struct queue *queue);
 
 #endif

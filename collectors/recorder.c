@@ -448,12 +448,6 @@ recorder_flush_notes(struct recorder *recorder)
     (void)diary_flush(recorder->diary, 0);
 }
 
-uint64_t
-recorder_lost_notes(struct recorder *recorder)
-{
-    return diary_lost(recorder->diary);
-}
-
 const char *
 recorder_repairs(const struct recorder *recorder)
 {

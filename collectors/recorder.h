@@ -86,7 +86,6 @@ void recorder_status(struct recorder *recorder, struct live_status *status);
  * recorder_flush_notes(), when much has come together, or by the end. */
 bool recorder_note(struct recorder *recorder, const struct diary_entry *entry);
 void recorder_flush_notes(struct recorder *recorder);
-uint64_t recorder_lost_notes(struct recorder *recorder);
 
 /* What opening the tape repaired, or NULL. */
 const char *recorder_repairs(const struct recorder *recorder);

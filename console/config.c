@@ -568,12 +568,6 @@ find_named(const struct config *config, enum config_kind kind, const char *name)
     return NULL;
 }
 
-bool
-config_has_target(const struct config *config, const char *name)
-{
-    return find_named(config, CONFIG_TARGET, name) != NULL;
-}
-
 static bool
 fail_unknown(
     const struct config *config, enum config_kind kind, const char *name, struct error *err)

@@ -90,9 +90,6 @@ bool config_tap(
 bool config_target(
     const struct config *config, const char *name, struct config_taps *target, struct error *err);
 
-/* True when the file has [target.NAME]. */
-bool config_has_target(const struct config *config, const char *name);
-
 /* Overwrite and free. */
 void config_taps_done(struct config_taps *taps);
 

@@ -18,13 +18,6 @@ after_prefix(const char *value, const char *prefix)
     return strncmp(value, prefix, length) == 0 ? value + length : NULL;
 }
 
-bool
-secret_is_elsewhere(const char *value)
-{
-    return after_prefix(value, "env:") != NULL || after_prefix(value, "file:") != NULL ||
-           after_prefix(value, "cmd:") != NULL;
-}
-
 /* Drop one line break at the end, refuse what a C string cannot hold. */
 static bool
 take_content(struct buffer *content, const char *value, char **resolved, struct error *err)

@@ -12,9 +12,6 @@ struct error;
 /* The longest secret; a certificate chain fits. */
 #define SECRET_MAX_BYTES ((size_t)64 * 1024)
 
-/* True when `value` says where the secret is. */
-bool secret_is_elsewhere(const char *value);
-
 /* The text itself, or what env:, file: or cmd: name (one line break at its end is dropped; cmd: runs
  * with /bin/sh). *resolved is freed by the caller. False with ERROR_CONFIG that names the source and
  * never what came out of it. */

@@ -315,8 +315,6 @@ member_take(struct member *member, int timeout_ms, struct delivery *delivery)
         copy_header(
             message, "correlation-id", delivery->correlation, sizeof(delivery->correlation));
         read_payload(message, delivery);
-        if (!delivery->is_readable)
-            atomic_fetch_add(&member->state->unreadable, 1);
         member->has_taken = true;
     }
     rd_kafka_message_destroy(message);

@@ -48,7 +48,7 @@ struct recorder *demo_recorder(struct demo *demo);
 const struct recorder_tap *demo_groups_tap(const struct demo *demo);
 bool demo_sample_groups(void *demo, struct groups_sample *sample, struct error *err);
 
-/* How often a fault has happened so far. */
+/* For tests: how often a fault has happened so far. */
 uint64_t demo_fault_count(struct demo *demo, enum fault fault);
 
 /* Close the shop's doors, record what is under way, stop everything, and look at the tape.

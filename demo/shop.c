@@ -229,12 +229,6 @@ shop_undelivered(struct shop *shop)
     return atomic_load(&shop->state.undelivered);
 }
 
-uint64_t
-shop_unreadable(struct shop *shop)
-{
-    return atomic_load(&shop->state.unreadable);
-}
-
 bool
 shop_is_full(struct shop *shop)
 {

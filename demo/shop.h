@@ -69,11 +69,10 @@ uint64_t shop_produced(struct shop *shop, enum shop_stream stream);
 /* True when the doors are closed and the producers have nothing under way. */
 bool shop_is_quiet(struct shop *shop);
 
-/* Events that could not be delivered, or that a service could not read; the poison is one of these. */
+/* For tests: events that could not be delivered. */
 uint64_t shop_undelivered(struct shop *shop);
-uint64_t shop_unreadable(struct shop *shop);
 
-/* True when the budget is used up. */
+/* For tests: true when the budget is used up. */
 bool shop_is_full(struct shop *shop);
 
 /* How often a fault has happened so far; a stall counts when it lasted FAULT_STALL_MIN_NS. */

@@ -28,7 +28,6 @@ struct shop_state {
     atomic_uint_fast64_t bytes;
     atomic_uint_fast64_t produced[SHOP_STREAM_COUNT];
     atomic_uint_fast64_t undelivered;
-    atomic_uint_fast64_t unreadable;
     atomic_uint_fast64_t faults_done[FAULT_COUNT];
 
     /* Every service posts `ready` once, when it is up or has failed. */

@@ -44,7 +44,7 @@ void block_pool_free(struct block_pool *pool);
 /* At first it is TAPE_BLOCK_BYTES. */
 void block_pool_set_limit(struct block_pool *pool, uint64_t bytes);
 
-/* Memory of all blocks, in use or not, as last counted. */
+/* For tests: memory of all blocks, in use or not, as last counted. */
 uint64_t block_pool_bytes(const struct block_pool *pool);
 
 /* A cursor begins; it has ended. */

@@ -89,7 +89,8 @@ bool event_find_header(const struct event *event, const char *name, struct bytes
 void headers_begin(struct buffer *buffer, size_t count);
 void headers_add(struct buffer *buffer, struct bytes name, struct bytes value);
 
-/* Check an encoded list from a file or a peer: counts and lengths must fill it exactly. */
+/* For tests: whether counts and lengths of an encoded list fill it exactly. Readers need not ask, since
+ * event_next_header() goes by no length that it has not looked at. */
 bool headers_check(struct bytes headers);
 
 /* What is known about an event from its headers, by names that people use without configuring

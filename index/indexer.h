@@ -36,7 +36,7 @@ struct indexer *indexer_start(struct tape_writer *writer, const char *directory,
  * and sets it to NULL; false: no room in time, or stopping. */
 bool indexer_push(struct indexer *indexer, struct batch **batch, int timeout_ms);
 
-/* Events of taps acknowledged since the start. */
+/* For tests: events of taps acknowledged since the start. */
 uint64_t indexer_acknowledged(const struct indexer *indexer);
 
 /* False when the tape cannot be written for a reason other than a full disk: *err says why, the

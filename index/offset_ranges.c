@@ -40,10 +40,3 @@ offset_ranges_from(const struct offset_ranges *ranges, int64_t offset)
     }
     return low < ranges->count ? &ranges->items[low] : NULL;
 }
-
-bool
-offset_ranges_have(const struct offset_ranges *ranges, int64_t offset)
-{
-    const struct offset_range *range = offset_ranges_from(ranges, offset);
-    return range != NULL && range->first <= offset;
-}

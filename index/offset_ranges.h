@@ -30,6 +30,4 @@ void offset_ranges_add(struct offset_ranges *ranges, int64_t offset);
 /* The first range that ends at or behind `offset`, or NULL. O(log count). */
 const struct offset_range *offset_ranges_from(const struct offset_ranges *ranges, int64_t offset);
 
-bool offset_ranges_have(const struct offset_ranges *ranges, int64_t offset);
-
 #endif

@@ -22,12 +22,6 @@ static const char *const field_texts[PLACE_COUNT] = {
     [PLACE_CAUSATION] = "causation",
 };
 
-const char *
-place_field_text(enum place_field field)
-{
-    return field_texts[field];
-}
-
 bool
 place_field_parse(const char *text, enum place_field *field)
 {

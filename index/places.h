@@ -25,8 +25,7 @@ enum place_field {
     PLACE_COUNT,
 };
 
-/* "id", "type" ... as in the configuration; false when there is no such field. */
-const char *place_field_text(enum place_field field);
+/* By its word in the configuration, "id", "type" ...; false when there is no such field. */
 bool place_field_parse(const char *text, enum place_field *field);
 
 /* Of one stream: the name of the header for each field, NULL where the known names are good enough. */

@@ -75,12 +75,6 @@ query_free(struct query *query)
     free(query);
 }
 
-bool
-query_names_internal(const struct query *query)
-{
-    return query->names_internal;
-}
-
 const char *
 query_text(const struct query *query)
 {

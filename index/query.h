@@ -40,9 +40,8 @@ void query_caret(struct buffer *buffer, const char *text, size_t column);
 struct query_matcher *query_matcher_new(const struct query *query);
 void query_matcher_free(struct query_matcher *matcher);
 
-/* True when a term, not behind `not`, asks for a stream or tap whose name begins with '@'. */
-bool query_names_internal(const struct query *query);
-
+/* Events of streams whose names begin with '@' match only when a term, not behind `not`, asks for such a stream or
+ * tap. */
 bool query_matches(struct query_matcher *matcher, const struct event *event);
 
 /* On how many values so far a regular expression needed more steps or memory than it may have. They count

@@ -119,7 +119,7 @@ bool query_is_fit(struct bytes character);
 bool query_parse(
     struct query *query, size_t length, int64_t now_ns, size_t *column, struct error *err);
 
-/* query_plan.c: what query_names_internal() says, from the tests. */
+/* query_plan.c: whether a term, not behind `not`, asks for a stream or tap whose name begins with '@'. */
 bool query_find_internal(const struct query *query);
 
 /* query_match.c: tests that need no matcher; false for a regular expression. An ordering against an

@@ -67,7 +67,7 @@ enum cursor_step scan_next(
 /* What all threads did so far; the same as a cursor's when the end was reached. */
 void scan_progress(const struct scan *scan, struct cursor_progress *progress);
 
-/* Threads that search now; 0: it goes alone. */
+/* For tests and benchmarks: threads that search now; 0: it goes alone. */
 unsigned scan_workers(const struct scan *scan);
 
 #endif

@@ -1,7 +1,6 @@
 #include "ui/screen.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define SCREEN(name) extern const struct screen_ops screen_##name;
 #include "ui/screens.def"
@@ -18,15 +17,6 @@ screen_list(size_t *count)
 {
     *count = sizeof(screens) / sizeof(screens[0]);
     return screens;
-}
-
-const struct screen_ops *
-screen_find(const char *name)
-{
-    for (size_t i = 0; i < sizeof(screens) / sizeof(screens[0]); i++)
-        if (strcmp(screens[i]->name, name) == 0)
-            return screens[i];
-    return NULL;
 }
 
 size_t

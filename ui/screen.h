@@ -72,6 +72,5 @@ struct screen_ops {
 
 /* All screens in the order of screens.def. */
 const struct screen_ops *const *screen_list(size_t *count);
-const struct screen_ops *screen_find(const char *name); /* NULL: there is none */
 
 #endif

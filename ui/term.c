@@ -305,7 +305,7 @@ send_frame(struct term *term, int64_t monotonic_ns)
             term->waiting_since_ns = monotonic_ns;
         term->is_waiting = true;
     }
-    term->frames++;
+    term->has_shown = true;
     term->last_shown_ns = monotonic_ns;
     return term_write_on(term);
 }
@@ -345,7 +345,7 @@ term_output_fd(const struct term *term)
 bool
 term_is_writing(const struct term *term)
 {
-    return term->written < term->pending.length && term->frames > 0;
+    return term->written < term->pending.length && term->has_shown;
 }
 
 bool
@@ -356,7 +356,6 @@ term_write_on(struct term *term)
             term->pending.length - term->written);
         if (written > 0) {
             term->written += (size_t)written;
-            term->bytes += (uint64_t)written;
         } else if (errno == EAGAIN) {
             return true;
         } else if (errno != EINTR) {
@@ -387,16 +386,4 @@ term_suspend(struct term *term)
     term->cursor_is_shown = false;
     curs_set(0);
     term_refit(term);
-}
-
-uint64_t
-term_bytes(const struct term *term)
-{
-    return term->bytes;
-}
-
-uint64_t
-term_frames(const struct term *term)
-{
-    return term->frames;
 }

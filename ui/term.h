@@ -63,8 +63,4 @@ void term_answer_fence(struct term *term, int count);
 /* Give the terminal back, stop this process group, and take it again when it is continued. */
 void term_suspend(struct term *term);
 
-/* Bytes and frames so far, for tests and budgets. */
-uint64_t term_bytes(const struct term *term);
-uint64_t term_frames(const struct term *term);
-
 #endif

@@ -46,8 +46,7 @@ struct term {
     unsigned char utf8[4]; /* a character of which some bytes have come */
     size_t utf8_length;
 
-    uint64_t bytes;
-    uint64_t frames;
+    bool has_shown; /* a frame */
 };
 
 /* Key codes of our own, given to curses. Above everything that terminfo brings. */
