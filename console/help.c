@@ -63,6 +63,8 @@ help_append_overview(struct buffer *to, const struct command_table *table)
                            "and replays chosen ranges of it.\n\n"
                            "usage: tapedeck [COMMAND] [OPTIONS] [ARGUMENTS]\n"
                            "       tapedeck                 the console on the tape\n"
+                           "       tapedeck URL             the console on what is recorded from "
+                           "there\n"
                            "       tapedeck COMMAND --help  everything about a command\n");
     for (size_t i = 0; i < table->count; i++) {
         if (table->rows[i].command == NULL)

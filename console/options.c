@@ -260,10 +260,6 @@ static bool
 fail_unknown_command(
     const struct command_table *table, const char *family, const char *word, struct error *err)
 {
-    if (family == NULL && strstr(word, "://") != NULL)
-        return error_set(err, ERROR_ARGUMENT,
-            "'%.*s' is no command: tapedeck record '%.*s' records it, tapedeck alone then shows it",
-            QUOTE_MAX, word, QUOTE_MAX, word);
     char *whole = family == NULL ? alloc_text(word) : alloc_format("%s %s", family, word);
     struct nearest nearest = {.word = whole, .best = NULL};
     for (size_t i = 0; i < table->count; i++) {
@@ -277,11 +273,22 @@ fail_unknown_command(
     return false;
 }
 
+static void
+use_command(struct options_line *line, const struct command *command)
+{
+    line->command = command;
+    if (command != NULL)
+        line->settings = alloc_zeroed(command->settings_size);
+}
+
 static bool
 read_word(struct reader *reader, char *word, struct error *err)
 {
     struct options_line *line = reader->line;
     struct invocation *invocation = &line->invocation;
+    /* A URL where a command should be is for the one that runs without a name. */
+    if (line->command == NULL && line->family == NULL && strstr(word, "://") != NULL)
+        use_command(line, reader->table->alone);
     if (line->command != NULL) {
         line->arguments[invocation->argc++] = word;
         return true;
@@ -290,11 +297,9 @@ read_word(struct reader *reader, char *word, struct error *err)
         line->help = true;
         return true;
     }
-    line->command = find_command(reader->table, line->family, word);
-    if (line->command != NULL) {
-        line->settings = alloc_zeroed(line->command->settings_size);
+    use_command(line, find_command(reader->table, line->family, word));
+    if (line->command != NULL)
         return true;
-    }
     if (line->family == NULL && is_family(reader->table, word)) {
         line->family = word;
         return true;
@@ -377,12 +382,11 @@ decide(struct reader *reader, struct error *err)
     if (line->command == NULL && line->family != NULL)
         return fail_incomplete_family(reader->table, line->family, err);
     if (line->command == NULL) {
-        line->command = reader->table->alone;
+        use_command(line, reader->table->alone);
         if (line->command == NULL) {
             line->action = OPTIONS_HELP;
             return true;
         }
-        line->settings = alloc_zeroed(line->command->settings_size);
     }
     line->action = OPTIONS_RUN;
     return check_arguments(line, err);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -38,22 +39,43 @@ has_taps(const char *config_path, bool *has, struct error *err)
     return good;
 }
 
+/* The recorder's command line, which ends with NULL; what it points to is the options'. */
+static const char **
+command_line(const struct own_recorder_options *options)
+{
+    const char **line = alloc_array((size_t)options->url_count + 10, sizeof(const char *));
+    size_t count = 0;
+    line[count++] = "tapedeck";
+    line[count++] = "record";
+    line[count++] = "--tape";
+    line[count++] = options->directory;
+    if (options->config_path != NULL) {
+        line[count++] = "--config";
+        line[count++] = options->config_path;
+    }
+    if (options->from != NULL) {
+        line[count++] = "--from";
+        line[count++] = options->from;
+    }
+    line[count++] = "--";
+    for (int i = 0; i < options->url_count; i++)
+        line[count++] = options->urls[i];
+    line[count] = NULL;
+    return line;
+}
+
 /* In the child: become the recorder. Never returns. */
 static void
-become_recorder(const char *directory, const char *config_path, int log, bool keep)
+become_recorder(const struct own_recorder_options *options, const char **line, int log)
 {
     (void)setpgid(0, 0);
-    if (!keep)
+    if (!options->is_kept)
         (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 ||
         dup2(log, STDERR_FILENO) < 0)
         _exit(1);
-    if (config_path != NULL)
-        (void)execl("/proc/self/exe", "tapedeck", "record", "--tape", directory, "--config",
-            config_path, (char *)NULL);
-    else
-        (void)execl("/proc/self/exe", "tapedeck", "record", "--tape", directory, (char *)NULL);
+    (void)execv("/proc/self/exe", (char *const *)(uintptr_t)line);
     _exit(1);
 }
 
@@ -98,34 +120,53 @@ wait_until_it_records(struct own_recorder *own, const char *directory)
     return true; /* still connecting; its state is on the screen */
 }
 
+/* Is there something to record, and nobody who does? */
+static bool
+is_wanted(const struct own_recorder_options *options, bool *wanted, struct error *err)
+{
+    bool is_recording = live_is_recording(options->directory);
+    *wanted = options->url_count > 0;
+    if (*wanted && is_recording)
+        return error_set(err, ERROR_REFUSED,
+            "a recorder writes the tape in %s already: tapedeck alone shows it, --tape DIR names "
+            "another one to record onto",
+            options->directory);
+    if (!*wanted && !has_taps(options->config_path, wanted, err))
+        return false;
+    *wanted = *wanted && !is_recording;
+    return true;
+}
+
 bool
-own_recorder_start(struct own_recorder *own, const char *directory, const char *config_path,
-    bool keep, struct error *err)
+own_recorder_start(
+    struct own_recorder *own, const struct own_recorder_options *options, struct error *err)
 {
     bool wanted = false;
-    *own = (struct own_recorder){.is_kept = keep};
-    if (!has_taps(config_path, &wanted, err))
+    *own = (struct own_recorder){.is_kept = options->is_kept};
+    if (!is_wanted(options, &wanted, err))
         return false;
-    if (!wanted || live_is_recording(directory))
+    if (!wanted)
         return true;
-    if (!file_make_directory(directory, err))
+    if (!file_make_directory(options->directory, err))
         return false;
 
-    char *log_path = alloc_format("%s/recorder.log", directory);
+    char *log_path = alloc_format("%s/recorder.log", options->directory);
+    const char **line = command_line(options);
     int log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     own->pid = log < 0 ? -1 : fork();
     if (own->pid == 0)
-        become_recorder(directory, config_path, log, keep);
+        become_recorder(options, line, log);
     bool good = own->pid > 0;
     if (!good) {
         (void)error_set_system(err, "cannot start a recorder with the log %s", log_path);
         own->pid = 0;
-    } else if (!wait_until_it_records(own, directory)) {
+    } else if (!wait_until_it_records(own, options->directory)) {
         take_reason(log_path, err);
         good = false;
     }
     if (log >= 0)
         (void)close(log);
+    free(line);
     free(log_path);
     return good;
 }

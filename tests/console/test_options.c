@@ -43,8 +43,11 @@ static const struct command command_verify = {.name = "replay verify",
     .summary = "verify",
     .max_arguments = 1,
     .run = run_nothing};
-static const struct command command_console = {
-    .name = "console", .usage = "", .summary = "console", .run = run_nothing};
+static const struct command command_console = {.name = "console",
+    .usage = "[URL...]",
+    .summary = "console",
+    .max_arguments = -1,
+    .run = run_nothing};
 
 static const struct command_row table_rows[] = {
     {"Look", NULL},
@@ -205,11 +208,23 @@ asks_for_help_by_word_option_and_letter(void **state)
 }
 
 static void
+takes_a_url_for_what_runs_without_a_name(void **state)
+{
+    (void)state;
+    struct options_line line;
+    struct error err;
+    assert_ok(read_words(&line, &err, WORDS("kafka://broker/orders", "zmq://host:1/x")));
+    assert_ptr_equal(line.command, &command_console);
+    assert_int_equal(line.invocation.argc, 2);
+    assert_string_equal(line.invocation.argv[0], "kafka://broker/orders");
+    options_done(&line);
+    expect_refusal(WORDS("replay", "kafka://broker/orders"), "unknown command 'replay kafka://");
+}
+
+static void
 names_the_nearest_command(void **state)
 {
     (void)state;
-    expect_refusal(
-        WORDS("kafka://broker/orders"), "tapedeck record 'kafka://broker/orders' records it");
     expect_refusal(WORDS("evnets"), "unknown command 'evnets'; the nearest is 'events'");
     expect_refusal(
         WORDS("replay", "pln"), "unknown command 'replay pln'; the nearest is 'replay plan'");
@@ -265,7 +280,7 @@ counts_arguments(void **state)
     (void)state;
     expect_refusal(WORDS("replay", "plan"), "'replay plan' needs QUERY");
     expect_refusal(WORDS("replay", "plan", "a", "b", "c"), "unexpected argument 'c'");
-    expect_refusal(WORDS("console", "x"), "unexpected argument 'x'");
+    expect_refusal(WORDS("replay", "verify", "a", "b"), "unexpected argument 'b'");
 }
 
 static void
@@ -291,6 +306,7 @@ main(void)
         cmocka_unit_test(ends_options_at_two_dashes),
         cmocka_unit_test(reads_lengths_of_time),
         cmocka_unit_test(asks_for_help_by_word_option_and_letter),
+        cmocka_unit_test(takes_a_url_for_what_runs_without_a_name),
         cmocka_unit_test(names_the_nearest_command),
         cmocka_unit_test(names_the_nearest_option),
         cmocka_unit_test(names_the_nearest_choice),

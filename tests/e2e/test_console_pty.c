@@ -2,11 +2,15 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <zmq.h>
+
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "index/live.h"
 #include "tests/support/ui_tape.h"
 #include "tests/support/ui_terminal.h"
 #include "tests/support/unit.h"
@@ -150,6 +154,88 @@ without_a_tape_the_way_to_one_is_told(void **state)
 }
 
 static void
+wait_until_nobody_records(const char *directory)
+{
+    int64_t deadline = clock_monotonic_ns() + 20 * NS_PER_S;
+    while (live_is_recording(directory)) {
+        if (clock_monotonic_ns() > deadline)
+            fail_msg("%s is still recorded after 20 s", directory);
+        clock_sleep_until_ns(clock_monotonic_ns() + 20 * NS_PER_MS);
+    }
+}
+
+/* A publisher says the same until it is on the screen: what is said before somebody listens is lost. */
+static void
+publish_until(struct terminal *terminal, void *publisher, const char *expected)
+{
+    int64_t deadline = clock_monotonic_ns() + 20 * NS_PER_S;
+    for (;;) {
+        char *text = terminal_text(terminal);
+        bool is_there = strstr(text, expected) != NULL;
+        if (!is_there && (clock_monotonic_ns() > deadline || terminal->hung_up))
+            fail_msg("'%s' did not come; on the screen:\n%s", expected, text);
+        free(text);
+        if (is_there)
+            return;
+        assert_int_equal(zmq_send(publisher, expected, strlen(expected), 0), strlen(expected));
+        terminal_read(terminal, 50);
+    }
+}
+
+static void
+a_url_is_recorded_while_the_console_is_there(void **state)
+{
+    (void)state;
+    char *directory = temp_directory_new();
+    char *tape = alloc_format("%s/tape", directory);
+    char *address = alloc_format("ipc://%s/feed", directory);
+    char *url = alloc_format("zmq+ipc://%s/feed#px-eur", directory);
+    char *config = alloc_format("%s/none.conf", directory);
+    assert_int_equal(close(open(config, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)), 0);
+    void *context = zmq_ctx_new();
+    void *publisher = zmq_socket(context, ZMQ_PUB);
+    assert_int_equal(zmq_bind(publisher, address), 0);
+
+    struct call call = {.arguments = {url, "--tape", tape, "--config", config}};
+    struct terminal *terminal = terminal_start(24, 100, "xterm-256color", run_program, &call);
+    wait_for(terminal, "it ends with this console");
+    assert_true(live_is_recording(tape));
+    struct call second = {.arguments = {"console", url, "--tape", tape, "--config", config}};
+    assert_ends_with(&second, "a recorder writes the tape in", 5);
+    publish_until(terminal, publisher, "px-eur");
+    terminal_type(terminal, "Q");
+    assert_int_equal(terminal_wait(terminal), 0);
+    wait_until_nobody_records(tape);
+
+    assert_int_equal(zmq_close(publisher), 0);
+    assert_int_equal(zmq_ctx_term(context), 0);
+    terminal_close(terminal);
+    free(config);
+    free(url);
+    free(address);
+    free(tape);
+    temp_directory_remove(directory);
+}
+
+static void
+what_cannot_be_recorded_is_said_without_a_screen(void **state)
+{
+    (void)state;
+    char *directory = temp_directory_new();
+    char *tape = alloc_format("%s/tape", directory);
+    struct call hidden = {
+        .arguments = {"zmq+bind://127.0.0.1:*/x", "--tape", tape}, .output = "/dev/null"};
+    assert_ends_with(&hidden, "stdout is not a terminal", 2);
+    assert_int_not_equal(access(tape, F_OK), 0);
+    struct call call = {.arguments = {"nonsense://x", "--tape", tape}};
+    assert_ends_with(&call, "nonsense", 4);
+    struct call from = {.arguments = {"console", "--from", "beginning", "--tape", tape}};
+    assert_ends_with(&from, "--from is for a URL", 2);
+    free(tape);
+    temp_directory_remove(directory);
+}
+
+static void
 a_screen_is_printed_as_text(void **state)
 {
     (void)state;
@@ -176,6 +262,8 @@ main(void)
         cmocka_unit_test(keys_come_from_the_terminal_when_stdin_is_not_one),
         cmocka_unit_test(a_file_gets_no_escape_sequences),
         cmocka_unit_test(without_a_tape_the_way_to_one_is_told),
+        cmocka_unit_test(a_url_is_recorded_while_the_console_is_there),
+        cmocka_unit_test(what_cannot_be_recorded_is_said_without_a_screen),
         cmocka_unit_test(a_screen_is_printed_as_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
