@@ -1,5 +1,6 @@
 #include "collectors/kafka_lanes.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -323,18 +324,80 @@ fail_topic(struct kafka_lanes *lanes, const struct kafka_topic *topic, rd_kafka_
         rd_kafka_err2str(code));
 }
 
+static bool
+is_refused(const struct kafka_topic *topic)
+{
+    for (int32_t p = 0; p < topic->lane_count; p++)
+        if (topic->lanes[p].is_refused)
+            return true;
+    return false;
+}
+
+/* Put lanes that wait aside, or back. */
+static void
+move_lanes(struct kafka_lanes *lanes, struct kafka_topic *topic, enum kafka_lane_state from,
+    enum kafka_lane_state to)
+{
+    for (int32_t p = 0; p < topic->lane_count; p++) {
+        if (topic->lanes[p].state != from)
+            continue;
+        topic->lanes[p].state = to;
+        lanes->waiting += to == KAFKA_LANE_WAITING;
+        lanes->waiting -= from == KAFKA_LANE_WAITING;
+    }
+}
+
+static void
+tell_gone(struct kafka_lanes *lanes, const struct kafka_topic *topic)
+{
+    char others[40] = "";
+    size_t count = 0;
+    for (size_t i = 0; i < lanes->topic_count; i++)
+        count += lanes->topics[i]->absence.is_gone;
+    if (count > 1)
+        (void)snprintf(others, sizeof(others), ", and %zu more are", count - 1);
+    error_set(&lanes->notice, ERROR_REMOTE, "topic '%s' is gone%s: deleted, or hidden from us",
+        topic->name, others);
+    outlet_tell(lanes->outlet, "topic", lanes->notice.text);
+}
+
+/* A topic of an expression is not there. One that is hidden because we may not read it is none that is gone. */
+static void
+miss_topic(struct kafka_lanes *lanes, struct kafka_topic *topic)
+{
+    if (is_refused(topic))
+        return;
+    if (!kafka_absence_miss(&topic->absence, clock_monotonic_ns())) {
+        lanes->is_expecting = lanes->is_expecting || !topic->absence.is_gone;
+        return;
+    }
+    kafka_lanes_doubt(lanes, topic);
+    move_lanes(lanes, topic, KAFKA_LANE_WAITING, KAFKA_LANE_GONE);
+    tell_gone(lanes, topic);
+}
+
+static void
+see_topic(struct kafka_lanes *lanes, struct kafka_topic *topic)
+{
+    if (!kafka_absence_see(&topic->absence))
+        return;
+    move_lanes(lanes, topic, KAFKA_LANE_GONE, KAFKA_LANE_WAITING);
+    error_set(&lanes->notice, ERROR_REMOTE, "topic '%s' is there again", topic->name);
+    outlet_tell(lanes->outlet, "topic", lanes->notice.text);
+}
+
 /* A topic that is gone may come back as another one: then nothing of it may be read before that is known. */
 static bool
-lose_topic(struct kafka_lanes *lanes, struct kafka_topic *topic, rd_kafka_resp_err_t code,
-    struct error *err)
+lose_topic(struct kafka_lanes *lanes, struct kafka_topic *topic, struct error *err)
 {
-    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
-        code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
-        kafka_lanes_doubt(lanes, topic);
-        for (int32_t p = 0; p < topic->lane_count; p++)
-            topic->lanes[p].leader = -1;
+    if (topic->is_matched) {
+        miss_topic(lanes, topic);
+        return true;
     }
-    return fail_topic(lanes, topic, code, err);
+    kafka_lanes_doubt(lanes, topic);
+    for (int32_t p = 0; p < topic->lane_count; p++)
+        topic->lanes[p].leader = -1;
+    return fail_topic(lanes, topic, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, err);
 }
 
 /* Partitions are never taken away from a topic: it is another one. */
@@ -354,9 +417,12 @@ look_at_answer(
     struct kafka_topic *topic = find_topic(lanes, answer->topic);
     if (topic == NULL)
         return true;
-    topic->is_there = true;
+    topic->is_there = !kafka_absence_is(answer->err);
+    if (!topic->is_there)
+        return true; /* like one that is not in the answer */
+    see_topic(lanes, topic);
     if (answer->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return lose_topic(lanes, topic, answer->err, err);
+        return fail_topic(lanes, topic, answer->err, err);
     if (answer->partition_cnt > 0 && answer->partition_cnt < topic->lane_count)
         drop_partitions(lanes, topic, answer->partition_cnt);
     apply_metadata(lanes, topic, answer);
@@ -370,10 +436,11 @@ kafka_lanes_look(struct kafka_lanes *lanes, struct error *err)
     const rd_kafka_metadata_t *metadata =
         kafka_client_metadata(lanes->client, NULL, all, answer_patience_ms(lanes->lane_count), err);
     lanes->is_answered = metadata != NULL;
+    lanes->is_expecting = false;
     if (metadata == NULL)
         return false;
     for (size_t i = 0; i < lanes->topic_count; i++)
-        lanes->topics[i]->is_there = !all || lanes->topics[i]->is_matched;
+        lanes->topics[i]->is_there = !all;
     for (size_t i = match_topics(lanes, metadata); i < lanes->topic_count; i++)
         lanes->topics[i]->is_whole = true;
     bool good = true;
@@ -382,8 +449,7 @@ kafka_lanes_look(struct kafka_lanes *lanes, struct error *err)
     rd_kafka_metadata_destroy(metadata);
     for (size_t i = 0; i < lanes->topic_count; i++)
         if (!lanes->topics[i]->is_there)
-            good =
-                lose_topic(lanes, lanes->topics[i], RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, err);
+            good = lose_topic(lanes, lanes->topics[i], err) && good;
     return good;
 }
 
@@ -391,9 +457,8 @@ const char *
 kafka_lanes_refused(const struct kafka_lanes *lanes)
 {
     for (size_t i = 0; i < lanes->topic_count; i++)
-        for (int32_t p = 0; p < lanes->topics[i]->lane_count; p++)
-            if (lanes->topics[i]->lanes[p].is_refused)
-                return lanes->topics[i]->name;
+        if (is_refused(lanes->topics[i]))
+            return lanes->topics[i]->name;
     return NULL;
 }
 

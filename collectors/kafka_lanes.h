@@ -7,6 +7,9 @@
  * things. What follows is recorded as a stream of its own, "orders#2", and the old stream gets a hole of unknown size.
  * It is noticed by an end that lies before what the tape has, by fewer partitions, and by another event
  * at an offset that the tape has.
+ *
+ * A topic that an expression found may go away: when it is taken for gone (kafka_absence.h) nobody waits for its
+ * lanes, and when it is there again they wait, and are proven.
  */
 #ifndef COLLECTORS_KAFKA_LANES_H
 #define COLLECTORS_KAFKA_LANES_H
@@ -17,6 +20,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "collectors/kafka_absence.h"
 #include "collectors/kafka_client.h"
 #include "collectors/kafka_generation.h"
 #include "collectors/kafka_patterns.h"
@@ -31,6 +35,7 @@ enum kafka_lane_state {
     KAFKA_LANE_READING,
     KAFKA_LANE_REACHED, /* its end; must be stopped */
     KAFKA_LANE_DONE,
+    KAFKA_LANE_GONE, /* put aside until its topic is there again */
 };
 
 struct kafka_lane {
@@ -51,10 +56,11 @@ struct kafka_lane {
 struct kafka_topic {
     char *name;
     struct kafka_generation log; /* the stream that it is recorded as */
-    bool is_matched;             /* by a pattern: it may go away again */
+    bool is_matched;             /* by a pattern: it may go away again, see `absence` */
     bool is_there;               /* in the newest answer */
-    bool is_whole;               /* its lanes are wanted from their beginning */
-    bool is_anew; /* another log than the one we began with: `from` does not speak of it */
+    struct kafka_absence absence;
+    bool is_whole; /* its lanes are wanted from their beginning */
+    bool is_anew;  /* another log than the one we began with: `from` does not speak of it */
     rd_kafka_topic_t *rkt;
     struct kafka_lane *lanes; /* by partition */
     int32_t lane_count;
@@ -76,6 +82,7 @@ struct kafka_lanes {
     size_t reading;
     struct kafka_prover prover;
     bool is_answered;    /* the last look had an answer */
+    bool is_expecting;   /* a topic is missing, which is no trouble: look again soon */
     size_t reached;      /* to be stopped by kafka_lanes_stop_reached() */
     struct error notice; /* for the operator, once all lanes are read; ERROR_NONE: nothing */
     bool ends_known;     /* UNTIL_TIME: the moment came, and each lane has its end */

@@ -427,7 +427,7 @@ tell(struct kafka_member *member, const char *what, const rd_kafka_topic_partiti
         buffer_printf(&text, " and %d more", list->cnt - LANES_SHOWN);
     buffer_printf(&text, "; %zu partition%s now ours", member->lane_count,
         member->lane_count == 1 ? " is" : "s are");
-    outlet_tell_rebalance(member->outlet, buffer_text(&text));
+    outlet_tell(member->outlet, "rebalance", buffer_text(&text));
     outlet_warn(member->outlet, "%s", buffer_text(&text));
     buffer_done(&text);
 }

@@ -46,6 +46,7 @@ static void
 give_up(struct asking *asking, const struct place *place, rd_kafka_resp_err_t code)
 {
     asking->list->elems[place->entry].offset = RD_KAFKA_OFFSET_INVALID;
+    asking->list->elems[place->entry].err = code;
     if (asking->unanswered++ > 0)
         return;
     asking->first = *place;

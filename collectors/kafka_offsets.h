@@ -23,7 +23,8 @@ typedef int32_t kafka_leader_of(const rd_kafka_topic_partition_t *entry);
 
 /* Replace the times in the list by offsets: RD_KAFKA_OFFSET_BEGINNING and _END by log start and end
  * (the last stable one), milliseconds by the first offset at or after them, -1 when there is none. An entry of
- * RD_KAFKA_OFFSET_INVALID is not asked for, and one without an answer becomes that. `leader_of` may be NULL.
+ * RD_KAFKA_OFFSET_INVALID is not asked for, and one without an answer becomes that, with the reason in its
+ * `err`. `leader_of` may be NULL.
  *
  * Begins no question after timeout_ms. False when something that was asked has no answer: *err names a
  * partition and says why. */

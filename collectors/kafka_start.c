@@ -21,7 +21,7 @@ struct bounds {
     rd_kafka_topic_partition_list_t *at_time; /* NULL: nobody asked for a time */
 };
 
-/* Lanes in `state` of partitions that have a leader. */
+/* Lanes in `state` of partitions that have a leader. Those of a topic that is missing wait. */
 static rd_kafka_topic_partition_list_t *
 list_lanes(const struct kafka_lanes *lanes, enum kafka_lane_state state)
 {
@@ -29,7 +29,8 @@ list_lanes(const struct kafka_lanes *lanes, enum kafka_lane_state state)
     for (size_t i = 0; i < lanes->topic_count; i++) {
         struct kafka_topic *topic = lanes->topics[i];
         for (int32_t p = 0; p < topic->lane_count; p++)
-            if (topic->lanes[p].state == state && topic->lanes[p].leader >= 0)
+            if (topic->lanes[p].state == state && topic->lanes[p].leader >= 0 &&
+                (state != KAFKA_LANE_WAITING || topic->absence.missed == 0))
                 rd_kafka_topic_partition_list_add(list, topic->name, p)->opaque = topic;
     }
     return list;
@@ -76,6 +77,17 @@ is_answered(const struct bounds *bounds, int i)
 {
     return bounds->end->elems[i].offset != RD_KAFKA_OFFSET_INVALID &&
            (bounds->at_time == NULL || bounds->at_time->elems[i].offset != RD_KAFKA_OFFSET_INVALID);
+}
+
+/* Why the lane is not answered. */
+static rd_kafka_resp_err_t
+reason(const struct bounds *bounds, int i)
+{
+    if (bounds->begin->elems[i].offset == RD_KAFKA_OFFSET_INVALID)
+        return bounds->begin->elems[i].err;
+    if (bounds->end->elems[i].offset == RD_KAFKA_OFFSET_INVALID)
+        return bounds->end->elems[i].err;
+    return bounds->at_time->elems[i].err;
 }
 
 /* The offset that `from` names for a lane, or -1. */
@@ -222,6 +234,7 @@ start_lane(struct kafka_lanes *lanes, struct kafka_topic *topic, int32_t partiti
     struct error *err)
 {
     struct kafka_lane *lane = &topic->lanes[partition];
+    topic->absence.unknown = 0;
     lane->position = lane->lane->next;
     int64_t from = kafka_proof_begin(&lanes->prover, &lane->proof, lane->lane, begin);
     if (lane->end >= 0 && from >= lane->end) {
@@ -261,27 +274,51 @@ start_listed(struct kafka_lanes *lanes, const struct bounds *bounds, struct erro
     return all;
 }
 
-/* Waiting lanes of partitions without a leader: the first one's name is told, and how many there are besides. */
+/* False: partitions wait for a leader. The first one's name is told, and how many there are besides. */
 static bool
-fail_leaderless(const struct kafka_lanes *lanes, size_t count, struct error *err)
+all_have_leaders(const struct kafka_lanes *lanes, struct error *err)
 {
-    const char *name = "";
-    int32_t partition = -1;
-    for (size_t i = 0; partition < 0 && i < lanes->topic_count; i++)
-        for (int32_t p = 0; partition < 0 && p < lanes->topics[i]->lane_count; p++) {
-            const struct kafka_lane *lane = &lanes->topics[i]->lanes[p];
-            if (lane->state != KAFKA_LANE_WAITING || lane->leader >= 0)
+    const struct kafka_topic *first = NULL;
+    int32_t partition = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < lanes->topic_count; i++) {
+        const struct kafka_topic *topic = lanes->topics[i];
+        for (int32_t p = 0; p < topic->lane_count && topic->absence.missed == 0; p++) {
+            if (topic->lanes[p].state != KAFKA_LANE_WAITING || topic->lanes[p].leader >= 0)
                 continue;
-            name = lanes->topics[i]->name;
-            partition = p;
+            if (count++ == 0) {
+                first = topic;
+                partition = p;
+            }
         }
+    }
     const char *address = lanes->client->address;
+    if (count == 0)
+        return true;
     if (count == 1)
-        return error_set(err, ERROR_REMOTE, "%s[%d] on %s has no leader; it is waited for", name,
-            partition, address);
+        return error_set(err, ERROR_REMOTE, "%s[%d] on %s has no leader; it is waited for",
+            first->name, partition, address);
     return error_set(err, ERROR_REMOTE,
-        "%s[%d] and %zu more on %s have no leader; they are waited for", name, partition, count - 1,
-        address);
+        "%s[%d] and %zu more on %s have no leader; they are waited for", first->name, partition,
+        count - 1, address);
+}
+
+/* True when whatever has no answer is of topics that may be going away: a look will tell. */
+static bool
+is_forgiven(struct kafka_lanes *lanes, const struct bounds *bounds)
+{
+    const struct kafka_topic *last = NULL;
+    for (int i = 0; i < bounds->begin->cnt; i++) {
+        struct kafka_topic *topic = bounds->begin->elems[i].opaque;
+        if (is_answered(bounds, i))
+            continue;
+        if (!topic->is_matched || !kafka_absence_is(reason(bounds, i)) ||
+            (topic != last && !kafka_absence_forgive(&topic->absence)))
+            return false;
+        last = topic;
+    }
+    lanes->is_expecting = true;
+    return true;
 }
 
 bool
@@ -290,12 +327,10 @@ kafka_start_lanes(struct kafka_lanes *lanes, struct error *err)
     if (lanes->waiting == 0)
         return true;
     struct bounds bounds = {.begin = list_lanes(lanes, KAFKA_LANE_WAITING)};
-    size_t listed = (size_t)bounds.begin->cnt;
-    size_t waiting = lanes->waiting;
-    bool good = listed == 0 || ask_bounds(lanes, &bounds, err);
+    bool good =
+        bounds.begin->cnt == 0 || ask_bounds(lanes, &bounds, err) || is_forgiven(lanes, &bounds);
     good = start_listed(lanes, &bounds, err) && good;
-    if (good && listed < waiting)
-        good = fail_leaderless(lanes, waiting - listed, err);
+    good = good && all_have_leaders(lanes, err);
     rd_kafka_topic_partition_list_destroy(bounds.begin);
     if (bounds.end != NULL)
         rd_kafka_topic_partition_list_destroy(bounds.end);

@@ -473,9 +473,9 @@ outlet_set_trouble(struct outlet *outlet, enum error_code code, const char *form
 }
 
 void
-outlet_tell_rebalance(struct outlet *outlet, const char *what)
+outlet_tell(struct outlet *outlet, const char *kind, const char *what)
 {
-    tap_note_rebalance(&outlet->note, what, clock_now_ns());
+    tap_note_tell(&outlet->note, kind, what, clock_now_ns());
 }
 
 void

@@ -134,8 +134,8 @@ void outlet_count_wire(struct outlet *outlet, uint64_t bytes);
 void outlet_set_state(struct outlet *outlet, enum tap_state state, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Tell that the tap's partitions were dealt anew, on the internal stream @taps. */
-void outlet_tell_rebalance(struct outlet *outlet, const char *what);
+/* Tell what is worth a note on the internal stream @taps: its word ("rebalance", "topic") and a sentence. */
+void outlet_tell(struct outlet *outlet, const char *kind, const char *what);
 
 /* TAP_RETRYING, and of what kind the trouble is: ERROR_REMOTE, or ERROR_REFUSED when somebody must act. */
 void outlet_set_trouble(struct outlet *outlet, enum error_code code, const char *format, ...)

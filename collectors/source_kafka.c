@@ -137,7 +137,7 @@ start_lanes(struct kafka *kafka, const struct error *trouble)
         err = *trouble;
     good = good && trouble == NULL;
     kafka_feed_report(&kafka->feed, good && refused == NULL, &err);
-    kafka_feed_answered(&kafka->feed, good);
+    kafka_feed_answered(&kafka->feed, good && !kafka->lanes.is_expecting);
     if (good && kafka->lanes.notice.code != ERROR_NONE)
         outlet_warn(kafka->outlet, "%s", kafka->lanes.notice.text);
     if (good)

@@ -114,8 +114,8 @@ tap_note_hole(struct tap_note *note, const struct stream *stream, const struct h
 }
 
 void
-tap_note_rebalance(struct tap_note *note, const char *what, int64_t when_ns)
+tap_note_tell(struct tap_note *note, const char *kind, const char *what, int64_t when_ns)
 {
     if (note->diary != NULL)
-        finish(note, begin(note, "rebalance", what, when_ns), when_ns);
+        finish(note, begin(note, kind, what, when_ns), when_ns);
 }

@@ -1,7 +1,7 @@
 /* tap_note.h - what becomes of a tap, as events of its internal stream @taps (tapedeck-json(7)).
  *
  * A tap that comes up and one that is stopped say nothing; what is out of the ordinary does: it is
- * lost, it comes back, it fails, events are missing, its partitions are dealt anew.
+ * lost, it comes back, it fails, events are missing, its partitions are dealt anew, a topic is gone.
  *
  * Threads: a struct tap_note belongs to one thread, the collector's; nothing here waits.
  */
@@ -38,7 +38,7 @@ void tap_note_state(
 /* Events of the stream are missing, for a reason that is nobody's wish. */
 void tap_note_hole(struct tap_note *note, const struct stream *stream, const struct hole *hole);
 
-/* The tap of a consumer group got its partitions anew; `what` says which. */
-void tap_note_rebalance(struct tap_note *note, const char *what, int64_t when_ns);
+/* Something else that is worth a note: `kind` is the word for it, `what` the sentence. */
+void tap_note_tell(struct tap_note *note, const char *kind, const char *what, int64_t when_ns);
 
 #endif

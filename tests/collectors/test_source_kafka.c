@@ -8,6 +8,8 @@
 #include "tests/support/collectors_tape.h"
 #include "tests/support/unit.h"
 
+#define FETCH 1 /* the request, in Kafka's protocol */
+
 struct setting {
     struct kafka_mock mock;
     char *directory;
@@ -553,6 +555,85 @@ waits_for_a_first_topic_that_an_expression_fits(void **state)
     stop(recorder);
 }
 
+/* What the tap tells the operator, within 20 s. */
+static void
+wait_for_words(struct recorder *recorder, const char *words)
+{
+    int64_t deadline_ns = clock_monotonic_ns() + 20 * NS_PER_S;
+    while (strstr(tap_now(recorder, 0).error, words) == NULL) {
+        if (clock_monotonic_ns() > deadline_ns)
+            fail_msg("it says '%s', not '%s'", tap_now(recorder, 0).error, words);
+        clock_sleep_until_ns(clock_monotonic_ns() + 5 * NS_PER_MS);
+    }
+}
+
+/* The mock cannot delete a topic, but can answer as if it were not there. */
+static void
+hide(struct setting *setting, const char *topic)
+{
+    rd_kafka_mock_topic_set_error(
+        setting->mock.cluster, topic, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    rd_kafka_mock_push_request_errors(
+        setting->mock.cluster, FETCH, 1, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+}
+
+static void
+goes_on_when_a_topic_of_an_expression_goes_away(void **state)
+{
+    struct setting *setting = *state;
+    kafka_mock_topic(&setting->mock, "orders-eu", 2);
+    kafka_mock_send_many(&setting->mock, "orders-eu", 1, "m", 3);
+    free(setting->url);
+    setting->url = kafka_mock_url(&setting->mock, "^orders");
+    struct recorder *recorder = start(setting, "beginning", UNTIL_STOPPED);
+    wait_for_events(recorder, 3);
+    hide(setting, "orders-eu");
+    wait_for_words(recorder, "topic 'orders-eu' is gone");
+    assert_int_equal(tap_now(recorder, 0).state, TAP_LIVE);
+    kafka_mock_send_many(&setting->mock, "orders", 0, "m", 4);
+    wait_for_events(recorder, 7);
+    assert_int_equal(tap_now(recorder, 0).state, TAP_LIVE);
+    assert_int_equal(tap_now(recorder, 0).retries, 0);
+
+    rd_kafka_mock_topic_set_error(setting->mock.cluster, "orders-eu", RD_KAFKA_RESP_ERR_NO_ERROR);
+    kafka_mock_send_many(&setting->mock, "orders-eu", 1, "n", 2);
+    wait_for_events(recorder, 9);
+    wait_for_words(recorder, "topic 'orders-eu' is there again");
+    stop(recorder);
+}
+
+/* With this budget the events that are gone would take half a minute. */
+static void
+ends_when_what_it_has_not_read_is_gone(void **state)
+{
+    struct setting *setting = *state;
+    static char kilobyte[1024];
+    kafka_mock_topic(&setting->mock, "orders-eu", 1);
+    for (int i = 0; i < 1000; i++)
+        kafka_mock_send(&setting->mock, "orders-eu", 0, NULL, 0, kilobyte, sizeof(kilobyte), NULL);
+    kafka_mock_send_many(&setting->mock, "orders", 1, "m", 3);
+    free(setting->url);
+    setting->url = kafka_mock_url(&setting->mock, "^orders");
+    struct recorder_tap tap = {.name = "shop",
+        .url = setting->url,
+        .from = "beginning",
+        .max_bytes_per_second = UINT64_C(32) * 1024};
+    struct recorder_options options = {
+        .directory = setting->directory, .taps = &tap, .tap_count = 1, .until = UNTIL_END};
+    struct error err;
+    struct recorder *recorder = recorder_start(&options, &err);
+    assert_ok(recorder != NULL);
+    hide(setting, "orders-eu");
+    wait_for_finish(recorder);
+    assert_true(tap_now(recorder, 0).events < 1000);
+    stop(recorder);
+
+    struct taped taped;
+    taped_read(&taped, setting->directory);
+    assert_int_equal(taped_count(&taped, "shop/orders", 1), 3);
+    taped_done(&taped);
+}
+
 /* What was read in the time that it took is no more than the budget, one second of savings, and what
  * may be overdrawn in one go. */
 static void
@@ -788,6 +869,8 @@ main(void)
         KAFKA_TEST(records_the_topics_that_an_expression_fits),
         KAFKA_TEST(records_a_topic_that_appears_from_its_beginning),
         KAFKA_TEST(waits_for_a_first_topic_that_an_expression_fits),
+        KAFKA_TEST(goes_on_when_a_topic_of_an_expression_goes_away),
+        KAFKA_TEST(ends_when_what_it_has_not_read_is_gone),
         KAFKA_TEST(reads_no_more_than_its_budget),
         KAFKA_TEST(goes_on_after_the_broker_was_away),
         KAFKA_TEST(names_what_the_broker_deleted_before_it_was_read),
