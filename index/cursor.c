@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "index/block_pool.h"
 #include "index/cursor_internal.h"
-#include "index/lane_walk.h"
+#include "index/ordered_walk.h"
 #include "index/part.h"
 #include "index/query.h"
 #include "index/tape.h"
@@ -21,8 +21,9 @@
 #define EXPECTED_PARTS 32u
 
 /* Merging by offset keeps a block of each of its parts at hand and the files open; beyond this many parts
- * it is better to sort. */
-#define MERGE_PARTS_MAX 512u
+ * it is better to sort. By time it is the places of all events of the parts whose times overlap, some 24 bytes each. */
+#define MERGE_PARTS_MAX  512u
+#define MERGE_EVENTS_MAX UINT64_C(4000000)
 
 /* One match of a sorting cursor. Sorted by high, middle, low, seq. */
 struct sort_row {
@@ -33,7 +34,7 @@ struct sort_row {
 
 /* By seq, a cursor is always inside one part or between two: everything below next_seq (above it,
  * newest first: at or above) has been looked at. By another order it first walks everything by seq
- * into rows[], sorts, and then fetches row by row. By offset, oldest first, parts whose events lie in that
+ * into rows[], sorts, and then fetches row by row. Oldest first, parts that can give their events in that
  * order are left out of the rows and merged with them. */
 struct cursor {
     struct tape *tape;
@@ -50,7 +51,7 @@ struct cursor {
     size_t row_count;
     size_t row_capacity;
     size_t row;
-    struct lane_merge *merge;              /* NULL: all of it is in rows */
+    struct ordered_merge *merge;           /* NULL: all of it is in rows */
     struct part_walk *fetch[FETCH_PARTS];  /* what single reads have at hand, one per part */
     size_t fetch_turn;                     /* which of them makes room next */
     struct cursor_progress fetch_progress; /* counted for nobody */
@@ -59,7 +60,44 @@ struct cursor {
 static const struct query_bounds open_bounds = {
     INT64_MIN, INT64_MAX, INT64_MIN, INT64_MAX, 0, UINT64_MAX, 0, INT64_MAX};
 
-/* Take in what can be walked by lane, as the tape is now. */
+/* How the part is walked in the order that is wanted; NULL: it must be sorted. */
+static const struct ordered_walk_ops *
+ordered_ops(const struct cursor *cursor, const struct part *part)
+{
+    return cursor->options.order == CURSOR_BY_TIME ? part->ops->by_time : part->ops->by_lane;
+}
+
+/* How many events the parts have that reach over the moment, which is that of the first event of one of them. */
+static uint64_t
+events_over(const struct cursor *cursor, int64_t moment_ns)
+{
+    uint64_t events = 0;
+    for (size_t i = 0; i < tape_part_count(cursor->tape); i++) {
+        struct part_extent extent;
+        const struct part *part = tape_part(cursor->tape, i);
+        part->ops->extent(part, &extent);
+        if (part->ops->by_time != NULL && extent.min_time_ns <= moment_ns &&
+            extent.max_time_ns >= moment_ns)
+            events += extent.events;
+    }
+    return events;
+}
+
+static bool
+overlaps_too_much(const struct cursor *cursor)
+{
+    for (size_t i = 0; i < tape_part_count(cursor->tape); i++) {
+        struct part_extent extent;
+        const struct part *part = tape_part(cursor->tape, i);
+        part->ops->extent(part, &extent);
+        if (part->ops->by_time != NULL &&
+            events_over(cursor, extent.min_time_ns) > MERGE_EVENTS_MAX)
+            return true;
+    }
+    return false;
+}
+
+/* Take in what can be walked in the order, as the tape is now. */
 static void
 begin_merge(struct cursor *cursor)
 {
@@ -70,11 +108,16 @@ begin_merge(struct cursor *cursor)
         .end_seq = cursor->options.end_seq,
         .progress = &cursor->progress,
     };
-    if (count > MERGE_PARTS_MAX)
+    if (count > MERGE_PARTS_MAX ||
+        (cursor->options.order == CURSOR_BY_TIME && overlaps_too_much(cursor)))
         return;
-    cursor->merge = lane_merge_new();
-    for (size_t i = 0; i < count; i++)
-        (void)lane_merge_add(cursor->merge, tape_part(cursor->tape, i), cursor->tape, &options);
+    cursor->merge = ordered_merge_new();
+    for (size_t i = 0; i < count; i++) {
+        struct part *part = tape_part(cursor->tape, i);
+        const struct ordered_walk_ops *ops = ordered_ops(cursor, part);
+        if (ops != NULL)
+            ordered_merge_add(cursor->merge, ops, part, cursor->tape, &options);
+    }
 }
 
 struct cursor *
@@ -97,7 +140,7 @@ cursor_new(struct tape *tape, const struct cursor_options *options)
     if (cursor->bounds.last_seq < cursor->options.end_seq - 1)
         cursor->options.end_seq = cursor->bounds.last_seq + 1;
     cursor->next_seq = cursor->options.first_seq;
-    if (options->order == CURSOR_BY_OFFSET && !options->newest_first)
+    if (options->order != CURSOR_BY_SEQ && !options->newest_first)
         begin_merge(cursor);
     cursor->downward = options->order == CURSOR_BY_SEQ && options->newest_first;
     if (cursor->downward) {
@@ -123,7 +166,7 @@ cursor_free(struct cursor *cursor)
     end_walk(&cursor->walk);
     for (size_t i = 0; i < FETCH_PARTS; i++)
         end_walk(&cursor->fetch[i]);
-    lane_merge_free(cursor->merge);
+    ordered_merge_free(cursor->merge);
     block_pool_leave(tape_block_pool(cursor->tape));
     query_matcher_free(cursor->matcher);
     free(cursor->rows);
@@ -171,7 +214,7 @@ part_upward(struct cursor *cursor)
     if (cursor->next_seq >= cursor->options.end_seq)
         return NULL;
     struct part *part = tape_part_at(cursor->tape, cursor->next_seq);
-    while (part != NULL && cursor->merge != NULL && lane_merge_has(cursor->merge, part->id)) {
+    while (part != NULL && cursor->merge != NULL && ordered_merge_has(cursor->merge, part->id)) {
         cursor->next_seq = part->end_seq;
         part = tape_part_at(cursor->tape, cursor->next_seq);
     }
@@ -274,8 +317,8 @@ row_of(const struct cursor *cursor, const struct event *event)
 {
     if (cursor->options.order == CURSOR_BY_TIME)
         return (struct sort_row){event_time(event), 0, event->seq};
-    int64_t lane = (int64_t)event->stream->id << 32 | (uint32_t)event->partition;
-    return (struct sort_row){lane, event->offset, event->seq};
+    return (struct sort_row){
+        walk_lane(event->stream->id, event->partition), event->offset, event->seq};
 }
 
 /* Walk everything into rows[]. CURSOR_EVENT: sorted. */
@@ -307,14 +350,13 @@ collect_rows(struct cursor *cursor, uint64_t *budget, struct error *err)
 
 /* Does the next row come before the place? */
 static bool
-row_is_first(const struct cursor *cursor, const struct lane_place *place)
+row_is_first(const struct cursor *cursor, const struct walk_place *place)
 {
     if (cursor->row == cursor->row_count)
         return false;
     const struct sort_row *row = &cursor->rows[cursor->row];
-    struct lane_place of_row = {
-        (uint32_t)((uint64_t)row->major >> 32), (uint32_t)row->major, row->minor, row->seq, true};
-    return lane_place_compare(&of_row, place) < 0;
+    struct walk_place of_row = {row->major, row->minor, row->seq, true};
+    return walk_place_compare(&of_row, place) < 0;
 }
 
 /* The next out of the merged parts, unless a row comes before it: then CURSOR_END. */
@@ -322,13 +364,13 @@ static enum cursor_step
 next_merged(struct cursor *cursor, uint64_t *budget, struct event *event, struct error *err)
 {
     for (;;) {
-        struct lane_place place;
-        enum cursor_step step = lane_merge_peek(cursor->merge, budget, &place, err);
+        struct walk_place place;
+        enum cursor_step step = ordered_merge_peek(cursor->merge, budget, &place, err);
         if (step != CURSOR_EVENT)
             return step;
         if (row_is_first(cursor, &place))
             return CURSOR_END;
-        step = lane_merge_take(cursor->merge, event, err);
+        step = ordered_merge_take(cursor->merge, event, err);
         if (step == CURSOR_FAILED || (step == CURSOR_EVENT && matches(cursor, event, budget)))
             return step;
         if (*budget == 0)

@@ -22,7 +22,8 @@ struct cursor;
 
 enum cursor_order {
     CURSOR_BY_SEQ,  /* as received */
-    CURSOR_BY_TIME, /* by event_time(), then seq; sorts, so it looks at everything first */
+    CURSOR_BY_TIME, /* by event_time(), then seq; sorts what is not sealed, and newest first all; the
+                     * same with segments that are nearly all about the same time */
     CURSOR_BY_OFFSET, /* by stream, partition, offset; sorts what is not sealed, and newest first all */
 };
 

@@ -510,7 +510,7 @@ static void
 extent(const struct part *part, struct part_extent *extent)
 {
     const struct journal *journal = &((const struct journal_as_part *)part)->journal;
-    *extent = (struct part_extent){journal->frame_count, journal->scanned};
+    *extent = (struct part_extent){.blocks = journal->frame_count, .bytes = journal->scanned};
 }
 
 static uint64_t

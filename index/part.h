@@ -19,7 +19,7 @@
 struct catalogue_row;
 struct error;
 struct event;
-struct lane_walk_ops;
+struct ordered_walk_ops;
 struct lanes;
 struct query;
 struct stream;
@@ -30,6 +30,7 @@ struct part_walk_options {
     uint64_t first_seq;
     uint64_t end_seq; /* exclusive */
     bool newest_first;
+    bool by_time;      /* in the order of (event_time(), seq), oldest first; kinds with `by_time` */
     unsigned unwanted; /* as in struct cursor_options, less what the query looks at */
     struct cursor_progress *progress; /* counts what is looked at and skipped */
     uint32_t first_block; /* kinds with `cut`: only blocks from this one on, and of those only */
@@ -41,6 +42,9 @@ struct part_walk_options {
 struct part_extent {
     uint64_t blocks; /* as struct cursor_progress counts them */
     uint64_t bytes;  /* of records */
+    uint64_t events; /* these three: of kinds with `by_time` only */
+    int64_t min_time_ns;
+    int64_t max_time_ns;
 };
 
 /* Walks through one part, by seq. */
@@ -103,7 +107,10 @@ struct part_ops {
         int64_t offset, struct event *event, struct error *err);
 
     /* Walks in the order of (stream, partition, offset); NULL: its events do not lie in it. */
-    const struct lane_walk_ops *by_lane;
+    const struct ordered_walk_ops *by_lane;
+
+    /* Walks in the order of (event_time(), seq); NULL: they are to be sorted. */
+    const struct ordered_walk_ops *by_time;
 
     /* Check everything in the file; tells the tape about damage. False only when reading fails. */
     bool (*verify)(struct part *part, struct tape *tape, struct error *err);

@@ -6,8 +6,8 @@
 #include "index/block.h"
 #include "index/block_pool.h"
 #include "index/event.h"
-#include "index/lane_walk.h"
 #include "index/lanes.h"
+#include "index/ordered_walk.h"
 #include "index/segment.h"
 #include "index/segment_file.h"
 #include "index/segment_filter.h"
@@ -17,7 +17,7 @@
 /* `number` is the block that is looked at; once `is_read`, event `index` of it is the next one, or where
  * to look on for it. */
 struct segment_lane_walk {
-    struct lane_walk walk;
+    struct ordered_walk walk;
     struct tape *tape;
     struct part_walk_options options;
     struct segment_file *file;
@@ -34,33 +34,33 @@ struct segment_lane_walk {
 /* Where the first event of the segment is at the earliest, by what is known of its lanes. False: nowhere. */
 static bool
 earliest(struct segment_file *file, struct tape *tape, const struct query *query,
-    struct lane_place *place)
+    struct walk_place *place)
 {
     struct error ignored;
     const struct lanes *lanes = segment_file_lanes(file, &ignored);
     bool found = false;
-    *place = (struct lane_place){.offset = INT64_MIN};
+    *place = (struct walk_place){.minor = INT64_MIN};
     if (lanes == NULL)
         return true;
     for (size_t i = 0; i < lanes_count(lanes); i++) {
         const struct lane *lane = lanes_at(lanes, i);
-        struct lane_place first = {
-            lane->stream_id, (uint32_t)lane->partition, lane->first_offset, 0, false};
+        struct walk_place first = {
+            walk_lane(lane->stream_id, lane->partition), lane->first_offset, 0, false};
         if (lane->events == 0 ||
             (query != NULL && !query_may_match_lane(query, tape_stream_by_id(tape, lane->stream_id),
                                   lane->partition)))
             continue;
-        if (!found || lane_place_compare(&first, place) < 0)
+        if (!found || walk_place_compare(&first, place) < 0)
             *place = first;
         found = true;
     }
     return found;
 }
 
-static struct lane_walk *
+static struct ordered_walk *
 begin(struct part *part, struct tape *tape, const struct part_walk_options *options)
 {
-    struct lane_place place;
+    struct walk_place place;
     struct segment_file *file = as_segment(part)->file;
     const struct segment_info *info = segment_file_info(file);
     if (info->first_seq >= options->end_seq || info->end_seq <= options->first_seq ||
@@ -70,7 +70,7 @@ begin(struct part *part, struct tape *tape, const struct part_walk_options *opti
         return NULL;
     }
     struct segment_lane_walk *self = alloc_zeroed(sizeof(*self));
-    self->walk = (struct lane_walk){part, place};
+    self->walk = (struct ordered_walk){&segment_lane_walk, part, place};
     self->tape = tape;
     self->options = *options;
     self->file = file;
@@ -79,7 +79,7 @@ begin(struct part *part, struct tape *tape, const struct part_walk_options *opti
 }
 
 static void
-end(struct lane_walk *walk)
+end(struct ordered_walk *walk)
 {
     struct segment_lane_walk *self = (struct segment_lane_walk *)walk;
     block_pool_give(tape_block_pool(self->tape), self->hold);
@@ -101,8 +101,8 @@ find_block(struct segment_lane_walk *self)
             continue;
         }
         const struct block_info *info = segment_block(self->segment, self->number);
-        self->walk.place = (struct lane_place){
-            info->first_stream, (uint32_t)info->first_partition, info->first_offset, 0, false};
+        self->walk.place = (struct walk_place){
+            walk_lane(info->first_stream, info->first_partition), info->first_offset, 0, false};
         return CURSOR_EVENT;
     }
     return CURSOR_END;
@@ -161,13 +161,13 @@ find_event(struct segment_lane_walk *self)
     if (self->index == self->block->count)
         return false;
     const struct block_lane *lane = block_lane(self->block, self->index);
-    self->walk.place = (struct lane_place){lane->stream_id, (uint32_t)lane->partition,
+    self->walk.place = (struct walk_place){walk_lane(lane->stream_id, lane->partition),
         self->block->offsets[self->index], self->block->seqs[self->index], true};
     return true;
 }
 
 static enum cursor_step
-settle(struct lane_walk *walk, uint64_t *budget, struct error *err)
+settle(struct ordered_walk *walk, uint64_t *budget, struct error *err)
 {
     struct segment_lane_walk *self = (struct segment_lane_walk *)walk;
     if (self->segment == NULL)
@@ -201,7 +201,7 @@ settle(struct lane_walk *walk, uint64_t *budget, struct error *err)
 }
 
 static enum cursor_step
-take(struct lane_walk *walk, struct event *event, struct error *err)
+take(struct ordered_walk *walk, struct event *event, struct error *err)
 {
     struct segment_lane_walk *self = (struct segment_lane_walk *)walk;
     bool is_whole = self->block->loaded == BLOCK_ALL ||
@@ -223,7 +223,7 @@ take(struct lane_walk *walk, struct event *event, struct error *err)
     return CURSOR_EVENT;
 }
 
-const struct lane_walk_ops segment_lane_walk = {
+const struct ordered_walk_ops segment_lane_walk = {
     .begin = begin,
     .end = end,
     .settle = settle,

@@ -133,7 +133,13 @@ extent(const struct part *part, struct part_extent *extent)
 {
     const struct segment_info *info =
         segment_file_info(((const struct segment_as_part *)part)->file);
-    *extent = (struct part_extent){info->block_count, info->record_bytes};
+    *extent = (struct part_extent){
+        .blocks = info->block_count,
+        .bytes = info->record_bytes,
+        .events = info->event_count,
+        .min_time_ns = info->min_time_ns,
+        .max_time_ns = info->max_time_ns,
+    };
 }
 
 /* A block is larger than usual only when it has one event: what all have together beyond the usual bounds it. */
@@ -177,5 +183,6 @@ const struct part_ops segment_part = {
     .fetch_seq = segment_fetch_seq,
     .fetch_offset = segment_fetch_offset,
     .by_lane = &segment_lane_walk,
+    .by_time = &segment_time_walk,
     .verify = verify,
 };

@@ -1,5 +1,5 @@
 /* segment_part.h - what the ways through a segment share: the walk by seq (segment_walk.h), by lane
- * (segment_lane_walk.c) and single reads (segment_fetch.c).
+ * (segment_lane_walk.c), by time (segment_time_walk.c) and single reads (segment_fetch.c).
  *
  * Threads: those of the tape.
  */
@@ -10,7 +10,7 @@
 
 #include "index/part.h"
 
-struct lane_walk_ops;
+struct ordered_walk_ops;
 struct segment;
 struct segment_file;
 
@@ -38,7 +38,8 @@ as_segment(struct part *part)
 enum cursor_step segment_part_hold(
     struct part *part, struct tape *tape, struct segment **segment, struct error *err);
 
-extern const struct lane_walk_ops segment_lane_walk;
+extern const struct ordered_walk_ops segment_lane_walk;
+extern const struct ordered_walk_ops segment_time_walk;
 
 /* part_ops.fetch_seq and .fetch_offset; the walk is one of segment_walk.h. */
 enum cursor_step segment_fetch_seq(

@@ -1,4 +1,4 @@
-/* A segment walked by seq.
+/* A segment walked by seq, or by time.
  *
  * A walk first plans: it goes through the blocks, skips those that cannot hold a match, and notes
  * where in them the events are that may; then it puts these places in the order of their seqs and gives
@@ -6,7 +6,8 @@
  *
  * Whoever wants the newest events of a segment mostly wants few of them, and who wants all of them should not
  * need memory for all of its blocks: it is planned in slices, ranges of seqs of which each is twice as long as the
- * one before, up to SLICE_MAX. One slice has all when the bytes of the blocks say which few hold a match. */
+ * one before, up to SLICE_MAX. One slice has all when the bytes of the blocks say which few hold a match, and when they
+ * are to come in the order of their times. */
 #include "index/segment_walk.h"
 
 #include <assert.h>
@@ -161,7 +162,7 @@ begin_slices(struct segment_walk *self)
     const struct part *part = self->walk.part;
     uint64_t first = higher(part->first_seq, self->options.first_seq);
     uint64_t end = higher(first, lower(part->end_seq, self->options.end_seq));
-    if (segment_filter_peek_section(&self->filter) != BLOCK_META)
+    if (segment_filter_peek_section(&self->filter) != BLOCK_META || self->options.by_time)
         self->slice_seqs = UINT64_MAX;
     else
         self->slice_seqs = self->options.shares > 0 ? SLICE_MAX : SLICE_SEQS;
@@ -265,7 +266,7 @@ add_places(struct segment_walk *self, uint32_t number, const struct block *block
             alloc_resize(self->selected, self->selected_room * sizeof(*self->selected));
     }
     uint32_t count = segment_filter_select(&self->filter, block, number, self->selected);
-    place_list_add(&self->places, block->seqs, number, self->selected, count);
+    place_list_add(&self->places, block, number, self->selected, count);
     self->left[number] += count;
 }
 
@@ -371,6 +372,8 @@ plan(struct segment_walk *self, uint64_t *budget, struct error *err)
             return CURSOR_FAILED;
     }
     place_list_sort(&self->places, self->slice_first, self->slice_end);
+    if (self->options.by_time)
+        place_list_sort_by_time(&self->places);
     self->next = self->options.newest_first ? self->places.count : 0;
     self->is_planned = true;
     return CURSOR_EVENT;

@@ -2,7 +2,7 @@
 
 #include "index/batch.h"
 #include "index/cursor.h"
-#include "index/lane_walk.h"
+#include "index/ordered_walk.h"
 #include "index/query.h"
 #include "index/tape.h"
 #include "tests/support/index_segments.h"
@@ -61,6 +61,15 @@ write_tape(const char *directory)
     tape_writer_close(writer);
 }
 
+static struct walk_place
+place_of(const struct event *event, enum cursor_order order)
+{
+    if (order == CURSOR_BY_TIME)
+        return (struct walk_place){event_time(event), 0, event->seq, true};
+    return (struct walk_place){
+        walk_lane(event->stream->id, event->partition), event->offset, event->seq, true};
+}
+
 static uint64_t
 count_matches(struct tape *tape, const struct query *query, enum cursor_order order)
 {
@@ -68,7 +77,7 @@ count_matches(struct tape *tape, const struct query *query, enum cursor_order or
     struct cursor_options options = {.query = query, .order = order};
     struct cursor *cursor = cursor_new(tape, &options);
     struct event event;
-    struct lane_place before = {.offset = INT64_MIN};
+    struct walk_place before = {INT64_MIN, INT64_MIN, 0, false};
     uint64_t count = 0;
     enum cursor_step step;
     while ((step = cursor_next(cursor, 50, &event, &err)) != CURSOR_END) {
@@ -76,11 +85,10 @@ count_matches(struct tape *tape, const struct query *query, enum cursor_order or
             fail_msg("%s", err.text);
         if (step == CURSOR_PAUSED)
             continue;
-        struct lane_place place = {
-            event.stream->id, (uint32_t)event.partition, event.offset, event.seq, true};
+        struct walk_place place = place_of(&event, order);
         assert_made_event(&event);
-        if (order == CURSOR_BY_OFFSET)
-            assert_true(lane_place_compare(&before, &place) < 0);
+        if (order != CURSOR_BY_SEQ)
+            assert_true(walk_place_compare(&before, &place) < 0);
         before = place;
         count++;
     }
@@ -92,7 +100,7 @@ count_matches(struct tape *tape, const struct query *query, enum cursor_order or
 }
 
 static void
-expect_the_same_in_both_orders(const char *directory, const char *text, uint64_t at_least)
+expect_the_same_in_all_orders(const char *directory, const char *text, uint64_t at_least)
 {
     struct error err = {0};
     struct query *query = query_compile(text, 0, NULL, &err);
@@ -101,50 +109,50 @@ expect_the_same_in_both_orders(const char *directory, const char *text, uint64_t
     uint64_t by_seq = count_matches(tape, query, CURSOR_BY_SEQ);
     assert_true(by_seq >= at_least);
     assert_int_equal(count_matches(tape, query, CURSOR_BY_OFFSET), by_seq);
+    assert_int_equal(count_matches(tape, query, CURSOR_BY_TIME), by_seq);
     tape_close(tape);
     query_free(query);
 }
 
 static void
-gives_every_event_once_in_the_order_of_its_lane(void **state)
+gives_every_event_once_in_its_order(void **state)
 {
     write_tape(*state);
-    expect_the_same_in_both_orders(*state, "", EVENTS);
+    expect_the_same_in_all_orders(*state, "", EVENTS);
 }
 
 static void
 gives_what_a_query_asks_for(void **state)
 {
     write_tape(*state);
-    expect_the_same_in_both_orders(*state, "stream=payments partition=2", 100);
-    expect_the_same_in_both_orders(*state, "offset>=100 offset<=199", 300);
-    expect_the_same_in_both_orders(*state, "key=k-17", 1);
-    expect_the_same_in_both_orders(*state, "payload~\"\\\"n\\\":39\" not partition=0", 10);
-    expect_the_same_in_both_orders(*state, "seq>=400 seq<700", 300);
-    expect_the_same_in_both_orders(*state, "stream=nothing", 0);
+    expect_the_same_in_all_orders(*state, "stream=payments partition=2", 100);
+    expect_the_same_in_all_orders(*state, "offset>=100 offset<=199", 300);
+    expect_the_same_in_all_orders(*state, "key=k-17", 1);
+    expect_the_same_in_all_orders(*state, "payload~\"\\\"n\\\":39\" not partition=0", 10);
+    expect_the_same_in_all_orders(*state, "seq>=400 seq<700", 300);
+    expect_the_same_in_all_orders(*state, "stream=nothing", 0);
 }
 
 /* A walk that was begun on a journal goes on when it is a segment meanwhile. */
 static void
-is_not_disturbed_by_sealing(void **state)
+seal_while_walking(const char *directory, enum cursor_order order)
 {
     struct error err = {0};
     uint64_t count = 0;
-    write_tape(*state);
-    struct tape *tape = test_open(*state);
-    struct cursor_options options = {.order = CURSOR_BY_OFFSET};
+    write_tape(directory);
+    struct tape *tape = test_open(directory);
+    struct cursor_options options = {.order = order};
     struct cursor *cursor = cursor_new(tape, &options);
     struct event event;
     enum cursor_step step = cursor_next(cursor, 1, &event, &err);
     assert_int_equal(step, CURSOR_PAUSED);
-    tape_writer_close(test_writer_sealing(*state, 0, true)); /* seals the journals */
+    tape_writer_close(test_writer_sealing(directory, 0, true)); /* seals the journals */
     assert_ok(tape_refresh(tape, &err));
 
-    struct lane_place before = {.offset = INT64_MIN};
+    struct walk_place before = {INT64_MIN, INT64_MIN, 0, false};
     while ((step = cursor_next(cursor, 0, &event, &err)) == CURSOR_EVENT) {
-        struct lane_place place = {
-            event.stream->id, (uint32_t)event.partition, event.offset, event.seq, true};
-        assert_true(lane_place_compare(&before, &place) < 0);
+        struct walk_place place = place_of(&event, order);
+        assert_true(walk_place_compare(&before, &place) < 0);
         before = place;
         count++;
     }
@@ -154,14 +162,26 @@ is_not_disturbed_by_sealing(void **state)
     tape_close(tape);
 }
 
+static void
+is_not_disturbed_by_sealing(void **state)
+{
+    seal_while_walking(*state, CURSOR_BY_OFFSET);
+}
+
+static void
+is_not_disturbed_by_sealing_by_time(void **state)
+{
+    seal_while_walking(*state, CURSOR_BY_TIME);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(
-            gives_every_event_once_in_the_order_of_its_lane, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(gives_every_event_once_in_its_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(gives_what_a_query_asks_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(is_not_disturbed_by_sealing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(is_not_disturbed_by_sealing_by_time, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,12 +2,12 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "index/lane_walk.h"
+#include "index/ordered_walk.h"
 
 /* heap[0] is the walk whose place comes first; each heap[i] comes before heap[2 i + 1] and heap[2 i + 2].
  * part_ids are those of all parts that were taken in, in rising order. */
-struct lane_merge {
-    struct lane_walk **heap;
+struct ordered_merge {
+    struct ordered_walk **heap;
     size_t count;
     size_t capacity;
     uint64_t *part_ids;
@@ -16,53 +16,51 @@ struct lane_merge {
 };
 
 int
-lane_place_compare(const struct lane_place *a, const struct lane_place *b)
+walk_place_compare(const struct walk_place *a, const struct walk_place *b)
 {
-    if (a->stream_id != b->stream_id)
-        return a->stream_id < b->stream_id ? -1 : 1;
-    if (a->partition != b->partition)
-        return a->partition < b->partition ? -1 : 1;
-    if (a->offset != b->offset)
-        return a->offset < b->offset ? -1 : 1;
+    if (a->major != b->major)
+        return a->major < b->major ? -1 : 1;
+    if (a->minor != b->minor)
+        return a->minor < b->minor ? -1 : 1;
     if (a->seq != b->seq)
         return a->seq < b->seq ? -1 : 1;
     return a->is_exact - b->is_exact;
 }
 
-struct lane_merge *
-lane_merge_new(void)
+struct ordered_merge *
+ordered_merge_new(void)
 {
-    return alloc_zeroed(sizeof(struct lane_merge));
+    return alloc_zeroed(sizeof(struct ordered_merge));
 }
 
 void
-lane_merge_free(struct lane_merge *merge)
+ordered_merge_free(struct ordered_merge *merge)
 {
     if (merge == NULL)
         return;
     for (size_t i = 0; i < merge->count; i++)
-        merge->heap[i]->part->ops->by_lane->end(merge->heap[i]);
+        merge->heap[i]->ops->end(merge->heap[i]);
     free(merge->heap);
     free(merge->part_ids);
     free(merge);
 }
 
 static bool
-is_before(const struct lane_merge *merge, size_t a, size_t b)
+is_before(const struct ordered_merge *merge, size_t a, size_t b)
 {
-    return lane_place_compare(&merge->heap[a]->place, &merge->heap[b]->place) < 0;
+    return walk_place_compare(&merge->heap[a]->place, &merge->heap[b]->place) < 0;
 }
 
 static void
-swap(struct lane_merge *merge, size_t a, size_t b)
+swap(struct ordered_merge *merge, size_t a, size_t b)
 {
-    struct lane_walk *walk = merge->heap[a];
+    struct ordered_walk *walk = merge->heap[a];
     merge->heap[a] = merge->heap[b];
     merge->heap[b] = walk;
 }
 
 static void
-sink(struct lane_merge *merge, size_t i)
+sink(struct ordered_merge *merge, size_t i)
 {
     for (;;) {
         size_t first = i;
@@ -78,30 +76,27 @@ sink(struct lane_merge *merge, size_t i)
 }
 
 static void
-rise(struct lane_merge *merge, size_t i)
+rise(struct ordered_merge *merge, size_t i)
 {
     for (; i > 0 && is_before(merge, i, (i - 1) / 2); i = (i - 1) / 2)
         swap(merge, i, (i - 1) / 2);
 }
 
-bool
-lane_merge_add(struct lane_merge *merge, struct part *part, struct tape *tape,
-    const struct part_walk_options *options)
+void
+ordered_merge_add(struct ordered_merge *merge, const struct ordered_walk_ops *ops,
+    struct part *part, struct tape *tape, const struct part_walk_options *options)
 {
-    if (part->ops->by_lane == NULL)
-        return false;
     assert(merge->part_count == 0 || merge->part_ids[merge->part_count - 1] < part->id);
     merge->part_ids = alloc_grow(
         merge->part_ids, merge->part_count, &merge->part_capacity, sizeof(*merge->part_ids));
     merge->part_ids[merge->part_count++] = part->id;
-    struct lane_walk *walk = part->ops->by_lane->begin(part, tape, options);
+    struct ordered_walk *walk = ops->begin(part, tape, options);
     if (walk == NULL)
-        return true;
+        return;
     merge->heap =
-        alloc_grow(merge->heap, merge->count, &merge->capacity, sizeof(struct lane_walk *));
+        alloc_grow(merge->heap, merge->count, &merge->capacity, sizeof(struct ordered_walk *));
     merge->heap[merge->count++] = walk;
     rise(merge, merge->count - 1);
-    return true;
 }
 
 static int
@@ -113,25 +108,25 @@ compare_ids(const void *a, const void *b)
 }
 
 bool
-lane_merge_has(const struct lane_merge *merge, uint64_t part_id)
+ordered_merge_has(const struct ordered_merge *merge, uint64_t part_id)
 {
     return merge->part_count > 0 && bsearch(&part_id, merge->part_ids, merge->part_count,
                                         sizeof(part_id), compare_ids) != NULL;
 }
 
 enum cursor_step
-lane_merge_peek(
-    struct lane_merge *merge, uint64_t *budget, struct lane_place *place, struct error *err)
+ordered_merge_peek(
+    struct ordered_merge *merge, uint64_t *budget, struct walk_place *place, struct error *err)
 {
     while (merge->count > 0) {
-        struct lane_walk *walk = merge->heap[0];
+        struct ordered_walk *walk = merge->heap[0];
         if (walk->place.is_exact) {
             *place = walk->place;
             return CURSOR_EVENT;
         }
-        enum cursor_step step = walk->part->ops->by_lane->settle(walk, budget, err);
+        enum cursor_step step = walk->ops->settle(walk, budget, err);
         if (step == CURSOR_END) {
-            walk->part->ops->by_lane->end(walk);
+            walk->ops->end(walk);
             merge->heap[0] = merge->heap[--merge->count];
         } else if (step != CURSOR_EVENT) {
             return step;
@@ -142,12 +137,12 @@ lane_merge_peek(
 }
 
 enum cursor_step
-lane_merge_take(struct lane_merge *merge, struct event *event, struct error *err)
+ordered_merge_take(struct ordered_merge *merge, struct event *event, struct error *err)
 {
-    struct lane_walk *walk = merge->heap[0];
+    struct ordered_walk *walk = merge->heap[0];
     assert(merge->count > 0 && walk->place.is_exact);
 
-    enum cursor_step step = walk->part->ops->by_lane->take(walk, event, err);
+    enum cursor_step step = walk->ops->take(walk, event, err);
     sink(merge, 0);
     return step;
 }
