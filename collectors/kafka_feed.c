@@ -51,6 +51,7 @@ static void
 count_wire(struct kafka_feed *feed)
 {
     uint64_t bytes = kafka_client_received(feed->client);
+    feed->received += bytes;
     outlet_count_wire(feed->outlet, bytes);
     read_budget_spend(&feed->budget, 0, bytes);
 }
@@ -195,14 +196,15 @@ kafka_feed_report(struct kafka_feed *feed, bool is_well, const struct error *err
 void
 kafka_feed_answered(struct kafka_feed *feed, bool is_complete)
 {
-    answer_patience_answered(&feed->patience);
+    answer_patience_answered(&feed->patience, feed->received);
     feed->look_ns = clock_monotonic_ns() + (is_complete ? LOOK_NS : LOOK_AGAIN_NS);
 }
 
 void
 kafka_feed_unanswered(struct kafka_feed *feed, size_t lanes, const struct error *err)
 {
-    if (answer_patience_missed(&feed->patience, lanes, feed->client->is_down))
+    count_wire(feed);
+    if (answer_patience_missed(&feed->patience, lanes, feed->received, feed->client->is_down))
         kafka_feed_report(feed, false, err);
     kafka_feed_look_again(feed);
 }

@@ -53,8 +53,9 @@ struct kafka_feed {
     struct outlet *outlet;
     rd_kafka_queue_t *queue; /* NULL: not open */
     int wake;
-    int64_t look_ns; /* monotonic: when to look at the cluster again; 0: now */
-    bool is_well;    /* what the console was told */
+    int64_t look_ns;   /* monotonic: when to look at the cluster again; 0: now */
+    bool is_well;      /* what the console was told */
+    uint64_t received; /* bytes from brokers */
     struct answer_patience patience;
     struct read_budget budget;
     struct fetch_pause pause;
