@@ -3,6 +3,7 @@
 # transaction, was deleted since, and all unknown with a broker that is away or a topic that was made anew,
 # each offset counted; and asking changes nothing at the broker.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+unset KAFKA_ADDRESS # asking must change nothing, so nobody else may
 need_broker
 topic=$(unique holes)
 tape=$work/tape
