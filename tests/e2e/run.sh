@@ -44,6 +44,11 @@ if ! command -v java >/dev/null; then
 elif ! "$broker_script" fetch; then
     why_no_broker="the broker's jars could not be fetched"
 else
+    if [ $# = 0 ]; then
+        # Twenty nodes are started: with this, each in half of the time.
+        export KAFKA_CLASSES=$work/classes
+        "$broker_script" classes "$KAFKA_CLASSES" >"$work/classes.out" 2>&1 &
+    fi
     KAFKA_ADDRESS=$("$broker_script" start "$cluster" --owner $$) || exit 1
     export KAFKA_ADDRESS
 fi
