@@ -8,10 +8,7 @@ if [ -z "${FULL_NAMESPACE:-}" ] && unshare -rm true 2>/dev/null; then
     FULL_NAMESPACE=1 exec unshare -rm "$0" "$@"
 fi
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-if [ -z "${FULL_NAMESPACE:-}" ]; then
-    echo "skipped: test_full: unshare -rm is not allowed here"
-    finish
-fi
+[ -n "${FULL_NAMESPACE:-}" ] || skip "unshare -rm is not allowed here"
 
 count=500
 disk=$work/disk

@@ -5,10 +5,7 @@ if [ -z "${READONLY_NAMESPACE:-}" ] && unshare -rm true 2>/dev/null; then
     READONLY_NAMESPACE=1 exec unshare -rm "$0" "$@"
 fi
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-if [ -z "${READONLY_NAMESPACE:-}" ]; then
-    echo "skipped: test_readonly: unshare -rm is not allowed here"
-    finish
-fi
+[ -n "${READONLY_NAMESPACE:-}" ] || skip "unshare -rm is not allowed here"
 
 tape="$work/tape 100% #1?"
 

@@ -17,6 +17,9 @@
 char *temp_directory_new(void);
 void temp_directory_remove(char *path);
 
+/* End the test without a verdict: what it needs is not there, and why. */
+void unit_skip(const char *test, const char *why);
+
 /* Fail the test with the error's text. */
 #define assert_ok(call)                          \
     do {                                         \
