@@ -6,7 +6,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "collectors/groups_sample.h"
-#include "collectors/source.h"
+#include "collectors/kafka_conf.h"
+#include "collectors/recorder.h"
 
 #define CANCEL_LOOK_MS 100
 
@@ -42,24 +43,6 @@ groups_wait_for_event(rd_kafka_queue_t *queue, int64_t deadline_ns, const atomic
 
 /* --- the client --------------------------------------------------------------------------------- */
 
-static void
-log_nothing(const rd_kafka_t *client, int level, const char *facility, const char *text)
-{
-    (void)client;
-    (void)level;
-    (void)facility;
-    (void)text;
-}
-
-static bool
-set(rd_kafka_conf_t *conf, const char *name, const char *value, struct error *err)
-{
-    char why[256];
-    if (rd_kafka_conf_set(conf, name, value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
-        return true;
-    return error_set(err, ERROR_CONFIG, "kafka property '%s': %s", name, why);
-}
-
 bool
 groups_admin_open(struct groups_admin *admin, struct error *err)
 {
@@ -68,25 +51,24 @@ groups_admin_open(struct groups_admin *admin, struct error *err)
         return true;
     char name[64];
     (void)snprintf(name, sizeof(name), "tapedeck-lag-%ld", (long)getpid());
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set_log_cb(conf, log_nothing);
-    bool is_well = set(conf, "client.id", "tapedeck", err);
-    for (size_t i = 0; is_well && i < options->property_count; i++)
-        is_well = set(conf, options->properties[i].name, options->properties[i].value, err);
-    is_well = is_well && set(conf, "bootstrap.servers", options->address, err) &&
-              set(conf, "group.id", name, err) && set(conf, "enable.auto.commit", "false", err) &&
-              set(conf, "allow.auto.create.topics", "false", err) &&
-              set(conf, "max.in.flight.requests.per.connection", "1", err);
-    if (!is_well) {
+    rd_kafka_conf_t *conf = kafka_conf_new();
+    /* Behind the caller's own, because these are promises. */
+    const struct recorder_property fixed[] = {
+        {"bootstrap.servers", options->address},
+        {"group.id", name},
+        {"enable.auto.commit", "false"},
+        {"allow.auto.create.topics", "false"},
+        {"max.in.flight.requests.per.connection", "1"},
+    };
+    if (!kafka_conf_set(conf, "client.id", "tapedeck", err) ||
+        !kafka_conf_set_all(conf, options->properties, options->property_count, err) ||
+        !kafka_conf_set_all(conf, fixed, sizeof(fixed) / sizeof(fixed[0]), err)) {
         rd_kafka_conf_destroy(conf);
         return false;
     }
-    char why[256];
-    admin->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
-    if (admin->client == NULL) {
-        rd_kafka_conf_destroy(conf);
-        return error_set(err, ERROR_CONFIG, "cannot make a kafka client: %s", why);
-    }
+    admin->client = kafka_conf_client(&conf, RD_KAFKA_CONSUMER, err);
+    if (admin->client == NULL)
+        return false;
     admin->answers = rd_kafka_queue_new(admin->client);
     return true;
 }

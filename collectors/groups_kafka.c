@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "collectors/kafka_conf.h"
 #include "collectors/recorder.h"
 #include "index/event.h"
 #include "index/live.h"
@@ -79,52 +80,30 @@ struct groups_kafka {
     size_t watch_count;
 };
 
-/* librdkafka prints to stderr by itself unless told not to; what matters is in the readings. */
-static void
-log_nothing(const rd_kafka_t *client, int level, const char *facility, const char *text)
-{
-    (void)client;
-    (void)level;
-    (void)facility;
-    (void)text;
-}
-
 static bool
-set_property(rd_kafka_conf_t *conf, const char *name, const char *value, struct error *err)
+set_up(rd_kafka_conf_t *conf, const struct groups_kafka_options *options, const char *group,
+    struct error *err)
 {
-    char reason[256];
-    if (rd_kafka_conf_set(conf, name, value, reason, sizeof(reason)) == RD_KAFKA_CONF_OK)
-        return true;
-    return error_set(err, ERROR_ARGUMENT, "cannot sample groups: property %s: %s", name, reason);
+    /* Behind the caller's own, because these are promises: nothing is made or committed. */
+    return kafka_conf_set(conf, "bootstrap.servers", options->bootstrap, err) &&
+           kafka_conf_set(conf, "client.id", "tapedeck", err) &&
+           kafka_conf_set_all(conf, options->properties, options->property_count, err) &&
+           kafka_conf_set(conf, "allow.auto.create.topics", "false", err) &&
+           kafka_conf_set(conf, "enable.auto.commit", "false", err) &&
+           (group == NULL || kafka_conf_set(conf, "group.id", group, err));
 }
 
 static rd_kafka_t *
 make_client(const struct groups_kafka_options *options, const char *group, struct error *err)
 {
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set_log_cb(conf, log_nothing);
-
-    bool is_well = set_property(conf, "bootstrap.servers", options->bootstrap, err) &&
-                   set_property(conf, "client.id", "tapedeck", err);
-    for (size_t i = 0; is_well && i < options->property_count; i++)
-        is_well =
-            set_property(conf, options->properties[i].name, options->properties[i].value, err);
-    /* Behind the caller's own, because these are promises: nothing is made or committed. */
-    is_well = is_well && set_property(conf, "allow.auto.create.topics", "false", err) &&
-              set_property(conf, "enable.auto.commit", "false", err) &&
-              (group == NULL || set_property(conf, "group.id", group, err));
-    if (!is_well) {
+    rd_kafka_conf_t *conf = kafka_conf_new();
+    rd_kafka_t *client = NULL;
+    if (set_up(conf, options, group, err))
+        client = kafka_conf_client(&conf, RD_KAFKA_CONSUMER, err);
+    else
         rd_kafka_conf_destroy(conf);
-        return NULL;
-    }
-
-    char reason[256];
-    rd_kafka_t *client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof(reason));
-    if (client == NULL) {
-        rd_kafka_conf_destroy(conf);
-        error_set(
-            err, ERROR_ARGUMENT, "cannot sample groups at %s: %s", options->bootstrap, reason);
-    }
+    if (client == NULL)
+        (void)error_wrap(err, "cannot sample groups at %s", options->bootstrap);
     return client;
 }
 

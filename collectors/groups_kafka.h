@@ -63,7 +63,7 @@ struct group_reading {
 
 /* Check the options, make the clients, start sampling at once.
  *
- * NULL with ERROR_ARGUMENT for a property that librdkafka refuses. A broker that does not answer is
+ * NULL with ERROR_CONFIG for a property that librdkafka refuses. A broker that does not answer is
  * not an error: readings stay unknown and say why. */
 struct groups_kafka *groups_kafka_start(
     const struct groups_kafka_options *options, struct error *err);

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collectors/kafka_conf.h"
 #include "collectors/outlet.h"
+#include "collectors/recorder.h"
 #include "collectors/source.h"
 #include "collectors/tap_url.h"
 
@@ -15,17 +17,12 @@
 #define DESTROY_LOOK_NS (5 * NS_PER_MS)
 #define WAKE_MS         0 /* the answer is of no use: that it comes is */
 
-struct setting {
-    const char *name;
-    const char *value;
-};
-
 /* What a tap may change. librdkafka 2.0.2 stops fetching for a whole second when its local queue
  * holds more than one of the two `queued` limits, and counts all partitions together: the number
  * of messages is no limit here, the bytes are what memory allows, and fetch_pause.h ends the pause.
  * fetch.wait.max.ms is how long an idle broker holds a fetch, and with it the news that a partition's
  * end is reached. */
-static const struct setting defaults[] = {
+static const struct recorder_property defaults[] = {
     {"client.id", "tapedeck"},
     {"isolation.level", "read_committed"},
     {"queued.min.messages", "10000000"},
@@ -43,7 +40,7 @@ static const struct setting defaults[] = {
 };
 
 /* What makes the client one that only looks, and what the source relies on. */
-static const struct setting fixed[] = {
+static const struct recorder_property fixed[] = {
     {"enable.partition.eof", "true"},
     {"enable.auto.commit", "false"},
     {"enable.auto.offset.store", "false"},
@@ -53,7 +50,7 @@ static const struct setting fixed[] = {
 
 /* What a member of a group has besides: partitions change hands one by one while the others go on, and
  * topics that an expression fits are soon found. */
-static const struct setting of_member[] = {
+static const struct recorder_property of_member[] = {
     {"partition.assignment.strategy", "cooperative-sticky"},
     {"topic.metadata.refresh.interval.ms", "10000"},
 };
@@ -71,15 +68,6 @@ is_reserved(const char *name)
         if (strcmp(name, fixed[i].name) == 0)
             return true;
     return false;
-}
-
-static bool
-set(rd_kafka_conf_t *conf, const char *name, const char *value, struct error *err)
-{
-    char why[256];
-    if (rd_kafka_conf_set(conf, name, value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
-        return true;
-    return error_set(err, ERROR_CONFIG, "kafka property '%s': %s", name, why);
 }
 
 /* Remember a name, once; with too many of them that it may be any. */
@@ -140,24 +128,24 @@ set_read_ahead(rd_kafka_conf_t *conf, const struct source_config *config, struct
         kib < 1024    ? 1024U
         : kib > 32768 ? 32768U
                       : (unsigned)kib);
-    if (!set(conf, "queued.max.messages.kbytes", text, err))
+    if (!kafka_conf_set(conf, "queued.max.messages.kbytes", text, err))
         return false;
     uint64_t bytes = config->max_bytes_per_second;
     (void)snprintf(text, sizeof(text), "%u",
         bytes < 1048576   ? 1048576U
         : bytes > 8388608 ? 8388608U
                           : (unsigned)bytes);
-    return set(conf, "fetch.max.bytes", text, err);
+    return kafka_conf_set(conf, "fetch.max.bytes", text, err);
 }
 
 static bool
 set_all(rd_kafka_conf_t *conf, const struct source_config *config, struct error *err)
 {
-    for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
-        if (!set(conf, defaults[i].name, defaults[i].value, err))
-            return false;
+    if (!kafka_conf_set_all(conf, defaults, sizeof(defaults) / sizeof(defaults[0]), err))
+        return false;
     /* Nobody waits for an end: an idle fetch of thousands of partitions costs more than it brings. */
-    if (config->until == UNTIL_STOPPED && !set(conf, "fetch.wait.max.ms", IDLE_FETCH_MS, err))
+    if (config->until == UNTIL_STOPPED &&
+        !kafka_conf_set(conf, "fetch.wait.max.ms", IDLE_FETCH_MS, err))
         return false;
     if (config->max_bytes_per_second > 0 && !set_read_ahead(conf, config, err))
         return false;
@@ -168,17 +156,18 @@ set_all(rd_kafka_conf_t *conf, const struct source_config *config, struct error 
                 "kafka property '%s' cannot be set: tapedeck only looks, joins no group and takes "
                 "the brokers from the URL",
                 property->name);
-        if (!set(conf, property->name, property->value, err))
+        if (!kafka_conf_set(conf, property->name, property->value, err))
             return false;
     }
-    if (config->isolation != NULL && !set(conf, "isolation.level", config->isolation, err))
+    if (config->isolation != NULL &&
+        !kafka_conf_set(conf, "isolation.level", config->isolation, err))
         return false;
-    for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
-        if (!set(conf, fixed[i].name, fixed[i].value, err))
-            return false;
+    if (!kafka_conf_set_all(conf, fixed, sizeof(fixed) / sizeof(fixed[0]), err))
+        return false;
     /* For on_log(). */
-    return set(conf, "debug", "topic", err) && set(conf, "log.thread.name", "false", err) &&
-           set(conf, "bootstrap.servers", config->url->address, err);
+    return kafka_conf_set(conf, "debug", "topic", err) &&
+           kafka_conf_set(conf, "log.thread.name", "false", err) &&
+           kafka_conf_set(conf, "bootstrap.servers", config->url->address, err);
 }
 
 /* Keep why a certificate is refused: librdkafka's own sentence has one guess for every cause. Called on
@@ -240,16 +229,15 @@ kafka_client_received(struct kafka_client *client)
 static bool
 set_member(rd_kafka_conf_t *conf, const char *group, struct error *err)
 {
-    for (size_t i = 0; i < sizeof(of_member) / sizeof(of_member[0]); i++)
-        if (!set(conf, of_member[i].name, of_member[i].value, err))
-            return false;
-    return set(conf, "group.id", group, err);
+    if (!kafka_conf_set_all(conf, of_member, sizeof(of_member) / sizeof(of_member[0]), err))
+        return false;
+    return kafka_conf_set(conf, "group.id", group, err);
 }
 
 static rd_kafka_conf_t *
 make_conf(const struct source_config *config, struct error *err)
 {
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_t *conf = kafka_conf_new();
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_ERROR);
     if (set_all(conf, config, err))
@@ -279,15 +267,12 @@ begin(struct kafka_client *client, const struct source_config *config)
 static bool
 open_with(struct kafka_client *client, rd_kafka_conf_t *conf, struct error *err)
 {
-    char why[256];
     rd_kafka_conf_set_opaque(conf, client);
     rd_kafka_conf_set_ssl_cert_verify_cb(conf, on_certificate);
     (void)rd_kafka_conf_interceptor_add_on_new(conf, INTERCEPTOR, on_new, client);
-    client->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
-    if (client->rk == NULL) {
-        rd_kafka_conf_destroy(conf);
-        return error_set(err, ERROR_CONFIG, "cannot make a kafka client: %s", why);
-    }
+    client->rk = kafka_conf_client(&conf, RD_KAFKA_CONSUMER, err);
+    if (client->rk == NULL)
+        return false;
     client->events = rd_kafka_queue_get_main(client->rk);
     return true;
 }

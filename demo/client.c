@@ -12,6 +12,8 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "collectors/kafka_conf.h"
+#include "collectors/recorder.h"
 #include "demo/shop_state.h"
 
 #define CLOSE_MS  1000
@@ -33,53 +35,30 @@ struct member {
     bool has_taken;          /* since the last commit */
 };
 
-static void
-log_nothing(const rd_kafka_t *client, int level, const char *facility, const char *text)
-{
-    (void)client;
-    (void)level;
-    (void)facility;
-    (void)text;
-}
-
-struct property {
-    const char *name;
-    const char *value;
-};
-
 static rd_kafka_conf_t *
-make_conf(const struct shop_state *state, const char *name, const struct property *properties,
-    size_t count, struct error *err)
+make_conf(const struct shop_state *state, const char *name,
+    const struct recorder_property *properties, size_t count, struct error *err)
 {
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set_log_cb(conf, log_nothing);
-    const struct property common[] = {
+    rd_kafka_conf_t *conf = kafka_conf_new();
+    const struct recorder_property common[] = {
         {"bootstrap.servers", state->bootstrap},
         {"client.id", name},
         {"broker.address.family", "v4"},
     };
-    char reason[256];
-    for (size_t i = 0; i < 3 + count; i++) {
-        const struct property *property = i < 3 ? &common[i] : &properties[i - 3];
-        if (rd_kafka_conf_set(conf, property->name, property->value, reason, sizeof(reason)) ==
-            RD_KAFKA_CONF_OK)
-            continue;
-        error_set(err, ERROR_SYSTEM, "%s: property %s: %s", name, property->name, reason);
-        rd_kafka_conf_destroy(conf);
-        return NULL;
-    }
-    return conf;
+    if (kafka_conf_set_all(conf, common, 3, err) &&
+        kafka_conf_set_all(conf, properties, count, err))
+        return conf;
+    rd_kafka_conf_destroy(conf);
+    (void)error_wrap(err, "%s", name);
+    return NULL;
 }
 
 static rd_kafka_t *
 make_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, const char *name, struct error *err)
 {
-    char reason[256];
-    rd_kafka_t *client = rd_kafka_new(type, conf, reason, sizeof(reason));
-    if (client == NULL) {
-        rd_kafka_conf_destroy(conf);
-        error_set(err, ERROR_SYSTEM, "cannot start the client of %s: %s", name, reason);
-    }
+    rd_kafka_t *client = kafka_conf_client(&conf, type, err);
+    if (client == NULL)
+        (void)error_wrap(err, "%s", name);
     return client;
 }
 
@@ -100,7 +79,7 @@ on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
 struct producer *
 producer_open(struct shop_state *state, const char *service, struct error *err)
 {
-    static const struct property properties[] = {{"linger.ms", "5"}, {"acks", "all"}};
+    static const struct recorder_property properties[] = {{"linger.ms", "5"}, {"acks", "all"}};
     rd_kafka_conf_t *conf = make_conf(state, service, properties, 2, err);
     if (conf == NULL)
         return NULL;
@@ -129,7 +108,7 @@ producer_partition(struct producer *producer, enum shop_stream stream, const cha
 static rd_kafka_headers_t *
 make_headers(const struct publication *publication, const char *source)
 {
-    const struct property fields[] = {
+    const struct recorder_property fields[] = {
         {"ce_specversion", "1.0"},
         {"ce_id", publication->id},
         {"ce_source", source},
@@ -234,7 +213,7 @@ struct member *
 member_open(struct shop_state *state, const char *group, enum shop_stream stream, struct error *err)
 {
     /* The mock answers an empty fetch after the whole fetch.wait.max.ms. */
-    const struct property properties[] = {
+    const struct recorder_property properties[] = {
         {"group.id", group},
         {"enable.auto.commit", "false"},
         {"auto.offset.reset", "earliest"},

@@ -260,7 +260,7 @@ a_property_that_does_not_exist_is_refused_by_name(void **state)
                                .watch_count = 1},
             &err);
     assert_null(sampler);
-    assert_int_equal(err.code, ERROR_ARGUMENT);
+    assert_int_equal(err.code, ERROR_CONFIG);
     assert_non_null(strstr(err.text, "securty.protocol"));
 }
 
