@@ -221,11 +221,21 @@ base64_decode(struct buffer *buffer, struct bytes text)
     return true;
 }
 
+int
+hex_value(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    if (digit >= 'a' && digit <= 'f')
+        return digit - 'a' + 10;
+    return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
+}
+
 void
-hex_append(struct buffer *buffer, struct bytes bytes)
+hex_put(char *to, struct bytes bytes)
 {
     for (size_t i = 0; i < bytes.length; i++) {
-        buffer_append_byte(buffer, (unsigned char)"0123456789abcdef"[bytes.data[i] >> 4]);
-        buffer_append_byte(buffer, (unsigned char)"0123456789abcdef"[bytes.data[i] & 15]);
+        *to++ = hex_digit(bytes.data[i] >> 4);
+        *to++ = hex_digit(bytes.data[i]);
     }
 }

@@ -156,7 +156,17 @@ void base64_append(struct buffer *buffer, struct bytes bytes);
 /* Decode base64 text and append what it says; false (nothing appended) when it is not base64. */
 bool base64_decode(struct buffer *buffer, struct bytes text);
 
-/* Append `bytes` as lower-case hex digits. */
-void hex_append(struct buffer *buffer, struct bytes bytes);
+/* The digit of a value's last four bits, in lower case. */
+static inline char
+hex_digit(uint32_t value)
+{
+    return "0123456789abcdef"[value & 15];
+}
+
+/* What a digit stands for, in either case; -1 when it is none. */
+int hex_value(char digit);
+
+/* Write `bytes` as two digits each, without a terminator. */
+void hex_put(char *to, struct bytes bytes);
 
 #endif

@@ -83,15 +83,6 @@ read_hosts(
     return true;
 }
 
-static int
-hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Decode %XX; a zero byte would cut the name short and is refused. */
 static bool
 decode(const char *from, const char *url, char **decoded, struct error *err)
@@ -100,8 +91,8 @@ decode(const char *from, const char *url, char **decoded, struct error *err)
     for (const char *at = from; *at != '\0'; at++) {
         unsigned char byte = (unsigned char)*at;
         if (*at == '%') {
-            int high = hex_digit(at[1]);
-            int low = high < 0 ? -1 : hex_digit(at[2]);
+            int high = hex_value(at[1]);
+            int low = high < 0 ? -1 : hex_value(at[2]);
             if (low < 0 || (high == 0 && low == 0)) {
                 buffer_done(&text);
                 return error_set(err, ERROR_ARGUMENT,

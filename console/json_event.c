@@ -49,11 +49,10 @@ plain_run(struct bytes from, size_t at)
 static size_t
 put_u_escape(unsigned char *to, uint32_t unit)
 {
-    static const char digits[] = "0123456789abcdef";
     to[0] = '\\';
     to[1] = 'u';
     for (unsigned i = 0; i < 4; i++)
-        to[2 + i] = (unsigned char)digits[unit >> (12 - 4 * i) & 15];
+        to[2 + i] = (unsigned char)hex_digit(unit >> (12 - 4 * i));
     return 6;
 }
 

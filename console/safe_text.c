@@ -9,9 +9,8 @@
 static void
 append_escaped_bytes(struct buffer *to, const unsigned char *data, size_t length)
 {
-    static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < length; i++) {
-        char text[4] = {'\\', 'x', digits[data[i] >> 4], digits[data[i] & 15]};
+        char text[4] = {'\\', 'x', hex_digit(data[i] >> 4), hex_digit(data[i])};
         buffer_append(to, text, sizeof(text));
     }
 }

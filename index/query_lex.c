@@ -165,23 +165,13 @@ query_lex_put(struct query_lexer *lexer, unsigned char byte)
     query->pool[query->pool_length++] = byte;
 }
 
-static int
-hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Exactly `digits` hex digits, or -1. */
 static long
 take_hex(struct query_lexer *lexer, int digits)
 {
     long value = 0;
     for (int i = 0; i < digits; i++) {
-        int digit = hex_digit(query_lex_peek(lexer));
+        int digit = hex_value(query_lex_peek(lexer));
         if (digit < 0)
             return -1;
         value = value * 16 + digit;

@@ -105,11 +105,7 @@ content_hash_event(struct content_hash *hash, const struct event *event)
 static void
 to_text(const unsigned char digest[32], char text[CONTENT_HASH_TEXT])
 {
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < 32; i++) {
-        text[2 * i] = digits[digest[i] >> 4];
-        text[2 * i + 1] = digits[digest[i] & 15];
-    }
+    hex_put(text, bytes_make(digest, 32));
     text[64] = '\0';
 }
 

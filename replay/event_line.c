@@ -15,14 +15,13 @@
 static void
 append_string(struct buffer *to, struct bytes text)
 {
-    static const char digits[] = "0123456789abcdef";
     buffer_append_byte(to, '"');
     size_t plain = 0; /* begin of what needs no escape */
     for (size_t i = 0; i < text.length; i++) {
         unsigned char c = text.data[i];
         if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
             continue;
-        const char escape[] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
+        const char escape[] = {'\\', 'u', '0', '0', hex_digit(c >> 4), hex_digit(c)};
         buffer_append(to, text.data + plain, i - plain);
         buffer_append(to, escape, sizeof(escape));
         plain = i + 1;

@@ -193,15 +193,17 @@ add_raw(struct detail *detail, struct bytes payload)
 static size_t
 hex_row(struct bytes bytes, char text[HEX_COLUMNS * 4 + 8])
 {
-    static const char digits[] = "0123456789abcdef";
     size_t length = 0;
 
     for (size_t i = 0; i < HEX_COLUMNS; i++) {
         if (i == HEX_COLUMNS / 2)
             text[length++] = ' ';
-        text[length++] = (char)(i < bytes.length ? digits[bytes.data[i] >> 4] : ' ');
-        text[length++] = (char)(i < bytes.length ? digits[bytes.data[i] & 15] : ' ');
-        text[length++] = ' ';
+        if (i < bytes.length)
+            hex_put(text + length, bytes_make(bytes.data + i, 1));
+        else
+            memset(text + length, ' ', 2);
+        text[length + 2] = ' ';
+        length += 3;
     }
     text[length++] = ' ';
     for (size_t i = 0; i < HEX_COLUMNS && i < bytes.length; i++)

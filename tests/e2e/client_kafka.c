@@ -11,6 +11,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "base/bytes.h"
 #include "tests/e2e/kafka_client.h"
 
 #define AGAIN_MS   50
@@ -202,7 +203,6 @@ run_commit(const struct arguments *arguments)
 static void
 print_blob(const void *data, size_t length)
 {
-    static const char digits[] = "0123456789abcdef";
     const unsigned char *bytes = data;
 
     if (bytes == NULL) {
@@ -211,8 +211,8 @@ print_blob(const void *data, size_t length)
     }
     putchar('x');
     for (size_t i = 0; i < length; i++) {
-        putchar(digits[bytes[i] >> 4]);
-        putchar(digits[bytes[i] & 15]);
+        putchar(hex_digit(bytes[i] >> 4));
+        putchar(hex_digit(bytes[i]));
     }
 }
 

@@ -25,32 +25,12 @@
 #define SEGMENTS 12
 #define EACH     INT64_C(20)
 
-static int
-make_directory(void **state)
-{
-    *state = temp_directory_new();
-    return 0;
-}
-
-static int
-remove_directory(void **state)
-{
-    temp_directory_remove(*state);
-    return 0;
-}
-
 /* A segment of EACH events of partition number % 3, every third with a hole behind them. */
 static void
 append_segment(struct tape_writer *writer, const struct stream *stream, int number)
 {
     struct error err = {0};
-    struct batch *batch = batch_new();
-    for (int i = 0; i < EACH; i++) {
-        struct made_event made;
-        made_event_fill(&made, stream, number % 3, number * EACH + i);
-        assert_ok(batch_add(batch, &made.event, &err));
-        made_event_done(&made);
-    }
+    struct batch *batch = test_batch(stream, number % 3, number * EACH, (int)EACH);
     struct hole hole = {.stream_id = stream->id,
         .partition = number % 3,
         .from = number * EACH + EACH,
@@ -618,7 +598,8 @@ rows_go_with_what_retention_deletes(void **state)
     tape_writer_close(writer);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
+#define TEST(name) \
+    cmocka_unit_test_setup_teardown(name, temp_directory_set_up, temp_directory_tear_down)
 
 int
 main(void)

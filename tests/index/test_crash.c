@@ -9,20 +9,6 @@
 #define DELAY_MAX_US 120000u
 #define PATIENCE_NS  (30 * NS_PER_S)
 
-static int
-set_up(void **state)
-{
-    *state = temp_directory_new();
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    temp_directory_remove(*state);
-    return 0;
-}
-
 /* `./dev bench crash` does this a hundred times. */
 static void
 loses_nothing_that_was_acknowledged(void **state)
@@ -52,7 +38,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(loses_nothing_that_was_acknowledged, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            loses_nothing_that_was_acknowledged, temp_directory_set_up, temp_directory_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,13 +35,6 @@ set_up(void **state)
     return 0;
 }
 
-static int
-tear_down(void **state)
-{
-    temp_directory_remove(*state);
-    return 0;
-}
-
 /* Keep no more than the `count` newest of the segments that are there, and what is pinned. */
 static void
 keep(const char *directory, int count)
@@ -270,7 +263,7 @@ the_record_of_another_tape_stops_deleting(void **state)
     struct buffer file = content_of(other, "deletions");
     put_content(*state, "deletions", &file);
     buffer_done(&file);
-    (void)tear_down(&other);
+    (void)temp_directory_tear_down(&other);
     assert_false(retention_apply(*state, &rules, LATER_NS, false, &result, &err));
     assert_int_equal(err.code, ERROR_DAMAGED);
     assert_int_equal(result.deleted_files, 0);
@@ -294,7 +287,7 @@ is_bounded_by_joining_the_oldest_runs(void **state)
     deletions_done(&record);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, temp_directory_tear_down)
 
 int
 main(void)

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -123,20 +122,6 @@ tear_down(void **state)
     return 0;
 }
 
-static struct batch *
-make_batch(const struct stream *stream, int64_t from, int count)
-{
-    struct error err = {0};
-    struct batch *batch = batch_new();
-    for (int i = 0; i < count; i++) {
-        struct made_event made;
-        made_event_fill(&made, stream, 0, from + i);
-        assert_ok(batch_add(batch, &made.event, &err));
-        made_event_done(&made);
-    }
-    return batch;
-}
-
 /* Exactly `count` events, offsets 0, 1, 2 ..., and no damage. */
 static void
 expect_events(const char *directory, uint64_t count)
@@ -166,7 +151,7 @@ says_that_the_disk_is_full_and_goes_on_when_there_is_room(void **state)
     struct tape_writer *writer = test_writer(*state, 0);
     const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
     test_append(writer, orders, 0, 0, 40);
-    struct batch *batch = make_batch(orders, 40, 40);
+    struct batch *batch = test_batch(orders, 0, 40, 40);
 
     faults[0] = (struct fault){.call = CALL_WRITEV, .code = ENOSPC, .times = 3};
     for (int i = 0; i < 3; i++) {
@@ -202,7 +187,7 @@ a_frame_torn_at_any_byte_is_never_seen(void **state)
     const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
     test_append(writer, orders, 0, 0, 40);
     struct tape *tape = test_open(*state);
-    struct batch *batch = make_batch(orders, 40, 5);
+    struct batch *batch = test_batch(orders, 0, 40, 5);
     size_t whole = 32 + batch_records(batch).length;
 
     for (size_t torn = 1; torn < whole; torn++) {
@@ -232,7 +217,7 @@ nothing_is_appended_behind_a_torn_frame_that_cannot_be_cut(void **state)
     struct tape_writer *writer = test_writer(*state, 0);
     const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
     test_append(writer, orders, 0, 0, 40);
-    struct batch *batch = make_batch(orders, 40, 40);
+    struct batch *batch = test_batch(orders, 0, 40, 40);
 
     faults[0] = (struct fault){.call = CALL_WRITEV, .code = ENOSPC, .times = 1, .torn_bytes = 100};
     faults[1] = (struct fault){.call = CALL_FTRUNCATE, .code = EIO, .times = 2};
@@ -244,7 +229,7 @@ nothing_is_appended_behind_a_torn_frame_that_cannot_be_cut(void **state)
 
     /* What was acknowledged meanwhile survives that the next frame is torn and cut. */
     faults[0] = (struct fault){.call = CALL_WRITEV, .code = ENOSPC, .times = 1, .torn_bytes = 100};
-    batch = make_batch(orders, 80, 40);
+    batch = test_batch(orders, 0, 80, 40);
     assert_false(tape_writer_append(writer, batch, &err));
     expect_events(*state, 80);
     assert_ok(tape_writer_append(writer, batch, &err));
@@ -260,7 +245,7 @@ append_stubbornly(struct tape_writer *writer, const struct stream *stream, int64
     int failures = 0;
     for (int64_t from = 0; from < count; from += 40) {
         struct error err = {0};
-        struct batch *batch = make_batch(stream, from, 40);
+        struct batch *batch = test_batch(stream, 0, from, 40);
         while (!tape_writer_append(writer, batch, &err)) {
             assert_true(err.code == ERROR_DISK_FULL || err.code == ERROR_SYSTEM);
             assert_true(++failures < 1000);
@@ -304,7 +289,7 @@ with_durability_each_a_batch_that_was_not_synced_is_there_once(void **state)
     assert_non_null(writer);
     const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
     test_append(writer, orders, 0, 0, 40);
-    struct batch *batch = make_batch(orders, 40, 40);
+    struct batch *batch = test_batch(orders, 0, 40, 40);
     faults[0] = (struct fault){.call = CALL_FDATASYNC, .code = EIO, .times = 2};
     assert_false(tape_writer_append(writer, batch, &err));
     assert_false(tape_writer_append(writer, batch, &err));
@@ -373,7 +358,7 @@ recording_goes_on_while_nothing_can_be_sealed(void **state)
     struct error err = {0};
     int appended = 40;
     for (; appended < 200; appended += 40) {
-        struct batch *batch = make_batch(orders, appended, 40);
+        struct batch *batch = test_batch(orders, 0, appended, 40);
         bool good = tape_writer_append(writer, batch, &err);
         batch_release(batch);
         if (!good)

@@ -12,20 +12,6 @@
 #include "tests/support/index_tape.h"
 #include "tests/support/unit.h"
 
-static struct batch *
-batch_of(const struct stream *stream, int64_t from, int count)
-{
-    struct error err = {0};
-    struct batch *batch = batch_new();
-    for (int i = 0; i < count; i++) {
-        struct made_event made;
-        made_event_fill(&made, stream, 0, from + i);
-        assert_ok(batch_add(batch, &made.event, &err));
-        made_event_done(&made);
-    }
-    return batch;
-}
-
 static void
 name_a_tap(void *self, struct live_status *status)
 {
@@ -47,7 +33,7 @@ writes_what_is_pushed_and_shows_it_on_the_live_page(void **state)
     struct indexer *indexer = indexer_start(writer, directory, &options, &err);
     assert_ok(indexer != NULL);
     for (int64_t offset = 0; offset < 5000; offset += 50) {
-        struct batch *batch = batch_of(orders, offset, 50);
+        struct batch *batch = test_batch(orders, 0, offset, 50);
         assert_ok(indexer_push(indexer, &batch, 10000));
         assert_null(batch);
     }
@@ -93,7 +79,7 @@ record_into_a_small_disk(const char *directory)
     (void)setrlimit(RLIMIT_FSIZE, &limit);
     int64_t acknowledged = 0;
     for (;;) {
-        struct batch *batch = batch_of(orders, acknowledged, 20);
+        struct batch *batch = test_batch(orders, 0, acknowledged, 20);
         bool done = tape_writer_append(writer, batch, &err);
         batch_release(batch);
         if (!done)

@@ -1,9 +1,7 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/file.h"
 #include "index/batch.h"
@@ -27,20 +25,6 @@ clock_gettime(clockid_t clock, struct timespec *now)
     return 0;
 }
 
-static int
-set_up(void **state)
-{
-    *state = temp_directory_new();
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    temp_directory_remove(*state);
-    return 0;
-}
-
 static const struct stream orders = {.id = 0};
 static const struct stream prices = {.id = 1};
 
@@ -49,13 +33,7 @@ static struct batch *
 golden_batch(void)
 {
     struct error err = {0};
-    struct batch *batch = batch_new();
-    for (int64_t offset = 0; offset < 3; offset++) {
-        struct made_event made;
-        made_event_fill(&made, &orders, 2, 40 + offset);
-        assert_ok(batch_add(batch, &made.event, &err));
-        made_event_done(&made);
-    }
+    struct batch *batch = test_batch(&orders, 2, 40, 3);
     struct event bare = {
         .received_ns = 5,
         .time_ns = CLOCK_NONE,
@@ -119,48 +97,11 @@ writes_the_bytes_of_version_1(void **state)
 {
     struct error err = {0};
     struct buffer bytes = {0};
-    struct buffer hex = {0};
-    struct buffer golden = {0};
     char *path = write_golden(*state);
     assert_ok(file_read_whole(path, 1u << 20, &bytes, &err));
-    for (size_t at = 0; at < bytes.length; at += 32) {
-        size_t left = bytes.length - at;
-        hex_append(&hex, bytes_make(bytes.data + at, left < 32 ? left : 32));
-        buffer_append_byte(&hex, '\n');
-    }
-    if (getenv("TAPEDECK_UPDATE_GOLDEN") != NULL) /* NOLINT(concurrency-mt-unsafe) */
-        assert_ok(file_replace(GOLDEN_PATH, hex.data, hex.length, &err));
-    assert_ok(file_read_whole(GOLDEN_PATH, 1u << 20, &golden, &err));
-    assert_string_equal(buffer_text(&hex), buffer_text(&golden));
+    assert_golden_bytes(GOLDEN_PATH, bytes_make(bytes.data, bytes.length));
     buffer_done(&bytes);
-    buffer_done(&hex);
-    buffer_done(&golden);
     free(path);
-}
-
-static unsigned char
-digit_of(unsigned char c)
-{
-    return (unsigned char)(c <= '9' ? c - '0' : c - 'a' + 10);
-}
-
-static void
-write_from_hex(const char *path)
-{
-    struct error err = {0};
-    struct buffer hex = {0};
-    struct buffer bytes = {0};
-    assert_ok(file_read_whole(GOLDEN_PATH, 1u << 20, &hex, &err));
-    for (size_t at = 0; at + 1 < hex.length; at += 2) {
-        if (hex.data[at] == '\n')
-            at++;
-        if (at + 1 < hex.length)
-            buffer_append_byte(
-                &bytes, (unsigned char)(digit_of(hex.data[at]) << 4 | digit_of(hex.data[at + 1])));
-    }
-    assert_ok(file_replace(path, bytes.data, bytes.length, &err));
-    buffer_done(&hex);
-    buffer_done(&bytes);
 }
 
 struct controls {
@@ -199,7 +140,7 @@ reads_the_bytes_of_version_1(void **state)
     struct controls controls = {0};
     struct buffer frame = {0};
     char *path = journal_path(*state, 1, "jnl");
-    write_from_hex(path);
+    golden_bytes_copy(GOLDEN_PATH, path);
     assert_ok(journal_open(&journal, path, &err));
     assert_memory_equal(journal.header.uuid, golden_header.uuid, TAPE_UUID_BYTES);
     assert_int_equal(journal.header.id, 1);
@@ -240,8 +181,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(writes_the_bytes_of_version_1, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(reads_the_bytes_of_version_1, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            writes_the_bytes_of_version_1, temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(
+            reads_the_bytes_of_version_1, temp_directory_set_up, temp_directory_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,3 @@
-#include <stdlib.h>
 
 #include "index/batch.h"
 #include "index/cursor.h"
@@ -11,20 +10,6 @@
 
 #define PARTITIONS 4
 #define EVENTS     UINT64_C(2250)
-
-static int
-set_up(void **state)
-{
-    *state = temp_directory_new();
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    temp_directory_remove(*state);
-    return 0;
-}
 
 /* Events of 12 lanes, with offsets that come in any order, more than once and in more than one part. */
 static void
@@ -178,10 +163,14 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(gives_every_event_once_in_its_order, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(gives_what_a_query_asks_for, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(is_not_disturbed_by_sealing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(is_not_disturbed_by_sealing_by_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            gives_every_event_once_in_its_order, temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(
+            gives_what_a_query_asks_for, temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(
+            is_not_disturbed_by_sealing, temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(
+            is_not_disturbed_by_sealing_by_time, temp_directory_set_up, temp_directory_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,20 +14,6 @@
 #define EVENTS   4000
 #define SEGMENTS 12
 
-static int
-make_directory(void **state)
-{
-    *state = temp_directory_new();
-    return 0;
-}
-
-static int
-remove_directory(void **state)
-{
-    temp_directory_remove(*state);
-    return 0;
-}
-
 static void
 set(struct places *places, const char *stream, enum place_field field, const char *name)
 {
@@ -295,21 +281,22 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
-            comes_back_as_it_was_written, make_directory, remove_directory),
+            comes_back_as_it_was_written, temp_directory_set_up, temp_directory_tear_down),
         cmocka_unit_test_setup_teardown(
-            is_empty_where_nothing_was_written, make_directory, remove_directory),
-        cmocka_unit_test_setup_teardown(a_broken_file_is_damage, make_directory, remove_directory),
+            is_empty_where_nothing_was_written, temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_broken_file_is_damage, temp_directory_set_up, temp_directory_tear_down),
         cmocka_unit_test(a_label_says_more_than_a_name),
         cmocka_unit_test(counts_each_header_once),
         cmocka_unit_test(refuses_names_that_no_filter_can_hold),
         cmocka_unit_test_setup_teardown(
-            fields_are_where_the_stream_has_them, make_directory, remove_directory),
-        cmocka_unit_test_setup_teardown(
-            segments_from_before_are_searched_without_filters, make_directory, remove_directory),
-        cmocka_unit_test_setup_teardown(
-            files_that_are_not_open_are_asked_for_all_places, make_directory, remove_directory),
-        cmocka_unit_test_setup_teardown(
-            a_reader_that_is_there_learns_of_new_places, make_directory, remove_directory),
+            fields_are_where_the_stream_has_them, temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(segments_from_before_are_searched_without_filters,
+            temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(files_that_are_not_open_are_asked_for_all_places,
+            temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(a_reader_that_is_there_learns_of_new_places,
+            temp_directory_set_up, temp_directory_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,20 +32,6 @@ pick(unsigned below)
     return (unsigned)((seed * UINT64_C(0x2545f4914f6cdd1d)) >> 33) % below;
 }
 
-static int
-set_up(void **state)
-{
-    *state = temp_directory_new();
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    temp_directory_remove(*state);
-    return 0;
-}
-
 /* Lanes in turns, in batches of any size. */
 static void
 write_events(struct tape_writer *writer, int64_t offsets[6], unsigned count)
@@ -701,7 +687,8 @@ fails_when_the_threads_cannot_open_the_tape(void **state)
     free(elsewhere);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) \
+    cmocka_unit_test_setup_teardown(name, temp_directory_set_up, temp_directory_tear_down)
 
 int
 main(void)

@@ -14,20 +14,6 @@
 #include "tests/support/index_segments.h"
 #include "tests/support/unit.h"
 
-static int
-make_directory(void **state)
-{
-    *state = temp_directory_new();
-    return 0;
-}
-
-static int
-remove_directory(void **state)
-{
-    temp_directory_remove(*state);
-    return 0;
-}
-
 /* Seal, open, compare everything. */
 static void
 expect_round_trip(
@@ -423,29 +409,11 @@ writes_the_bytes_of_version_1(void **state)
 
     char *path = alloc_format("%s/00000001.seg", (char *)*state);
     struct buffer segment = {0};
-    struct buffer hex = {0};
-    struct buffer golden = {0};
     assert_ok(file_read_whole(path, 1u << 20, &segment, &err));
-    for (size_t at = 0; at < segment.length; at += 32) {
-        size_t left = segment.length - at;
-        hex_append(&hex, bytes_make(segment.data + at, left < 32 ? left : 32));
-        buffer_append_byte(&hex, '\n');
-    }
-    if (getenv("TAPEDECK_UPDATE_GOLDEN") != NULL) /* NOLINT(concurrency-mt-unsafe) */
-        assert_ok(file_replace(GOLDEN_PATH, hex.data, hex.length, &err));
-    assert_ok(file_read_whole(GOLDEN_PATH, 1u << 20, &golden, &err));
-    assert_string_equal(buffer_text(&hex), buffer_text(&golden));
+    assert_golden_bytes(GOLDEN_PATH, bytes_make(segment.data, segment.length));
     buffer_done(&segment);
-    buffer_done(&hex);
-    buffer_done(&golden);
     free(path);
     test_records_done(&records);
-}
-
-static unsigned char
-digit_of(unsigned char c)
-{
-    return (unsigned char)(c <= '9' ? c - '0' : c - 'a' + 10);
 }
 
 static bool
@@ -485,27 +453,14 @@ static void
 expect_golden(const char *directory, const char *golden)
 {
     struct test_records records = {0};
-    struct error err;
-    struct buffer hex = {0};
-    struct buffer segment = {0};
-    assert_ok(file_read_whole(golden, 1u << 20, &hex, &err));
-    for (size_t at = 0; at + 1 < hex.length; at += 2) {
-        if (hex.data[at] == '\n')
-            at++;
-        if (at + 1 < hex.length)
-            buffer_append_byte(&segment,
-                (unsigned char)(digit_of(hex.data[at]) << 4 | digit_of(hex.data[at + 1])));
-    }
     char *path = alloc_format("%s/00000001.seg", directory);
-    assert_ok(file_replace(path, segment.data, segment.length, &err));
+    golden_bytes_copy(golden, path);
     make_golden_records(&records);
     struct segment *opened = test_open_segment(directory);
     assert_int_equal(segment_info(opened)->block_count, 1);
     test_expect_records(opened, &records, GOLDEN_SEQ);
     expect_to_find(opened, &records);
     segment_close(opened);
-    buffer_done(&hex);
-    buffer_done(&segment);
     free(path);
     test_records_done(&records);
 }
@@ -522,38 +477,39 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
-            gives_back_every_record_byte_by_byte, make_directory, remove_directory),
+            gives_back_every_record_byte_by_byte, temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(gives_back_the_same_with_lz4_and_without_compression,
+            temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(takes_more_header_shapes_than_a_block_can_number,
+            temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(takes_a_list_of_more_headers_than_a_shape_has,
+            temp_directory_set_up, temp_directory_tear_down),
         cmocka_unit_test_setup_teardown(
-            gives_back_the_same_with_lz4_and_without_compression, make_directory, remove_directory),
+            takes_more_events_than_16_bits_count, temp_directory_set_up, temp_directory_tear_down),
         cmocka_unit_test_setup_teardown(
-            takes_more_header_shapes_than_a_block_can_number, make_directory, remove_directory),
+            gives_a_large_event_a_block_alone, temp_directory_set_up, temp_directory_tear_down),
         cmocka_unit_test_setup_teardown(
-            takes_a_list_of_more_headers_than_a_shape_has, make_directory, remove_directory),
+            takes_thousands_of_lanes, temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(keeps_the_order_of_arrival_of_equal_offsets,
+            temp_directory_set_up, temp_directory_tear_down),
         cmocka_unit_test_setup_teardown(
-            takes_more_events_than_16_bits_count, make_directory, remove_directory),
+            takes_an_input_with_seqs_missing, temp_directory_set_up, temp_directory_tear_down),
         cmocka_unit_test_setup_teardown(
-            gives_a_large_event_a_block_alone, make_directory, remove_directory),
-        cmocka_unit_test_setup_teardown(takes_thousands_of_lanes, make_directory, remove_directory),
+            keeps_holes_where_no_event_is, temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(refuses_what_is_no_row_of_event_records,
+            temp_directory_set_up, temp_directory_tear_down),
         cmocka_unit_test_setup_teardown(
-            keeps_the_order_of_arrival_of_equal_offsets, make_directory, remove_directory),
+            says_where_it_could_not_write, temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(a_room_remembers_nothing_of_the_segment_before,
+            temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(asks_for_the_records_of_one_region_after_the_other,
+            temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(leaves_nothing_but_the_segment_readable_by_its_owner,
+            temp_directory_set_up, temp_directory_tear_down),
         cmocka_unit_test_setup_teardown(
-            takes_an_input_with_seqs_missing, make_directory, remove_directory),
+            writes_the_bytes_of_version_1, temp_directory_set_up, temp_directory_tear_down),
         cmocka_unit_test_setup_teardown(
-            keeps_holes_where_no_event_is, make_directory, remove_directory),
-        cmocka_unit_test_setup_teardown(
-            refuses_what_is_no_row_of_event_records, make_directory, remove_directory),
-        cmocka_unit_test_setup_teardown(
-            says_where_it_could_not_write, make_directory, remove_directory),
-        cmocka_unit_test_setup_teardown(
-            a_room_remembers_nothing_of_the_segment_before, make_directory, remove_directory),
-        cmocka_unit_test_setup_teardown(
-            asks_for_the_records_of_one_region_after_the_other, make_directory, remove_directory),
-        cmocka_unit_test_setup_teardown(
-            leaves_nothing_but_the_segment_readable_by_its_owner, make_directory, remove_directory),
-        cmocka_unit_test_setup_teardown(
-            writes_the_bytes_of_version_1, make_directory, remove_directory),
-        cmocka_unit_test_setup_teardown(
-            reads_the_bytes_of_version_1, make_directory, remove_directory),
+            reads_the_bytes_of_version_1, temp_directory_set_up, temp_directory_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

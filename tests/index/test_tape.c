@@ -16,20 +16,6 @@
 #include "tests/support/index_tape.h"
 #include "tests/support/unit.h"
 
-static int
-set_up(void **state)
-{
-    *state = temp_directory_new();
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    temp_directory_remove(*state);
-    return 0;
-}
-
 static void
 reads_back_what_was_written(void **state)
 {
@@ -750,7 +736,8 @@ notices_that_its_journal_was_removed_or_renamed(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) \
+    cmocka_unit_test_setup_teardown(name, temp_directory_set_up, temp_directory_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(notices_that_its_journal_was_removed_or_renamed),
         TEST(reads_back_what_was_written),

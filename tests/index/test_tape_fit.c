@@ -35,13 +35,6 @@ set_up(void **state)
     return 0;
 }
 
-static int
-tear_down(void **state)
-{
-    temp_directory_remove(*state);
-    return 0;
-}
-
 static char *
 path_of(const char *directory, const char *name)
 {
@@ -363,7 +356,7 @@ retention_by_age_takes_the_oldest_first(void **state)
     (void)state;
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, temp_directory_tear_down)
 
 int
 main(void)

@@ -73,9 +73,8 @@ test_writer_sealing(const char *directory, uint64_t journal_bytes, bool seal)
     return writer;
 }
 
-void
-test_append(struct tape_writer *writer, const struct stream *stream, int32_t partition,
-    int64_t from, int count)
+struct batch *
+test_batch(const struct stream *stream, int32_t partition, int64_t from, int count)
 {
     struct error err = {0};
     struct batch *batch = batch_new();
@@ -85,6 +84,15 @@ test_append(struct tape_writer *writer, const struct stream *stream, int32_t par
         assert_ok(batch_add(batch, &made.event, &err));
         made_event_done(&made);
     }
+    return batch;
+}
+
+void
+test_append(struct tape_writer *writer, const struct stream *stream, int32_t partition,
+    int64_t from, int count)
+{
+    struct error err = {0};
+    struct batch *batch = test_batch(stream, partition, from, count);
     assert_ok(tape_writer_append(writer, batch, &err));
     batch_release(batch);
 }

@@ -9,6 +9,7 @@
 #include "index/event.h"
 #include "index/tape_writer.h"
 
+struct batch;
 struct cursor;
 struct tape;
 
@@ -34,7 +35,10 @@ struct tape_writer *test_writer(const char *directory, uint64_t journal_bytes);
 /* The same, that seals its journals. */
 struct tape_writer *test_writer_sealing(const char *directory, uint64_t journal_bytes, bool seal);
 
-/* Append events offset from .. from + count - 1 of one lane as one batch. */
+/* Events offset from .. from + count - 1 of one lane. The caller releases it. */
+struct batch *test_batch(const struct stream *stream, int32_t partition, int64_t from, int count);
+
+/* Append such a batch. */
 void test_append(struct tape_writer *writer, const struct stream *stream, int32_t partition,
     int64_t from, int count);
 

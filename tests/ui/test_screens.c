@@ -6,7 +6,6 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "tests/support/ui_tape.h"
 #include "tests/support/ui_terminal.h"
 #include "tests/support/unit.h"
@@ -36,20 +35,9 @@ run_console(void *self)
 static void
 compare(const char *name, const struct terminal *terminal, const char *text)
 {
-    struct error err = {0};
-    struct buffer golden = {0};
     char *path = alloc_format(
         "%s/tests/golden/%s.%dx%d.txt", TEST_SOURCE_DIR, name, terminal->columns, terminal->rows);
-
-    if (getenv("TAPEDECK_UPDATE_GOLDEN") != NULL) {
-        assert_ok(file_replace(path, text, strlen(text), &err));
-    } else {
-        if (!file_read_whole(path, (size_t)1024 * 1024, &golden, &err))
-            fail_msg("%s (TAPEDECK_UPDATE_GOLDEN=1 makes it)", err.text);
-        if (strcmp(buffer_text(&golden), text) != 0)
-            fail_msg("%s differs.\n--- golden\n%s+++ drawn\n%s", path, buffer_text(&golden), text);
-    }
-    buffer_done(&golden);
+    assert_golden(path, text);
     free(path);
 }
 
