@@ -20,7 +20,6 @@
 #include "index/event.h"
 #include "index/notes.h"
 #include "index/retention.h"
-#include "index/tape.h"
 
 struct add_settings {
     const char *text;
@@ -252,12 +251,11 @@ static int
 list(const struct invocation *invocation, const char *directory)
 {
     struct error err;
-    struct bookmark *bookmarks = NULL;
-    size_t count = 0;
-    struct notes *notes = notes_open_reader(directory, &err);
-    if (notes == NULL && err.code != ERROR_ARGUMENT)
-        return command_fail(&err);
-    bool good = notes == NULL || notes_list_bookmarks(notes, &bookmarks, &count, &err);
+    struct bookmark *bookmarks;
+    size_t count;
+    struct notes *notes;
+    bool good = notes_open_reader(directory, &notes, &err) &&
+                notes_list_bookmarks(notes, &bookmarks, &count, &err);
     notes_close(notes);
     if (!good)
         return command_fail(&err);
@@ -272,12 +270,8 @@ static int
 run_list(const struct invocation *invocation)
 {
     struct error err;
-    char *directory = invocation_tape(invocation, &err);
-    if (directory == NULL)
-        return command_fail(&err);
-    struct tape *tape = tape_open(directory, &err); /* says it well when there is none */
-    int code = tape == NULL ? command_fail(&err) : list(invocation, directory);
-    tape_close(tape);
+    char *directory = invocation_tape_that_opens(invocation, &err);
+    int code = directory == NULL ? command_fail(&err) : list(invocation, directory);
     free(directory);
     return code;
 }
@@ -305,17 +299,13 @@ static int
 run_remove(const struct invocation *invocation)
 {
     struct error err;
-    char *directory = invocation_tape(invocation, &err);
-    if (directory == NULL)
-        return command_fail(&err);
-    struct tape *tape = tape_open(directory, &err);
-    struct notes *notes = tape == NULL ? NULL : notes_open(directory, &err);
+    char *directory = invocation_tape_that_opens(invocation, &err);
+    struct notes *notes = directory == NULL ? NULL : notes_open(directory, &err);
     char *pin = pin_of(invocation->argv[0]);
     bool good = notes != NULL && notes_remove_bookmark(notes, invocation->argv[0], &err) &&
                 retention_unpin(directory, pin, &err);
     free(pin);
     notes_close(notes);
-    tape_close(tape);
     free(directory);
     return good ? 0 : command_fail(&err);
 }

@@ -16,21 +16,6 @@
 #include "console/safe_text.h"
 #include "index/notes.h"
 #include "index/query.h"
-#include "index/tape.h"
-
-/* The tape's directory, freed by the caller; opening says it well when there is no tape. */
-static char *
-find_tape(const struct invocation *invocation, struct error *err)
-{
-    char *directory = invocation_tape(invocation, err);
-    struct tape *tape = directory == NULL ? NULL : tape_open(directory, err);
-    if (tape == NULL) {
-        free(directory);
-        return NULL;
-    }
-    tape_close(tape);
-    return directory;
-}
 
 /* ---- save ---- */
 
@@ -57,7 +42,7 @@ run_save(const struct invocation *invocation)
         code = command_fail(&err);
         query_run_caret(text, column);
     } else {
-        char *directory = find_tape(invocation, &err);
+        char *directory = invocation_tape_that_opens(invocation, &err);
         code = directory == NULL ? command_fail(&err) : save(directory, invocation->argv[0], text);
         free(directory);
     }
@@ -109,11 +94,9 @@ append_query(struct buffer *to, const struct saved_query *saved, bool json)
 static bool
 read_queries(const char *directory, struct saved_query **queries, size_t *count, struct error *err)
 {
-    *queries = NULL;
-    *count = 0;
-    struct notes *notes = notes_open_reader(directory, err);
-    bool good = notes == NULL ? err->code == ERROR_ARGUMENT /* nothing was noted yet */
-                              : notes_list_queries(notes, queries, count, err);
+    struct notes *notes;
+    bool good =
+        notes_open_reader(directory, &notes, err) && notes_list_queries(notes, queries, count, err);
     notes_close(notes);
     return good;
 }
@@ -124,7 +107,7 @@ run_list(const struct invocation *invocation)
     struct error err;
     struct saved_query *queries;
     size_t count;
-    char *directory = find_tape(invocation, &err);
+    char *directory = invocation_tape_that_opens(invocation, &err);
     if (directory == NULL)
         return command_fail(&err);
     bool good = read_queries(directory, &queries, &count, &err);
@@ -179,9 +162,9 @@ static int
 run_show(const struct invocation *invocation)
 {
     struct error err;
-    struct saved_query *queries;
-    size_t count;
-    char *directory = find_tape(invocation, &err);
+    struct saved_query *queries = NULL;
+    size_t count = 0;
+    char *directory = invocation_tape_that_opens(invocation, &err);
     if (directory == NULL)
         return command_fail(&err);
     int code = read_queries(directory, &queries, &count, &err)
@@ -212,7 +195,7 @@ static int
 run_remove(const struct invocation *invocation)
 {
     struct error err;
-    char *directory = find_tape(invocation, &err);
+    char *directory = invocation_tape_that_opens(invocation, &err);
     if (directory == NULL)
         return command_fail(&err);
     struct notes *notes = notes_open(directory, &err);

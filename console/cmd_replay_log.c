@@ -14,7 +14,6 @@
 #include "console/replay_options.h"
 #include "console/safe_text.h"
 #include "index/notes.h"
-#include "index/tape.h"
 #include "replay/plan.h"
 
 static void
@@ -116,12 +115,11 @@ static int
 list(const struct invocation *invocation, const char *directory, const char *id)
 {
     struct error err;
-    struct notes *notes = notes_open_reader(directory, &err);
-    struct ledger_entry *entries = NULL;
-    size_t count = 0;
-    if (notes == NULL && err.code != ERROR_ARGUMENT)
-        return command_fail(&err);
-    bool good = notes == NULL || notes_list_entries(notes, id, &entries, &count, &err);
+    struct notes *notes;
+    struct ledger_entry *entries;
+    size_t count;
+    bool good = notes_open_reader(directory, &notes, &err) &&
+                notes_list_entries(notes, id, &entries, &count, &err);
     notes_close(notes);
     if (!good)
         return command_fail(&err);
@@ -142,12 +140,8 @@ run_log(const struct invocation *invocation)
         (void)error_set(&err, ERROR_ARGUMENT, "'%.100s' is not the id of a replay", id);
         return command_fail(&err);
     }
-    char *directory = invocation_tape(invocation, &err);
-    if (directory == NULL)
-        return command_fail(&err);
-    struct tape *tape = tape_open(directory, &err);
-    int code = tape == NULL ? command_fail(&err) : list(invocation, directory, id);
-    tape_close(tape);
+    char *directory = invocation_tape_that_opens(invocation, &err);
+    int code = directory == NULL ? command_fail(&err) : list(invocation, directory, id);
     free(directory);
     return code;
 }

@@ -15,7 +15,6 @@
 #include "console/replay_options.h"
 #include "console/sizes.h"
 #include "index/retention.h"
-#include "index/tape.h"
 
 struct settings {
     uint64_t keep_bytes;
@@ -91,12 +90,7 @@ prune(const struct invocation *invocation, const char *directory, const struct r
 {
     const struct settings *settings = invocation->settings;
     struct retention_result result;
-    /* Opening says it well when there is no tape. */
-    struct tape *tape = tape_open(directory, err);
-    bool is_tape = tape != NULL;
-    tape_close(tape);
-    if (!is_tape ||
-        !retention_apply(directory, rules, clock_now_ns(), settings->dry_run, &result, err))
+    if (!retention_apply(directory, rules, clock_now_ns(), settings->dry_run, &result, err))
         return command_fail(err);
     struct output output;
     output_start(&output, STDOUT_FILENO);
@@ -114,7 +108,7 @@ run_tape_prune(const struct invocation *invocation)
     struct retention rules;
     if (!choose_rules(invocation, &rules, &err))
         return command_fail(&err);
-    char *directory = invocation_tape(invocation, &err);
+    char *directory = invocation_tape_that_opens(invocation, &err);
     if (directory == NULL)
         return command_fail(&err);
     int code = prune(invocation, directory, &rules, &err);

@@ -85,19 +85,14 @@ static int
 run_tape_rebuild(const struct invocation *invocation)
 {
     struct error err;
-    char *directory = invocation_tape(invocation, &err);
-    if (directory == NULL)
-        return command_fail(&err);
-    /* Opening says it well when there is no tape. */
-    struct tape *tape = tape_open(directory, &err);
+    char *directory = invocation_tape_that_opens(invocation, &err);
     struct catalogue_counts counts;
     int64_t started_ns = clock_monotonic_ns();
     int code;
-    if (tape == NULL || !catalogue_rebuild_alone(directory, &counts, &err))
+    if (directory == NULL || !catalogue_rebuild_alone(directory, &counts, &err))
         code = command_fail(&err);
     else
         code = report(invocation, directory, &counts, clock_monotonic_ns() - started_ns);
-    tape_close(tape);
     free(directory);
     return code;
 }

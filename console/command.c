@@ -131,3 +131,16 @@ invocation_tape(const struct invocation *invocation, struct error *err)
     free(path);
     return directory;
 }
+
+char *
+invocation_tape_that_opens(const struct invocation *invocation, struct error *err)
+{
+    char *directory = invocation_tape(invocation, err);
+    struct tape *tape = directory == NULL ? NULL : tape_open(directory, err);
+    if (tape == NULL) {
+        free(directory);
+        return NULL;
+    }
+    tape_close(tape);
+    return directory;
+}

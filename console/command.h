@@ -68,6 +68,9 @@ int command_dispatch(int argc, char **argv);
  * then, and when the configuration cannot be read. */
 char *invocation_tape(const struct invocation *invocation, struct error *err);
 
+/* The same of a tape that is there: it was opened to see, and *err says well why it could not be. */
+char *invocation_tape_that_opens(const struct invocation *invocation, struct error *err);
+
 /* Print "tapedeck: TEXT" as one line on stderr and return the error's exit code. */
 int command_fail(const struct error *err);
 

@@ -51,10 +51,11 @@ notes_open(const char *directory, struct error *err)
     return make(directory, true, err);
 }
 
-struct notes *
-notes_open_reader(const char *directory, struct error *err)
+bool
+notes_open_reader(const char *directory, struct notes **notes, struct error *err)
 {
-    return make(directory, false, err);
+    *notes = make(directory, false, err);
+    return *notes != NULL || err->code == ERROR_ARGUMENT;
 }
 
 void
@@ -216,6 +217,10 @@ notes_list_bookmarks(
     size_t length = 0;
     size_t capacity = 0;
     bool good;
+    *bookmarks = NULL;
+    *count = 0;
+    if (notes == NULL)
+        return true;
     struct filled filled = fill(
         notes, "SELECT name, seq, time_ns, text, made_ns FROM bookmarks ORDER BY seq, name", err);
     while (next_row(notes, &filled, &good, err)) {
@@ -275,6 +280,10 @@ notes_list_queries(
     size_t length = 0;
     size_t capacity = 0;
     bool good;
+    *queries = NULL;
+    *count = 0;
+    if (notes == NULL)
+        return true;
     struct filled filled = fill(notes, "SELECT name, query FROM saved_queries ORDER BY name", err);
     while (next_row(notes, &filled, &good, err)) {
         rows = alloc_grow(rows, length, &capacity, sizeof(*rows));
@@ -369,6 +378,10 @@ notes_list_entries(struct notes *notes, const char *id, struct ledger_entry **en
     size_t length = 0;
     size_t capacity = 0;
     bool good;
+    *entries = NULL;
+    *count = 0;
+    if (notes == NULL)
+        return true;
     struct filled filled = fill(notes,
         "SELECT replay, deed, result, time_ns, who, target, text, planned, sent, landed, missing,"
         " wrong FROM ledger WHERE ?1 = '' OR replay = ?1 ORDER BY number",

@@ -28,8 +28,9 @@ struct notes;
  * tapedeck made it, ERROR_LIMIT when somebody writes for too long. */
 struct notes *notes_open(const char *directory, struct error *err);
 
-/* For reading only: NULL with ERROR_ARGUMENT when nothing was noted yet, else as above. */
-struct notes *notes_open_reader(const char *directory, struct error *err);
+/* For reading only. *notes is NULL when nothing was noted yet, which the lists below take for none. False with
+ * the errors of above. */
+bool notes_open_reader(const char *directory, struct notes **notes, struct error *err);
 
 void notes_close(struct notes *notes); /* NULL is allowed */
 

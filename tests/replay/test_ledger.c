@@ -47,8 +47,8 @@ notes_each_deed(void **state)
     assert_ok(ledger_note_verify(directory, plan, &result, NULL, &err));
     assert_ok(ledger_note_verify(directory, plan, NULL, &refusal, &err));
 
-    struct notes *notes = notes_open_reader(directory, &err);
-    assert_non_null(notes);
+    struct notes *notes;
+    assert_ok(notes_open_reader(directory, &notes, &err));
     struct ledger_entry *entries;
     size_t count;
     assert_ok(notes_list_entries(notes, plan->id, &entries, &count, &err));
