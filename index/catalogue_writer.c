@@ -51,6 +51,21 @@ open_db(const char *directory, struct error *err)
     return db;
 }
 
+/* A value for id, for each number, for content and checksum. */
+static struct sqlite3_stmt *
+prepare_add_row(struct sqlite3 *db, struct error *err)
+{
+    struct buffer text = {0};
+    buffer_append_text(
+        &text, "INSERT OR REPLACE INTO segments (id, " CATALOGUE_COLUMNS ") VALUES (?");
+    for (int i = 0; i < CATALOGUE_NUMBERS + 2; i++)
+        buffer_append_text(&text, ", ?");
+    buffer_append_byte(&text, ')');
+    struct sqlite3_stmt *statement = sql_prepare(db, buffer_text(&text), err);
+    buffer_done(&text);
+    return statement;
+}
+
 static bool
 prepare(struct catalogue_writer *writer, struct error *err)
 {
@@ -59,10 +74,7 @@ prepare(struct catalogue_writer *writer, struct error *err)
                 "SELECT key FROM streams WHERE id = ? AND tap = ? AND name = ?", err)) != NULL &&
            (writer->add_stream =
                    sql_prepare(db, "INSERT INTO streams VALUES (?, ?, ?, ?, ?)", err)) != NULL &&
-           (writer->add_row = sql_prepare(db,
-                "INSERT OR REPLACE INTO segments (id, " CATALOGUE_COLUMNS
-                ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                err)) != NULL &&
+           (writer->add_row = prepare_add_row(db, err)) != NULL &&
            (writer->remove_row = sql_prepare(db, "DELETE FROM segments WHERE id = ?", err)) != NULL;
 }
 

@@ -43,7 +43,7 @@ struct sealer_report {
 };
 void sealer_report(struct sealer *sealer, struct sealer_report *report);
 
-/* Seal one journal on the caller's thread and remove it. ERROR_DAMAGED: it stays as it is. */
+/* For tests: seal one journal on the caller's thread and remove it. ERROR_DAMAGED: it stays as it is. */
 bool sealer_seal_journal(
     const char *directory, uint64_t id, enum block_codec codec, struct error *err);
 

@@ -64,7 +64,7 @@ struct segment_loss {
 struct segment *segment_salvage(
     const char *path, uint64_t id, struct segment_loss *loss, struct error *err);
 
-const char *segment_path(const struct segment *segment);
+const char *segment_path(const struct segment *segment); /* for benchmarks */
 const struct segment_info *segment_info(const struct segment *segment);
 
 /* The streams that the segment defines, and those that it only has events of: they are called
@@ -104,7 +104,7 @@ struct segment_filter_place segment_filter_place(const struct segment *segment);
  * are not added surely hold none. */
 void segment_find_blocks(struct segment *segment, struct segment_token token, uint64_t *blocks);
 
-/* Give back memory that is kept for the next read: that of the filters of the blocks too (some 5 bytes per
+/* For tests and benchmarks: give back memory that is kept for the next read: that of the filters of the blocks too (some 5 bytes per
  * event, kept since the first segment_find_blocks() in a file that has no token index). */
 void segment_trim(struct segment *segment);
 
