@@ -2,11 +2,10 @@
  *
  * usage: bench_index_seal [EVENTS [DIRECTORY]]
  *
- * Makes EVENTS (default 2,000,000) like those of a shop: 8 streams of 8 partitions, skewed; JSON payloads
- * of some 206 bytes, keys of 16, a traceparent shared by about 6 events and a UUID as headers. Writes them
- * to journals, seals each at 64 MiB, then looks for single values, one partition, a range of time and a
- * substring, on one thread, with the files in the page cache. Needles are timed by the clock, all else by
- * the processor's time. Beside it stands what memcpy and zstd do on the same machine at the same time.
+ * Writes EVENTS (default 2,000,000) of data.h to journals, seals each at 64 MiB, then looks for single values,
+ * one partition, a range of time and a substring, on one thread, with the files in the page cache. Needles are
+ * timed by the clock, all else by the processor's time. Beside it stands what memcpy and zstd do on the same
+ * machine at the same time.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -15,203 +14,28 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
-#include <zstd.h>
 
 #include "base/alloc.h"
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "bench/data.h"
+#include "bench/figures.h"
+#include "index/batch.h"
 #include "index/event.h"
 #include "index/journal.h"
-#include "index/record.h"
 #include "index/seal.h"
 #include "index/segment.h"
 #include "index/token_index.h"
 
-#define STREAMS       8
-#define PARTITIONS    8
-#define TRACES        4096
 #define SEGMENT_BYTES ((size_t)64 * 1024 * 1024)
-#define FRAME_BYTES   ((size_t)128 * 1024)
 #define NEEDLES       1000
-#define RARE          "declined_code_93517"
 
-static void
-fail(const struct error *err)
-{
-    (void)fprintf(stderr, "bench_index_seal: %s\n", err->text);
-    exit(1); /* NOLINT(concurrency-mt-unsafe): there is one thread */
-}
-
-static double
-seconds(void)
-{
-    return (double)clock_monotonic_ns() / 1e9;
-}
-
-static double
-cpu_seconds(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-/* ---- events ---- */
-
-/* splitmix64, Steele, Lea, Flood 2014 */
-static uint64_t
-next_random(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
-static double
-next_fraction(uint64_t *state)
-{
-    return (double)(next_random(state) >> 11) * 0x1p-53;
-}
-
-static const char *const stream_names[STREAMS] = {
-    "order", "payment", "shipment", "inventory", "click", "session", "audit", "telemetry"};
-static const double stream_weights[STREAMS] = {.30, .20, .12, .10, .10, .08, .06, .04};
-static const char *const states[] = {
-    "created", "updated", "confirmed", "declined", "settled", "cancelled", "retried", "expired"};
-static const char *const currencies[] = {"EUR", "USD", "GBP", "JPY", "CHF"};
-static const char *const regions[] = {
-    "eu-west-1", "eu-central-1", "us-east-1", "us-west-2", "ap-southeast-1"};
-static const char *const words[] = {"customer", "asked", "for", "delivery", "before", "noon",
-    "leave", "at", "door", "gift", "wrap", "fragile", "call", "on", "arrival", "back", "order",
-    "partial", "shipment", "approved", "by", "risk", "engine", "manual", "review", "pending",
-    "address", "verified", "loyalty", "points", "applied", "coupon"};
-
-struct shop {
-    uint64_t random;
-    uint64_t number;
-    int64_t now_ns;
-    int64_t offsets[STREAMS][PARTITIONS];
-    uint64_t traces[TRACES][2];
-    int trace_uses[TRACES];
-    struct buffer headers;
-    char key[32];
-    char trace[64];
-    char id[48];
-    char payload[1024];
-};
-
-static void
-shop_open(struct shop *shop)
-{
-    *shop = (struct shop){.random = 42, .now_ns = INT64_C(1795000000000000000)};
-    for (int i = 0; i < STREAMS; i++) {
-        for (int k = 0; k < PARTITIONS; k++)
-            shop->offsets[i][k] = (int64_t)(next_random(&shop->random) % 100000000);
-    }
-    for (int i = 0; i < TRACES; i++) {
-        shop->traces[i][0] = next_random(&shop->random);
-        shop->traces[i][1] = next_random(&shop->random);
-    }
-}
-
-static unsigned
-pick_stream(struct shop *shop)
-{
-    double share = next_fraction(&shop->random);
-    unsigned stream = 0;
-    while (stream < STREAMS - 1 && share >= stream_weights[stream])
-        share -= stream_weights[stream++];
-    return stream;
-}
-
-static void
-make_headers(struct shop *shop)
-{
-    uint64_t *random = &shop->random;
-    size_t slot = next_random(random) % TRACES;
-    if (++shop->trace_uses[slot] > 5) {
-        shop->traces[slot][0] = next_random(random);
-        shop->traces[slot][1] = next_random(random);
-        shop->trace_uses[slot] = 0;
-    }
-    (void)snprintf(shop->trace, sizeof(shop->trace),
-        "00-%016" PRIx64 "%016" PRIx64 "-%016" PRIx64 "-01", shop->traces[slot][0],
-        shop->traces[slot][1], next_random(random));
-    uint64_t high = next_random(random);
-    uint64_t low = next_random(random);
-    (void)snprintf(shop->id, sizeof(shop->id),
-        "%08" PRIx64 "-%04" PRIx64 "-4%03" PRIx64 "-%c%03" PRIx64 "-%012" PRIx64, high >> 32,
-        high >> 16 & 0xffff, high & 0xfff, "89ab"[low >> 62], low >> 48 & 0xfff,
-        low & UINT64_C(0xffffffffffff));
-    headers_begin(&shop->headers, 2);
-    headers_add(&shop->headers, bytes_of("traceparent"), bytes_of(shop->trace));
-    headers_add(&shop->headers, bytes_of("ce_id"), bytes_of(shop->id));
-}
-
-static size_t
-make_payload(struct shop *shop, unsigned stream, int64_t time_ns)
-{
-    uint64_t *random = &shop->random;
-    struct buffer note = {0};
-    unsigned word_count = (unsigned)(2 + next_random(random) % 6);
-    for (unsigned i = 0; i < word_count; i++)
-        buffer_printf(&note, "%s%s", i == 0 ? "" : " ", words[next_random(random) % 32]);
-    if (next_random(random) % 1000000 == 0) {
-        note.length = 0;
-        buffer_append_text(&note, RARE "x");
-    }
-    uint64_t picks = next_random(random);
-    int length = snprintf(shop->payload, sizeof(shop->payload),
-        "{\"type\":\"%s.%s\",\"id\":%" PRIu64 ",\"account\":\"%s\",\"amount\":%u.%02u,"
-        "\"currency\":\"%s\",\"region\":\"%s\",\"at\":%" PRId64
-        ",\"seq\":%u,\"note\":\"%s\",\"ok\":%s}",
-        stream_names[stream], states[picks % 8], 80000000 + shop->number / 3, shop->key,
-        (unsigned)(next_random(random) % 5000), (unsigned)(next_random(random) % 100),
-        currencies[picks / 8 % 5], regions[picks / 64 % 5], time_ns / 1000,
-        (unsigned)(next_random(random) % 1000), buffer_text(&note),
-        next_random(random) % 20 != 0 ? "true" : "false");
-    buffer_done(&note);
-    return (size_t)length;
-}
-
-static void
-make_event(struct shop *shop, struct record *record)
-{
-    uint64_t *random = &shop->random;
-    unsigned stream = pick_stream(shop);
-    unsigned partition = (unsigned)(next_random(random) % PARTITIONS);
-    shop->offsets[stream][partition] += next_random(random) % 200 == 0 ? 2 : 1;
-    shop->now_ns += (int64_t)(-20000.0 * log(1 - next_fraction(random) * 0.999999));
-    int64_t time_ns = shop->now_ns - (int64_t)(next_random(random) % 3000000);
-    double share = next_fraction(random);
-    uint64_t customer = (uint64_t)(1000000 * share * share * share);
-    uint64_t hash = customer * UINT64_C(0x9e3779b97f4a7c15) >> 16;
-    (void)snprintf(shop->key, sizeof(shop->key), "%.3s-%012" PRIx64, stream_names[stream], hash);
-    make_headers(shop);
-    size_t length = make_payload(shop, stream, time_ns);
-    shop->number++;
-    *record = (struct record){
-        .type = RECORD_EVENT,
-        .time_ns = time_ns,
-        .received_ns = shop->now_ns,
-        .position = (uint64_t)shop->offsets[stream][partition],
-        .stream_id = stream,
-        .partition = partition,
-        .flags = TIME_CREATE,
-        .key = bytes_of(shop->key),
-        .headers = bytes_make(shop->headers.data, shop->headers.length),
-        .payload = bytes_make(shop->payload, length),
-    };
-}
-
+/* What one event is asked for by. */
 struct needle {
     char key[32];
-    char trace[64];
+    char trace[48];
     char id[48];
 };
 
@@ -220,7 +44,8 @@ struct needle {
 struct run {
     const char *directory;
     enum block_codec codec;
-    uint64_t events;
+    uint64_t events; /* to make */
+    uint64_t made;
     struct needle *needles;
     size_t needle_count;
     struct buffer arena;
@@ -236,39 +61,54 @@ struct run {
 };
 
 static void
-fill_segment(struct run *run, struct shop *shop)
+keep_needle(struct run *run, const struct event *event)
+{
+    struct event_identity identity;
+    struct needle *needle = &run->needles[run->needle_count++];
+    event_identify(event, &identity);
+    (void)snprintf(needle->key, sizeof(needle->key), "%.*s", (int)event->key.length,
+        (const char *)event->key.data);
+    (void)snprintf(needle->trace, sizeof(needle->trace), "%.*s", (int)identity.trace.length,
+        (const char *)identity.trace.data);
+    (void)snprintf(needle->id, sizeof(needle->id), "%.*s", (int)identity.id.length,
+        (const char *)identity.id.data);
+}
+
+/* One frame, as a collector makes it. Its bytes are known when the arena does not move any more. */
+static void
+add_region(struct run *run, struct data *data, const struct stream *const *streams)
+{
+    struct error err;
+    struct batch *batch = batch_new();
+    uint64_t first = run->made;
+    while (run->made < run->events && !batch_is_full(batch)) {
+        struct event event;
+        data_next(data, streams, &event);
+        if (++run->made % (run->events / NEEDLES + 1) == 0 && run->needle_count < NEEDLES)
+            keep_needle(run, &event);
+        if (!batch_add(batch, &event, &err))
+            figures_fail(&err);
+    }
+    struct bytes records = batch_records(batch);
+    buffer_append(&run->arena, records.data, records.length);
+    run->regions =
+        alloc_grow(run->regions, run->region_count, &run->region_capacity, sizeof(*run->regions));
+    run->regions[run->region_count++] = (struct seal_region){
+        .records = {NULL, records.length},
+        .first_seq = first,
+        .event_count = batch_event_count(batch),
+    };
+    batch_release(batch);
+}
+
+static void
+fill_segment(struct run *run, struct data *data, const struct stream *const *streams)
 {
     run->arena.length = 0;
     run->region_count = 0;
-    size_t start = 0;
-    uint32_t count = 0;
-    while (shop->number < run->events && run->arena.length < SEGMENT_BYTES) {
-        struct record record;
-        make_event(shop, &record);
-        if (shop->number % (run->events / NEEDLES + 1) == 0 && run->needle_count < NEEDLES) {
-            struct needle *needle = &run->needles[run->needle_count++];
-            memcpy(needle->key, shop->key, sizeof(needle->key));
-            memcpy(needle->trace, shop->trace, sizeof(needle->trace));
-            memcpy(needle->id, shop->id, sizeof(needle->id));
-        }
-        size_t size = record_size(&record);
-        record_encode(&record, buffer_reserve(&run->arena, size));
-        run->arena.length += size;
-        count++;
-        if (run->arena.length - start < FRAME_BYTES && run->arena.length < SEGMENT_BYTES &&
-            shop->number < run->events)
-            continue;
-        run->regions = alloc_grow(
-            run->regions, run->region_count, &run->region_capacity, sizeof(*run->regions));
-        run->regions[run->region_count++] = (struct seal_region){
-            .records = {NULL, run->arena.length - start},
-            .first_seq = shop->number - count,
-            .event_count = count,
-        };
-        start = run->arena.length;
-        count = 0;
-    }
-    const unsigned char *at = run->arena.data; /* it may have moved while it grew */
+    while (run->made < run->events && run->arena.length < SEGMENT_BYTES)
+        add_region(run, data, streams);
+    const unsigned char *at = run->arena.data;
     for (size_t i = 0; i < run->region_count; i++) {
         run->regions[i].records.data = at;
         at += run->regions[i].records.length;
@@ -281,25 +121,25 @@ write_journal(struct run *run, uint64_t id)
     struct error err;
     struct journal_file journal;
     struct journal_header header = {.id = id, .base_seq = run->regions[0].first_seq};
-    double start = seconds();
-    double cpu = cpu_seconds();
+    double start = seconds_now();
+    double cpu = seconds_cpu();
     if (!journal_create(&journal, run->directory, &header, &err))
-        fail(&err);
+        figures_fail(&err);
     double synced = start;
     for (size_t i = 0; i < run->region_count; i++) {
         const struct seal_region *region = &run->regions[i];
         if (!journal_append(
                 &journal, region->event_count, region->first_seq, region->records, &err))
-            fail(&err);
-        if (seconds() - synced > 0.2) {
+            figures_fail(&err);
+        if (seconds_now() - synced > 0.2) {
             (void)fdatasync(journal.fd);
-            synced = seconds();
+            synced = seconds_now();
         }
     }
     (void)fdatasync(journal.fd);
     journal_file_close(&journal);
-    run->journal_seconds += seconds() - start;
-    run->journal_cpu += cpu_seconds() - cpu;
+    run->journal_seconds += seconds_now() - start;
+    run->journal_cpu += seconds_cpu() - cpu;
     char *path = journal_path(run->directory, id, "jnl");
     (void)unlink(path);
     free(path);
@@ -319,15 +159,15 @@ seal_one(struct run *run, uint64_t id, struct stream *const *streams)
         .regions = run->regions,
         .region_count = run->region_count,
         .streams = streams,
-        .stream_count = STREAMS,
+        .stream_count = DATA_STREAMS,
     };
     struct seal_options options = {.codec = run->codec};
-    double start = seconds();
-    double cpu = cpu_seconds();
+    double start = seconds_now();
+    double cpu = seconds_cpu();
     if (!seal_segment(run->directory, &input, &options, &result, &err))
-        fail(&err);
-    run->seal_seconds += seconds() - start;
-    run->seal_cpu += cpu_seconds() - cpu;
+        figures_fail(&err);
+    run->seal_seconds += seconds_now() - start;
+    run->seal_cpu += seconds_cpu() - cpu;
     run->total.file_bytes += result.file_bytes;
     run->total.record_bytes += result.record_bytes;
     run->total.block_count += result.block_count;
@@ -349,25 +189,24 @@ peak_rss_mib(void)
 static void
 write_segments(struct run *run)
 {
-    struct shop *shop = alloc_zeroed(sizeof(*shop));
-    char tap[] = "shop";
-    struct stream streams[STREAMS];
-    struct stream *table[STREAMS];
-    for (unsigned i = 0; i < STREAMS; i++) {
-        char *name = alloc_text(stream_names[i]);
-        streams[i] = (struct stream){.id = i, .tap = tap, .name = name, .label = name};
-        table[i] = &streams[i];
+    char tap[] = DATA_TAP;
+    struct stream rows[DATA_STREAMS];
+    struct stream *table[DATA_STREAMS];
+    const struct stream *streams[DATA_STREAMS];
+    struct data *data = data_new();
+    for (unsigned i = 0; i < DATA_STREAMS; i++) {
+        char *name = alloc_text(data_stream_names[i]);
+        rows[i] = (struct stream){.id = i, .tap = tap, .name = name, .label = name};
+        streams[i] = table[i] = &rows[i];
     }
-    shop_open(shop);
-    while (shop->number < run->events) {
-        fill_segment(run, shop);
+    while (run->made < run->events) {
+        fill_segment(run, data, streams);
         write_journal(run, ++run->segment_count);
         seal_one(run, run->segment_count, table);
     }
-    for (unsigned i = 0; i < STREAMS; i++)
-        free(streams[i].name);
-    buffer_done(&shop->headers);
-    free(shop);
+    for (unsigned i = 0; i < DATA_STREAMS; i++)
+        free(rows[i].name);
+    data_free(data);
 }
 
 static void
@@ -408,7 +247,7 @@ read_or_fail(struct reader *reader, size_t segment, uint32_t index, unsigned wan
 {
     struct error err;
     if (!segment_read_block(reader->segments[segment], index, wanted, reader->block, &err))
-        fail(&err);
+        figures_fail(&err);
 }
 
 static bool
@@ -453,14 +292,6 @@ find(struct reader *reader, const char *kind, struct bytes value)
     return found;
 }
 
-static int
-compare_times(const void *a, const void *b)
-{
-    const double *left = a;
-    const double *right = b;
-    return (*left > *right) - (*left < *right);
-}
-
 static void
 bench_needles(struct reader *reader, const struct run *run, const char *kind)
 {
@@ -474,15 +305,15 @@ bench_needles(struct reader *reader, const struct run *run, const char *kind)
             if (kind[0] == 'i')
                 value = bytes_of(needle->id);
             else if (kind[0] == 't')
-                value = bytes_make(needle->trace + 3, 32);
-            double start = seconds();
+                value = bytes_of(needle->trace);
+            double start = seconds_now();
             found += find(reader, kind, value);
-            times[i] = seconds() - start;
+            times[i] = seconds_now() - start;
         }
     }
-    qsort(times, run->needle_count, sizeof(times[0]), compare_times);
+    double middle = median(times, run->needle_count);
     printf("  needle by %-5s warm: p50 %6.1f us, p99 %7.1f us, %.1f events each\n", kind,
-        times[run->needle_count / 2] * 1e6, times[run->needle_count * 99 / 100] * 1e6,
+        middle * 1e6, percentile(times, run->needle_count, .99) * 1e6,
         (double)found / (double)run->needle_count);
 }
 
@@ -501,21 +332,21 @@ bench_cold(struct reader *reader, const struct run *run)
             (void)close(fd);
             segment_trim(reader->segments[s]);
         }
-        double start = seconds();
+        double start = seconds_now();
         (void)find(reader, "id", bytes_of(run->needles[i * 10].id));
-        times[i] = seconds() - start;
+        times[i] = seconds_now() - start;
     }
     if (count == 0)
         return;
-    qsort(times, count, sizeof(times[0]), compare_times);
-    printf("  needle by id    cold: p50 %6.1f us, max %7.1f us, %zu segments\n",
-        times[count / 2] * 1e6, times[count - 1] * 1e6, reader->count);
+    double middle = median(times, count); /* sorts them */
+    printf("  needle by id    cold: p50 %6.1f us, max %7.1f us, %zu segments\n", middle * 1e6,
+        times[count - 1] * 1e6, reader->count);
 }
 
 static void
 bench_absent(struct reader *reader)
 {
-    double start = seconds();
+    double start = seconds_now();
     unsigned found = 0;
     for (int i = 0; i < 10000; i++) {
         char value[32];
@@ -523,7 +354,7 @@ bench_absent(struct reader *reader)
         found += find(reader, "key", bytes_of(value));
     }
     printf("  absent key: mean %.2f us in %zu segments (%u found)\n",
-        (seconds() - start) / 10000 * 1e6, reader->count, found);
+        (seconds_now() - start) / 10000 * 1e6, reader->count, found);
 }
 
 static bool
@@ -563,13 +394,13 @@ bench_events(struct reader *reader, const struct selection *selection)
     double best = HUGE_VAL;
     uint64_t taken = 0;
     for (int pass = 0; pass < 5; pass++) {
-        double start = cpu_seconds();
+        double start = seconds_cpu();
         taken = 0;
         for (size_t s = 0; s < reader->count; s++) {
             for (uint32_t i = 0; i < segment_info(reader->segments[s])->block_count; i++)
                 taken += take_block(reader, s, i, selection);
         }
-        double took = cpu_seconds() - start;
+        double took = seconds_cpu() - start;
         best = took < best ? took : best;
     }
     printf("  %-26s %8" PRIu64 " events in %6.1f ms: %.2f M ev/s\n", selection->name, taken,
@@ -604,7 +435,7 @@ bench_substring(struct reader *reader, bool search)
     uint64_t bytes = 0;
     uint64_t hits = 0;
     for (int pass = 0; pass < 5; pass++) {
-        double start = cpu_seconds();
+        double start = seconds_cpu();
         bytes = hits = 0;
         for (size_t s = 0; s < reader->count; s++) {
             for (uint32_t i = 0; i < segment_info(reader->segments[s])->block_count; i++) {
@@ -612,10 +443,10 @@ bench_substring(struct reader *reader, bool search)
                 struct block *block = reader->block;
                 bytes += block->payloads.length;
                 if (search)
-                    hits += block_find(block, BLOCK_PAY, bytes_of(RARE), 0) < block->count;
+                    hits += block_find(block, BLOCK_PAY, bytes_of(DATA_RARE), 0) < block->count;
             }
         }
-        double took = cpu_seconds() - start;
+        double took = seconds_cpu() - start;
         best = took < best ? took : best;
     }
     printf("  %-26s %.2f GB/s of payload (%" PRIu64 " blocks with a hit)\n",
@@ -628,15 +459,15 @@ read_segments(struct run *run)
     struct error err;
     struct reader reader = {.count = run->segment_count, .block = block_new()};
     reader.segments = alloc_array(reader.count, sizeof(struct segment *));
-    double start = seconds();
+    double start = seconds_now();
     for (size_t i = 0; i < reader.count; i++) {
         char *path = journal_path(run->directory, i + 1, "seg");
         reader.segments[i] = segment_open(path, &err);
         if (reader.segments[i] == NULL)
-            fail(&err);
+            figures_fail(&err);
         free(path);
     }
-    printf("  open %.2f ms for %zu segments\n", (seconds() - start) * 1e3, reader.count);
+    printf("  open %.2f ms for %zu segments\n", (seconds_now() - start) * 1e3, reader.count);
 
     const struct segment_info *first = segment_info(reader.segments[0]);
     const struct segment_info *last = segment_info(reader.segments[reader.count - 1]);
@@ -660,65 +491,19 @@ read_segments(struct run *run)
     block_free(reader.block);
 }
 
-/* ---- the machine ---- */
-
-/* What a copy and the codec alone do with records, in pieces of 128 KiB. */
-static void
-bench_machine(void)
-{
-    struct shop *shop = alloc_zeroed(sizeof(*shop));
-    struct buffer records = {0};
-    size_t piece = FRAME_BYTES;
-    shop_open(shop);
-    while (records.length < SEGMENT_BYTES / 2) {
-        struct record record;
-        make_event(shop, &record);
-        size_t size = record_size(&record);
-        record_encode(&record, buffer_reserve(&records, size));
-        records.length += size;
-    }
-    unsigned char *copy = alloc_zeroed(records.length);
-    size_t room = ZSTD_compressBound(piece);
-    unsigned char *packed = alloc_zeroed(room);
-    ZSTD_CCtx *context = ZSTD_createCCtx();
-    ZSTD_DCtx *decontext = ZSTD_createDCtx();
-    memcpy(copy, records.data, records.length);
-    double start = cpu_seconds();
-    memcpy(copy, records.data, records.length);
-    double copied = cpu_seconds() - start;
-    double packing = 0;
-    double unpacking = 0;
-    for (size_t at = 0; at + piece <= records.length; at += piece) {
-        start = cpu_seconds();
-        size_t length = ZSTD_compressCCtx(context, packed, room, records.data + at, piece, 1);
-        double middle = cpu_seconds();
-        (void)ZSTD_decompressDCtx(decontext, copy, piece, packed, length);
-        packing += middle - start;
-        unpacking += cpu_seconds() - middle;
-    }
-    double bytes = (double)records.length / 1e9;
-    printf("this machine: memcpy %.1f GB/s, zstd -1 of records %.2f GB/s, back %.2f GB/s\n",
-        bytes / copied, bytes / packing, bytes / unpacking);
-    (void)ZSTD_freeCCtx(context);
-    (void)ZSTD_freeDCtx(decontext);
-    buffer_done(&records);
-    buffer_done(&shop->headers);
-    free(packed);
-    free(copy);
-    free(shop);
-}
-
 static void
 bench_codec(const char *directory, uint64_t events, enum block_codec codec, const char *name)
 {
     struct run run = {.directory = directory, .codec = codec, .events = events};
     struct error err;
     if (!file_make_directory(directory, &err))
-        fail(&err);
+        figures_fail(&err);
     run.needles = alloc_array(NEEDLES, sizeof(*run.needles));
     printf("%s, %" PRIu64 " events:\n", name, events);
     write_segments(&run);
     report_writing(&run);
+    if (codec == BLOCK_ZSTD)
+        figures_machine(run.arena.data, run.arena.length);
     buffer_done(&run.arena);
     read_segments(&run);
     file_remove_tree(directory);
@@ -737,7 +522,6 @@ main(int argc, char **argv)
     }
     bench_codec(directory, events, BLOCK_ZSTD, "zstd");
     bench_codec(directory, events, BLOCK_LZ4, "lz4");
-    bench_machine();
     free(directory);
     return 0;
 }
