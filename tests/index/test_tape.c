@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -10,8 +9,6 @@
 #include "index/cursor.h"
 #include "index/query.h"
 #include "index/record.h"
-#include "index/retention.h"
-#include "index/sealer.h"
 #include "index/tape.h"
 #include "tests/support/index_tape.h"
 #include "tests/support/unit.h"
@@ -249,136 +246,6 @@ a_hole_is_where_the_tap_goes_on_behind(void **state)
     tape_close(tape);
 }
 
-static char *
-only_journal(const char *directory)
-{
-    return alloc_format("%s/00000001.jnl", directory);
-}
-
-static void
-cuts_a_torn_tail_at_every_length(void **state)
-{
-    struct error err = {0};
-    struct tape_writer *writer = test_writer(*state, 0);
-    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
-    test_append(writer, orders, 0, 0, 3);
-    tape_writer_close(writer);
-    char *path = only_journal(*state);
-    struct stat before;
-    assert_int_equal(stat(path, &before), 0);
-
-    writer = test_writer(*state, 0);
-    tape_writer_close(writer);
-    for (off_t keep = before.st_size - 1; keep >= 0; keep -= 7) {
-        assert_int_equal(truncate(path, keep), 0);
-        struct tape_writer_options options = {.min_free = -1};
-        struct tape_writer *again = tape_writer_open(*state, &options, &err);
-        assert_ok(again != NULL);
-        assert_int_equal(tape_writer_end_seq(again), 0);
-        tape_writer_close(again);
-        struct tape *tape = test_open(*state);
-        assert_int_equal(test_count_all(tape, 0), 0);
-        tape_close(tape);
-        if (access(path, F_OK) != 0)
-            break; /* the header itself was torn: the file is gone */
-    }
-    free(path);
-}
-
-static void
-keeps_both_sides_of_damage_in_the_middle(void **state)
-{
-    struct error err = {0};
-    struct tape_writer *writer = test_writer(*state, 0);
-    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
-    for (int64_t offset = 0; offset < 30; offset += 10)
-        test_append(writer, orders, 0, offset, 10);
-    tape_writer_close(writer);
-
-    /* A byte in the body of the second event frame. */
-    char *path = only_journal(*state);
-    struct stat status;
-    assert_int_equal(stat(path, &status), 0);
-    int fd = open(path, O_RDWR);
-    assert_int_equal(pwrite(fd, "X", 1, status.st_size / 2), 1);
-    (void)close(fd);
-
-    struct tape *tape = test_open(*state);
-    assert_int_equal(tape_end_seq(tape), 30);
-    struct cursor_options options = {.order = CURSOR_BY_SEQ};
-    struct cursor *cursor = cursor_new(tape, &options);
-    struct event event;
-    int count = 0;
-    while (cursor_next(cursor, 0, &event, &err) == CURSOR_EVENT) {
-        assert_true(event.seq < 10 || event.seq >= 20);
-        assert_int_equal(event.offset, event.seq);
-        count++;
-    }
-    assert_int_equal(count, 20);
-    cursor_free(cursor);
-    const struct tape_damage *damage;
-    assert_int_equal(tape_damage(tape, &damage), 1);
-    assert_int_equal(damage[0].first_seq, 10);
-    assert_int_equal(damage[0].end_seq, 20);
-    assert_false(tape_verify(tape, &err));
-    assert_int_equal(err.code, ERROR_DAMAGED);
-    tape_close(tape);
-
-    /* The next recorder says so and goes on behind. */
-    writer = test_writer(*state, 0);
-    assert_non_null(tape_writer_repairs(writer));
-    assert_int_equal(tape_writer_end_seq(writer), 30);
-    tape_writer_close(writer);
-    free(path);
-}
-
-static void
-every_flipped_bit_is_noticed_or_harmless(void **state)
-{
-    struct error err = {0};
-    struct tape_writer *writer = test_writer(*state, 0);
-    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
-    for (int64_t offset = 0; offset < 6; offset += 2)
-        test_append(writer, orders, 0, offset, 2);
-    tape_writer_close(writer);
-    char *path = only_journal(*state);
-    struct stat status;
-    assert_int_equal(stat(path, &status), 0);
-
-    int fd = open(path, O_RDWR);
-    for (off_t at = 0; at < status.st_size; at++) {
-        unsigned char byte;
-        assert_int_equal(pread(fd, &byte, 1, at), 1);
-        unsigned char flipped = (unsigned char)(byte ^ (1u << (at % 8)));
-        assert_int_equal(pwrite(fd, &flipped, 1, at), 1);
-        struct tape *tape = tape_open(*state, &err);
-        if (tape != NULL) {
-            struct cursor_options options = {.order = CURSOR_BY_SEQ};
-            struct cursor *cursor = cursor_new(tape, &options);
-            struct event event;
-            uint64_t next = 0;
-            bool is_missed = false;
-            while (cursor_next(cursor, 0, &event, &err) == CURSOR_EVENT) {
-                assert_true(event.offset == (int64_t)event.seq);
-                assert_made_event(&event);
-                is_missed = is_missed || event.seq != next;
-                next = event.seq + 1;
-            }
-            /* Only an end may be missing without a word: that is how a crash leaves it. */
-            const struct tape_damage *damage;
-            if (is_missed && tape_damage(tape, &damage) == 0)
-                fail_msg("byte %lld: events are missing and nobody says so", (long long)at);
-            cursor_free(cursor);
-            tape_close(tape);
-        } else {
-            assert_int_equal(err.code, ERROR_DAMAGED);
-        }
-        assert_int_equal(pwrite(fd, &byte, 1, at), 1);
-    }
-    (void)close(fd);
-    free(path);
-}
-
 static void
 refuses_a_second_writer(void **state)
 {
@@ -506,208 +373,6 @@ refuses_an_event_that_is_too_large(void **state)
     free(payload);
 }
 
-/* The same tape in every state between "all journals" and "all segments" reads the same. */
-static void
-reads_the_same_while_it_is_sealed(void **state)
-{
-    struct error err = {0};
-    struct tape_writer *writer = test_writer(*state, 30000);
-    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
-    const struct stream *payments = tape_writer_stream(writer, "shop", "payments");
-    for (int64_t offset = 0; offset < 1500; offset += 30) {
-        test_append(writer, orders, (int32_t)(offset / 30 % 3), offset, 30);
-        test_append(writer, payments, 0, offset, 30);
-    }
-    tape_writer_close(writer);
-
-    struct tape *follower = test_open(*state);
-    struct cursor_options options = {.order = CURSOR_BY_SEQ};
-    struct cursor *cursor = cursor_new(follower, &options);
-    struct event event;
-    for (uint64_t seq = 0; seq < 100; seq++)
-        assert_int_equal(cursor_next(cursor, 0, &event, &err), CURSOR_EVENT);
-
-    for (uint64_t id = 1; sealer_seal_journal(*state, id, BLOCK_ZSTD, &err); id++) {
-        struct tape *tape = test_open(*state);
-        assert_int_equal(test_count_all(tape, 0), 3000);
-        size_t count;
-        const struct lane_summary *lanes = tape_lanes(tape, &count, &err);
-        assert_int_equal(count, 4);
-        assert_int_equal(lanes[3].events, 1500);
-        assert_string_equal(lanes[3].stream->label, "shop/payments");
-        assert_int_equal(lanes[3].last_offset, 1499);
-        tape_close(tape);
-        assert_ok(tape_refresh(follower, &err));
-    }
-    /* One that was under way meanwhile misses nothing and repeats nothing. */
-    for (uint64_t seq = 100; seq < 3000; seq++) {
-        assert_int_equal(cursor_next(cursor, 0, &event, &err), CURSOR_EVENT);
-        assert_int_equal(event.seq, seq);
-        assert_made_event(&event);
-    }
-    assert_int_equal(cursor_next(cursor, 0, &event, &err), CURSOR_END);
-    cursor_free(cursor);
-    tape_close(follower);
-}
-
-static void
-sealed_or_not_a_cursor_finds_the_same(void **state)
-{
-    struct error err = {0};
-    static const char *const queries[] = {"key=k-77", "orders[1]@30..59 or key=k-3", "partition=1",
-        "stream=payments offset>1450", "payload~\"77\"", "value.n>1490",
-        "header.source=test seq<50", "until 1970-01-01T00:16:40.100Z", "key=nobody",
-        "stream=shop/orders not partition=0"};
-    struct tape_writer *writer = test_writer(*state, 30000);
-    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
-    const struct stream *payments = tape_writer_stream(writer, "shop", "payments");
-    for (int64_t offset = 0; offset < 1500; offset += 30) {
-        test_append(writer, orders, (int32_t)(offset / 30 % 3), offset, 30);
-        test_append(writer, payments, 0, offset, 30);
-    }
-    tape_writer_close(writer);
-
-    enum { RUNS = sizeof(queries) / sizeof(queries[0]) * 6 };
-    uint64_t sums[RUNS];
-    for (int sealed = 0; sealed < 2; sealed++) {
-        struct tape *tape = test_open(*state);
-        for (size_t run = 0; run < RUNS; run++) {
-            size_t column = 0;
-            struct query *query = query_compile(queries[run / 6], 0, &column, &err);
-            if (query == NULL)
-                fail_msg("%s: %s", queries[run / 6], err.text);
-            struct cursor_options options = {.query = query,
-                .order = (enum cursor_order)(run % 3),
-                .newest_first = run % 6 >= 3};
-            struct cursor *cursor = cursor_new(tape, &options);
-            struct event event;
-            uint64_t sum = 0;
-            while (cursor_next(cursor, 0, &event, &err) == CURSOR_EVENT) {
-                assert_made_event(&event);
-                sum = sum * 31 + event.seq + 1;
-            }
-            assert_true(sealed == 0 || sum == sums[run]);
-            assert_true(run / 6 == 8 ? sum == 0 : sum != 0);
-            sums[run] = sum;
-            cursor_free(cursor);
-            query_free(query);
-        }
-        tape_close(tape);
-        for (uint64_t id = 1; sealed == 0 && sealer_seal_journal(*state, id, BLOCK_LZ4, &err); id++)
-            continue;
-    }
-}
-
-static uint64_t
-count_matches(struct tape *tape, const char *text)
-{
-    struct error err = {0};
-    struct query *query = query_compile(text, 0, NULL, &err);
-    if (query == NULL)
-        fail_msg("%s: %s", text, err.text);
-    struct cursor_options options = {.query = query};
-    struct cursor *cursor = cursor_new(tape, &options);
-    struct event event;
-    uint64_t count = 0;
-    while (cursor_next(cursor, 0, &event, &err) == CURSOR_EVENT) {
-        assert_made_event(&event);
-        count++;
-    }
-    cursor_free(cursor);
-    query_free(query);
-    return count;
-}
-
-/* A segment of many blocks, of which some are looked at in vain and make room for the next. */
-static void
-finds_everything_in_a_segment_of_many_blocks(void **state)
-{
-    struct error err = {0};
-    struct tape_writer *writer = test_writer(*state, 0);
-    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
-    for (int64_t offset = 0; offset < 12000; offset += 500) {
-        for (int32_t partition = 0; partition < 4; partition++)
-            test_append(writer, orders, partition, offset, 500);
-    }
-    tape_writer_close(writer);
-    assert_ok(sealer_seal_journal(*state, 1, BLOCK_ZSTD, &err));
-    struct tape *tape = test_open(*state);
-    assert_int_equal(test_count_all(tape, 0), 48000);
-    assert_int_equal(count_matches(tape, "stream=orders and offset>=3000 and offset<=7999"), 20000);
-    assert_int_equal(count_matches(tape, "orders[2]@11000..11999 or orders[0]@5..7"), 1003);
-    assert_int_equal(count_matches(tape, "value.n=11999 or value.n=1"), 8);
-    assert_int_equal(count_matches(tape, "payload~\"{\\\"n\\\":1199\""), 44);
-    tape_close(tape);
-}
-
-static void
-a_recorder_seals_what_it_and_others_left(void **state)
-{
-    struct tape_writer *writer = test_writer(*state, 0);
-    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
-    test_append(writer, orders, 0, 0, 10);
-    tape_writer_close(writer);
-    writer = test_writer_sealing(*state, 5000, true);
-    orders = tape_writer_stream(writer, "shop", "orders");
-    for (int64_t offset = 10; offset < 500; offset += 10)
-        test_append(writer, orders, 0, offset, 10);
-    tape_writer_close(writer);
-
-    char *command = alloc_format("ls %s | grep -c jnl", (char *)*state);
-    FILE *listing = popen(command, "r");
-    char line[16] = "";
-    assert_non_null(listing);
-    assert_non_null(fgets(line, sizeof(line), listing));
-    (void)pclose(listing);
-    free(command);
-    assert_string_equal(line, "0\n");
-    struct tape *tape = test_open(*state);
-    assert_int_equal(test_count_all(tape, 0), 500);
-    tape_close(tape);
-    writer = test_writer_sealing(*state, 5000, true);
-    orders = tape_writer_stream(writer, "shop", "orders");
-    assert_int_equal(tape_writer_checkpoint(writer, orders, 0), 499);
-    assert_int_equal(tape_writer_end_seq(writer), 500);
-    tape_writer_close(writer);
-}
-
-static void
-retention_deletes_the_oldest_but_what_is_pinned(void **state)
-{
-    struct error err = {0};
-    struct tape_writer *writer = test_writer_sealing(*state, 5000, true);
-    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
-    for (int64_t offset = 0; offset < 1000; offset += 10)
-        test_append(writer, orders, 0, offset, 10);
-    tape_writer_close(writer);
-    struct retention_result all;
-    struct retention rules = {.keep_bytes = 1};
-    assert_ok(retention_apply(*state, &rules, 0, true, &all, &err));
-    assert_int_equal(all.deleted_events, 1000);
-
-    assert_ok(retention_pin(*state, "replay-1", 55, 56, &err));
-    struct retention_result result;
-    rules.keep_bytes = all.deleted_bytes / 2;
-    assert_ok(retention_apply(*state, &rules, 0, false, &result, &err));
-    assert_int_equal(result.pinned_files, 1);
-    assert_in_range(result.deleted_events, 300, 700);
-    assert_true(result.kept_bytes <= rules.keep_bytes);
-    struct tape *tape = test_open(*state);
-    struct cursor_options options = {.order = CURSOR_BY_SEQ};
-    struct cursor *cursor = cursor_new(tape, &options);
-    struct event event;
-    uint64_t count = 0;
-    bool has_pinned = false;
-    while (cursor_next(cursor, 0, &event, &err) == CURSOR_EVENT) {
-        has_pinned = has_pinned || event.seq == 55;
-        count++;
-    }
-    assert_true(has_pinned);
-    assert_int_equal(count, 1000 - result.deleted_events);
-    cursor_free(cursor);
-    tape_close(tape);
-}
-
 /* What a recorder writes into a journal without a name would be lost when it ends. */
 static void
 notices_that_its_journal_was_removed_or_renamed(void **state)
@@ -748,19 +413,11 @@ main(void)
         TEST(internal_streams_are_walked_only_when_named),
         TEST(goes_on_where_the_tape_ends),
         TEST(a_hole_is_where_the_tap_goes_on_behind),
-        TEST(cuts_a_torn_tail_at_every_length),
-        TEST(keeps_both_sides_of_damage_in_the_middle),
-        TEST(every_flipped_bit_is_noticed_or_harmless),
         TEST(refuses_a_second_writer),
         TEST(says_what_is_wrong_with_the_directory),
         TEST(finds_one_event_by_lane_and_offset),
         TEST(keeps_null_and_empty_apart),
         TEST(refuses_an_event_that_is_too_large),
-        TEST(reads_the_same_while_it_is_sealed),
-        TEST(sealed_or_not_a_cursor_finds_the_same),
-        TEST(finds_everything_in_a_segment_of_many_blocks),
-        TEST(a_recorder_seals_what_it_and_others_left),
-        TEST(retention_deletes_the_oldest_but_what_is_pinned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
