@@ -2,24 +2,18 @@
  * same, while the tape is recorded too. */
 #include <sched.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include <jansson.h>
 
 #include "base/alloc.h"
 #include "index/tape_writer.h"
+#include "tests/support/console_home.h"
 #include "tests/support/console_program.h"
 #include "tests/support/console_tape.h"
 #include "tests/support/unit.h"
 
-#define WORDS(...)    ((const char *const[]){__VA_ARGS__, NULL})
 #define EVENTS        600
 #define PAYLOAD_BYTES 65536
-
-struct fixture {
-    char *home;
-    char *tape;
-};
 
 /* Some 40 MB: enough for a scan to call for help. One event in seven has the word that is looked for. */
 static void
@@ -48,21 +42,8 @@ write_tape(const char *directory)
 static int
 set_up(void **state)
 {
-    struct fixture *fixture = alloc_zeroed(sizeof(*fixture));
-    fixture->home = temp_directory_new();
-    fixture->tape = alloc_format("%s/tape", fixture->home);
-    write_tape(fixture->tape);
-    *state = fixture;
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    temp_directory_remove(fixture->home);
-    free(fixture->tape);
-    free(fixture);
+    (void)program_home_set_up(state);
+    write_tape(((const struct program_home *)*state)->tape);
     return 0;
 }
 
@@ -102,7 +83,7 @@ take_done_line(struct program *program)
 
 /* Everything is the same but for how long it took. */
 static void
-expect_same(const struct fixture *fixture, const char *const *words)
+expect_same(const struct program_home *fixture, const char *const *words)
 {
     struct program alone;
     struct program together;
@@ -125,7 +106,7 @@ expect_same(const struct fixture *fixture, const char *const *words)
 }
 
 static void
-expect_all_the_same(const struct fixture *fixture)
+expect_all_the_same(const struct program_home *fixture)
 {
     const char *tape = fixture->tape;
     expect_same(fixture, WORDS("search", "--tape", tape, "--json", "payload~needle"));
@@ -143,7 +124,7 @@ says_the_same_with_all_cores(void **state)
 static void
 says_the_same_while_a_recorder_holds_the_tape(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct program_home *fixture = *state;
     struct error err = {0};
     struct tape_writer *writer =
         tape_writer_open(fixture->tape, &(struct tape_writer_options){.min_free = -1}, &err);
@@ -156,7 +137,7 @@ says_the_same_while_a_recorder_holds_the_tape(void **state)
 static void
 says_on_how_many_values_a_pattern_gave_up(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct program_home *fixture = *state;
     const char *const json[] = {
         "search", "--tape", fixture->tape, "--json", "payload~/(?:(?:a|aa)+)+[}\\x00]$/", NULL};
     struct program program;
@@ -176,7 +157,7 @@ says_on_how_many_values_a_pattern_gave_up(void **state)
 static void
 takes_payloads_along_into_another_tape(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct program_home *fixture = *state;
     char *copy = alloc_format("%s/copy", fixture->home);
     struct program program;
     program_run(&program, fixture->home,
@@ -195,12 +176,14 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(says_the_same_with_all_cores, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
-            says_the_same_while_a_recorder_holds_the_tape, set_up, tear_down),
+            says_the_same_with_all_cores, set_up, program_home_tear_down),
         cmocka_unit_test_setup_teardown(
-            says_on_how_many_values_a_pattern_gave_up, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(takes_payloads_along_into_another_tape, set_up, tear_down),
+            says_the_same_while_a_recorder_holds_the_tape, set_up, program_home_tear_down),
+        cmocka_unit_test_setup_teardown(
+            says_on_how_many_values_a_pattern_gave_up, set_up, program_home_tear_down),
+        cmocka_unit_test_setup_teardown(
+            takes_payloads_along_into_another_tape, set_up, program_home_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

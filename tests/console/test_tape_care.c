@@ -1,5 +1,8 @@
-/* `tape rebuild` and `replay log`, the program as it is. */
+/* Commands that care for the tape and what is kept beside it, the program as it is. */
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -10,23 +13,16 @@
 #include "base/file.h"
 #include "index/notes.h"
 #include "index/tape_writer.h"
+#include "tests/support/console_home.h"
 #include "tests/support/console_program.h"
 #include "tests/support/console_tape.h"
 #include "tests/support/unit.h"
 
-#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
-
-struct fixture {
-    char *home;
-    char *tape;
-};
-
 static int
 set_up(void **state)
 {
-    struct fixture *fixture = alloc_zeroed(sizeof(*fixture));
-    fixture->home = temp_directory_new();
-    fixture->tape = alloc_format("%s/tape", fixture->home);
+    (void)program_home_set_up(state);
+    const struct program_home *fixture = *state;
     const struct sample samples[] = {
         {.stream = "orders", .offset = 1, .payload = {(const unsigned char *)"a", 1}},
         {.stream = "payments", .offset = 2, .payload = {(const unsigned char *)"b", 1}},
@@ -38,48 +34,22 @@ set_up(void **state)
     struct tape_writer *writer = tape_writer_open(fixture->tape, &options, &err);
     assert_non_null(writer);
     tape_writer_close(writer);
-    *state = fixture;
     return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    temp_directory_remove(fixture->home);
-    free(fixture->tape);
-    free(fixture);
-    return 0;
-}
-
-static void
-run(const struct fixture *fixture, struct program *program, const char *const *words, int code)
-{
-    program_run(program, fixture->home, words);
-    if (program->code != code)
-        fail_msg("exit code %d, not %d; stdout: %.500s; stderr: %.500s", program->code, code,
-            buffer_text(&program->out), buffer_text(&program->err));
-}
-
-static void
-expect_text(struct buffer *where, const char *text)
-{
-    if (strstr(buffer_text(where), text) == NULL)
-        fail_msg("'%s' is not in '%.2000s'", text, buffer_text(where));
 }
 
 static void
 makes_the_catalogue_again(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct program_home *fixture = *state;
     struct program program;
     char *path = alloc_format("%s/catalogue.db", fixture->tape);
     assert_int_equal(unlink(path), 0);
-    run(fixture, &program, WORDS("tape", "rebuild", "--tape", fixture->tape), 0);
+    program_home_run(fixture, &program, WORDS("tape", "rebuild", "--tape", fixture->tape), 0);
     expect_text(&program.out, "1 segment, 2 streams, 2 events");
     program_done(&program);
     assert_int_equal(access(path, F_OK), 0);
-    run(fixture, &program, WORDS("tape", "rebuild", "--json", "--tape", fixture->tape), 0);
+    program_home_run(
+        fixture, &program, WORDS("tape", "rebuild", "--json", "--tape", fixture->tape), 0);
     json_t *line = json_loads(buffer_text(&program.out), 0, NULL);
     assert_non_null(line);
     assert_int_equal(json_integer_value(json_object_get(line, "segments")), 1);
@@ -92,12 +62,12 @@ makes_the_catalogue_again(void **state)
 static void
 says_what_is_damaged_with_code_6(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct program_home *fixture = *state;
     struct error err = {0};
     struct program program;
     char *path = alloc_format("%s/00000001.seg", fixture->tape);
     assert_ok(file_replace(path, "junk", 4, &err));
-    run(fixture, &program, WORDS("tape", "rebuild", "--tape", fixture->tape), 6);
+    program_home_run(fixture, &program, WORDS("tape", "rebuild", "--tape", fixture->tape), 6);
     expect_text(&program.out, "damaged: ");
     expect_text(&program.out, "00000001.seg");
     expect_text(&program.err, "1 damaged place");
@@ -108,13 +78,13 @@ says_what_is_damaged_with_code_6(void **state)
 static void
 refuses_with_code_5_while_it_is_recorded(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct program_home *fixture = *state;
     struct error err = {0};
     struct program program;
     struct tape_writer_options options = {.durability = DURABILITY_KERNEL, .min_free = -1};
     struct tape_writer *writer = tape_writer_open(fixture->tape, &options, &err);
     assert_non_null(writer);
-    run(fixture, &program, WORDS("tape", "rebuild", "--tape", fixture->tape), 5);
+    program_home_run(fixture, &program, WORDS("tape", "rebuild", "--tape", fixture->tape), 5);
     expect_text(&program.err, "recorder");
     program_done(&program);
     tape_writer_close(writer);
@@ -123,10 +93,10 @@ refuses_with_code_5_while_it_is_recorded(void **state)
 static void
 lists_the_ledger_harmlessly(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct program_home *fixture = *state;
     struct error err = {0};
     struct program program;
-    run(fixture, &program, WORDS("replay", "log", "--tape", fixture->tape), 0);
+    program_home_run(fixture, &program, WORDS("replay", "log", "--tape", fixture->tape), 0);
     assert_int_equal(program.out.length, 0);
     program_done(&program);
 
@@ -153,30 +123,31 @@ lists_the_ledger_harmlessly(void **state)
     assert_ok(notes_add_entry(notes, &entry, &err));
     notes_close(notes);
 
-    run(fixture, &program, WORDS("replay", "log", "--tape", fixture->tape), 0);
+    program_home_run(fixture, &program, WORDS("replay", "log", "--tape", fixture->tape), 0);
     expect_text(&program.out, "2026-11-23T14:29:31");
     expect_text(&program.out, "1 204");
     expect_text(&program.out, "\\x1b]0;owned");
     assert_null(memchr(program.out.data, 0x1b, program.out.length));
     program_done(&program);
-    run(fixture, &program, WORDS("replay", "log", "--json", "--tape", fixture->tape, replay), 0);
+    program_home_run(
+        fixture, &program, WORDS("replay", "log", "--json", "--tape", fixture->tape, replay), 0);
     json_t *line = json_loads(buffer_text(&program.out), 0, NULL);
     assert_non_null(line);
     assert_string_equal(json_string_value(json_object_get(line, "sent")), "7");
     assert_true(json_is_null(json_object_get(line, "landed")));
     json_decref(line);
     program_done(&program);
-    run(fixture, &program, WORDS("replay", "log", "--tape", fixture->tape, "../x"), 2);
+    program_home_run(fixture, &program, WORDS("replay", "log", "--tape", fixture->tape, "../x"), 2);
     program_done(&program);
 }
 
 /* Run with exit code `code`, and expect the texts on stdout and stderr (NULL: any). */
 static void
-expect(const struct fixture *fixture, const char *const *words, int code, const char *out,
+expect(const struct program_home *fixture, const char *const *words, int code, const char *out,
     const char *err)
 {
     struct program program;
-    run(fixture, &program, words, code);
+    program_home_run(fixture, &program, words, code);
     if (out != NULL)
         expect_text(&program.out, out);
     if (err != NULL)
@@ -187,7 +158,7 @@ expect(const struct fixture *fixture, const char *const *words, int code, const 
 static void
 a_bookmark_keeps_retention_from_its_events(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct program_home *fixture = *state;
     const char *tape = fixture->tape;
     const char *const prune[] = {
         "tape", "prune", "--keep-age", "1m", "--dry-run", "--tape", tape, NULL};
@@ -221,7 +192,7 @@ a_bookmark_keeps_retention_from_its_events(void **state)
 static void
 what_retention_deleted_is_named_everywhere(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct program_home *fixture = *state;
     const char *tape = fixture->tape;
     static const struct sample newest = {.stream = "orders", .offset = 1000};
     static const char in_words[] =
@@ -251,7 +222,7 @@ what_retention_deleted_is_named_everywhere(void **state)
 static void
 holes_that_were_not_kept_are_counted(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct program_home *fixture = *state;
     const char *tape = fixture->tape;
     sample_tape_write_holes(tape, "orders", 10, 4100);
     expect(fixture, WORDS("streams", "--tape", tape), 0, "  >4096 (>4096)\n", NULL);
@@ -270,13 +241,13 @@ holes_that_were_not_kept_are_counted(void **state)
 static void
 columns_line_up_under_strange_names(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct program_home *fixture = *state;
     const struct sample samples[] = {
         {.stream = "caf\xc3\xa9-with-a-longer-name"}, {.stream = "esc\x1b"
                                                                  "ape"}};
     struct program program;
     sample_tape_write(fixture->tape, samples, 2);
-    run(fixture, &program, WORDS("streams", "--tape", fixture->tape), 0);
+    program_home_run(fixture, &program, WORDS("streams", "--tape", fixture->tape), 0);
     expect_text(&program.out, "STREAM                        PARTITIONS  ");
     expect_text(&program.out, "\nshop/orders                            1  ");
     expect_text(&program.out, "\nshop/caf\xc3\xa9-with-a-longer-name           1  ");
@@ -288,7 +259,7 @@ columns_line_up_under_strange_names(void **state)
 static void
 a_bookmark_needs_an_event(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct program_home *fixture = *state;
     expect(fixture, WORDS("bookmark", "add", "x", "seq=99", "--tape", fixture->tape), 2, NULL,
         "nothing on the tape matches");
     expect(fixture, WORDS("bookmark", "add", "", "seq=0", "--tape", fixture->tape), 2, NULL,
@@ -301,7 +272,7 @@ a_bookmark_needs_an_event(void **state)
 static void
 keeps_queries_under_names(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct program_home *fixture = *state;
     const char *tape = fixture->tape;
     expect(fixture, WORDS("query", "list", "--tape", tape), 0, NULL, "no saved queries");
     expect(fixture, WORDS("query", "save", "two", "seq>0", "and", "key=\"a b\"", "--tape", tape), 0,
@@ -316,7 +287,167 @@ keeps_queries_under_names(void **state)
     expect(fixture, WORDS("query", "remove", "two", "--tape", tape), 2, NULL, "no saved query");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+static void
+tells_about_the_tape(void **state)
+{
+    const struct program_home *fixture = *state;
+    struct program program;
+    sample_shop_write(fixture->tape);
+    program_home_run(
+        fixture, &program, WORDS("tape", "info", "--json", "--tape", fixture->tape), 0);
+    json_t *info = json_line(&program, 0);
+    expect_json_text(info, "directory", fixture->tape);
+    expect_json_text(info, "end_seq", "4");
+    assert_true(json_is_false(json_object_get(info, "recording")));
+    assert_int_equal(json_integer_value(json_object_get(info, "lanes")), 3);
+    expect_json_text(info, "first_received", "2026-11-23T14:29:31.005000000Z");
+    json_decref(info);
+    program_done(&program);
+    program_home_run(fixture, &program, WORDS("tape", "info", "--tape", fixture->tape), 0);
+    expect_text(&program.out, "events          4 (seq 0 to 3)\n");
+    program_done(&program);
+}
+
+/* Change one byte in the middle of the largest file of the tape. */
+static void
+damage_tape(const char *directory)
+{
+    char *largest = NULL;
+    off_t size = 0;
+    DIR *list = opendir(directory);
+    assert_non_null(list);
+    const struct dirent *entry = NULL;
+    while ((entry = readdir(list)) != NULL) { /* NOLINT(concurrency-mt-unsafe) */
+        char *path = alloc_format("%s/%s", directory, entry->d_name);
+        struct stat status;
+        const char *dot = strrchr(entry->d_name, '.');
+        if (dot != NULL && (strcmp(dot, ".jnl") == 0 || strcmp(dot, ".seg") == 0) &&
+            stat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > size) {
+            free(largest);
+            largest = alloc_text(path);
+            size = status.st_size;
+        }
+        free(path);
+    }
+    (void)closedir(list);
+    if (largest == NULL) {
+        fail_msg("no file of the tape in %s", directory);
+        return;
+    }
+    int fd = open(largest, O_RDWR | O_CLOEXEC);
+    unsigned char byte = 0;
+    assert_int_equal(pread(fd, &byte, 1, size / 2), 1);
+    byte ^= 0x40;
+    assert_int_equal(pwrite(fd, &byte, 1, size / 2), 1);
+    (void)close(fd);
+    free(largest);
+}
+
+static void
+verifies_the_tape(void **state)
+{
+    const struct program_home *fixture = *state;
+    struct program program;
+    struct tape_writer *writer = program_home_writer(fixture);
+    size_t count = 0;
+    const struct sample *samples = sample_shop(&count);
+    /* Many frames, so that the damage is in the middle and not in a torn end. */
+    for (size_t i = 0; i < 50; i++)
+        sample_tape_append(writer, samples, count, i * count);
+    tape_writer_close(writer);
+
+    program_home_run(fixture, &program, WORDS("tape", "verify", "--tape", fixture->tape), 0);
+    expect_text(&program.out, "the tape is whole: 200 events");
+    program_done(&program);
+    damage_tape(fixture->tape);
+    program_home_run(fixture, &program, WORDS("tape", "verify", "--tape", fixture->tape), 6);
+    expect_text(&program.out, "damaged: ");
+    program_done(&program);
+    program_home_run(
+        fixture, &program, WORDS("tape", "verify", "--json", "--tape", fixture->tape), 6);
+    expect_text(&program.out, "{\"v\":1,\"done\":true,\"whole\":false,");
+    program_done(&program);
+
+    program_home_run(fixture, &program, WORDS("events", "--json", "--tape", fixture->tape), 6);
+    json_t *done = json_line(&program, line_count(&program) - 1);
+    assert_true(json_is_false(json_object_get(done, "complete")));
+    json_decref(done);
+    expect_text(&program.err, "tapedeck tape verify");
+    program_done(&program);
+}
+
+static void
+doctors_what_is_wrong(void **state)
+{
+    const struct program_home *fixture = *state;
+    struct program program;
+    struct error err;
+    sample_shop_write(fixture->tape);
+    program_home_run(fixture, &program, WORDS("doctor", "--tape", fixture->tape), 0);
+    expect_text(&program.out, "ok    tape           ");
+    expect_text(&program.out, "4 events, not being recorded");
+    expect_text(&program.out, "ok    permissions    mode 700 of ");
+    program_done(&program);
+
+    char *path = alloc_format("%s/t.conf", fixture->home);
+    const char *text = "[tap.a]\nurl = kafka://h/t\nkafka.sasl.password = env:NOT_SET_HERE\n";
+    assert_ok(file_replace(path, text, strlen(text), &err));
+    assert_int_equal(chmod(fixture->tape, 0755), 0);
+    program_home_run(
+        fixture, &program, WORDS("doctor", "--json", "--tape", fixture->tape, "--config", path), 1);
+    json_t *line = json_line(&program, 0);
+    expect_json_text(line, "check", "configuration");
+    expect_json_text(line, "verdict", "bad");
+    assert_non_null(strstr(json_string_value(json_object_get(line, "text")), "NOT_SET_HERE"));
+    json_decref(line);
+    expect_text(&program.out, "chmod 700");
+    program_done(&program);
+
+    program_home_run(fixture, &program, WORDS("doctor", "--tape", path), 1);
+    expect_text(&program.out, "bad   tape           ");
+    expect_text(&program.out, "a tape is a directory: name another with --tape");
+    program_done(&program);
+    program_home_run(fixture, &program, WORDS("console", "--tape", path), 2);
+    expect_text(&program.err, "t.conf is a file, not a tape");
+    program_done(&program);
+    free(path);
+}
+
+static void
+prunes_the_oldest_but_neither_the_newest_nor_what_is_pinned(void **state)
+{
+    const struct program_home *fixture = *state;
+    for (int64_t first = 0; first < 9; first += 3) { /* each writer leaves a segment */
+        const struct sample samples[] = {
+            {.stream = "orders", .offset = first}, {.stream = "orders", .offset = first + 1}};
+        sample_tape_write(fixture->tape, samples, 2);
+    }
+    const char *tape = fixture->tape;
+    expect(fixture, WORDS("tape", "prune", "--tape", tape), 2, NULL, "--keep-bytes");
+    expect(fixture,
+        WORDS("tape", "prune", "--keep-bytes", "1", "--dry-run", "--tape", tape), 0,
+        "would delete 2 segments with 4 events", NULL);
+    expect(fixture, WORDS("search", "--count", "--tape", tape, "stream=orders"), 0, "6", NULL);
+    struct error err;
+    assert_ok(retention_pin(tape, "mark", 0, 1, &err));
+    expect(fixture, WORDS("tape", "prune", "--keep-age", "7d", "--json", "--tape", tape), 0,
+        "\"deleted_segments\":0", NULL);
+    expect(fixture, WORDS("tape", "prune", "--keep-bytes", "1", "--tape", tape), 0,
+        "deleted 1 segment with 2 events", NULL);
+    expect(fixture, WORDS("search", "--count", "--tape", tape, "stream=orders"), 0, "4", NULL);
+    /* Where the tape goes on is still known. */
+    struct tape_writer *writer = tape_writer_open(tape, NULL, &err);
+    assert_non_null(writer);
+    assert_int_equal(tape_writer_end_seq(writer), 6);
+    /* Beside a recorder, too. */
+    expect(fixture, WORDS("tape", "prune", "--keep-bytes", "1", "--tape", tape), 0,
+        "1 segment kept", NULL);
+    tape_writer_close(writer);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, program_home_tear_down)
+#define HOME_TEST(name) \
+    cmocka_unit_test_setup_teardown(name, program_home_set_up, program_home_tear_down)
 
 int
 main(void)
@@ -332,6 +463,10 @@ main(void)
         TEST(columns_line_up_under_strange_names),
         TEST(a_bookmark_needs_an_event),
         TEST(keeps_queries_under_names),
+        HOME_TEST(tells_about_the_tape),
+        HOME_TEST(verifies_the_tape),
+        HOME_TEST(doctors_what_is_wrong),
+        HOME_TEST(prunes_the_oldest_but_neither_the_newest_nor_what_is_pinned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

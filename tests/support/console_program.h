@@ -11,6 +11,9 @@
 
 #include "base/bytes.h"
 
+/* The words of a command line. */
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
 struct program {
     pid_t pid;
     int stdout_fd; /* -1: closed */

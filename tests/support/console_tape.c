@@ -100,3 +100,44 @@ sample_tape_write_holes(const char *directory, const char *stream, int64_t from,
     write_holes(
         directory, stream, (struct hole){.from = from, .to = from, .reason = HOLE_DROPPED}, count);
 }
+
+const struct sample *
+sample_shop(size_t *count)
+{
+    static const struct sample samples[] = {
+        {.stream = "orders",
+            .partition = 0,
+            .offset = 10,
+            .key = {(const unsigned char *)"o-1", 3},
+            .payload = {(const unsigned char *)"{\"n\":1}", 7},
+            .type = "order.placed"},
+        {.stream = "orders",
+            .partition = 1,
+            .offset = 5,
+            .key = {(const unsigned char *)"o-2", 3},
+            .payload = {(const unsigned char *)"\x1b]0;owned\x07", 10},
+            .type = "order.placed"},
+        {.stream = "orders",
+            .partition = 0,
+            .offset = 11,
+            .key = {NULL, 0},
+            .payload = {(const unsigned char *)"\xFF\x00", 2},
+            .type = "order.paid"},
+        {.stream = "payments",
+            .partition = 0,
+            .offset = 0,
+            .key = {(const unsigned char *)"o-1", 3},
+            .payload = {NULL, 0},
+            .type = NULL},
+    };
+    *count = sizeof(samples) / sizeof(samples[0]);
+    return samples;
+}
+
+void
+sample_shop_write(const char *directory)
+{
+    size_t count = 0;
+    const struct sample *samples = sample_shop(&count);
+    sample_tape_write(directory, samples, count);
+}

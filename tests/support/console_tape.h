@@ -26,6 +26,11 @@ struct sample {
 /* Write samples as tap "shop" into the tape of `directory`, which is made when it is not there. */
 void sample_tape_write(const char *directory, const struct sample *samples, size_t count);
 
+/* Four events of a shop: two streams, three lanes; a payload that would drive a terminal, one that is not UTF-8, a null
+ * key and a null payload. */
+const struct sample *sample_shop(size_t *count);
+void sample_shop_write(const char *directory);
+
 /* The same on a tape that the test holds open. `first` numbers the times. */
 void sample_tape_append(
     struct tape_writer *writer, const struct sample *samples, size_t count, size_t first);
