@@ -1,6 +1,5 @@
 /* Scans against cursors: the same tape, the same query, the same events in the same order. The tapes are
  * small, so the scans are told to call for help early. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -9,60 +8,15 @@
 
 #include "base/alloc.h"
 #include "base/bytes.h"
-#include "index/batch.h"
 #include "index/cursor.h"
 #include "index/query.h"
 #include "index/scan.h"
 #include "index/tape.h"
+#include "tests/support/index_scan.h"
 #include "tests/support/index_tape.h"
 #include "tests/support/unit.h"
 
-#define ROUNDS        24
-#define JOURNAL_BYTES UINT64_C(300000)
-
-static uint64_t seed = UINT64_C(0x2545f4914f6cdd1d);
-
-/* xorshift64*: the same numbers on each run. */
-static unsigned
-pick(unsigned below)
-{
-    seed ^= seed >> 12;
-    seed ^= seed << 25;
-    seed ^= seed >> 27;
-    return (unsigned)((seed * UINT64_C(0x2545f4914f6cdd1d)) >> 33) % below;
-}
-
-/* Lanes in turns, in batches of any size. */
-static void
-write_events(struct tape_writer *writer, int64_t offsets[6], unsigned count)
-{
-    static const char *const names[] = {"orders", "payments"};
-    for (unsigned written = 0; written < count;) {
-        unsigned lane = pick(6);
-        unsigned batch = 1 + pick(60);
-        test_append(writer, tape_writer_stream(writer, "shop", names[lane % 2]),
-            (int32_t)(lane / 2), offsets[lane], (int)batch);
-        offsets[lane] += batch;
-        written += batch;
-    }
-}
-
-/* Some segments, and behind them some journals. */
-static void
-make_tape(const char *directory, unsigned sealed, unsigned unsealed)
-{
-    int64_t offsets[6] = {0};
-    if (sealed > 0) {
-        struct tape_writer *writer = test_writer_sealing(directory, JOURNAL_BYTES, true);
-        write_events(writer, offsets, sealed);
-        tape_writer_close(writer);
-    }
-    if (unsealed > 0) {
-        struct tape_writer *writer = test_writer(directory, JOURNAL_BYTES);
-        write_events(writer, offsets, unsealed);
-        tape_writer_close(writer);
-    }
-}
+#define ROUNDS 24
 
 /* ---- what a cursor says ---- */
 
@@ -111,7 +65,7 @@ ask_scan(struct tape *tape, const struct scan_options *options, unsigned *worker
     struct event event;
     struct scan *scan = scan_new(tape, options);
     enum cursor_step step;
-    while ((step = scan_next(scan, 1 + pick(2000), &event, &err)) != CURSOR_END) {
+    while ((step = scan_next(scan, 1 + scan_pick(2000), &event, &err)) != CURSOR_END) {
         if (step == CURSOR_FAILED)
             fail_msg("scanning: %s", err.text);
         if (step == CURSOR_EVENT)
@@ -149,8 +103,8 @@ expect_same(const struct result *scan, const struct result *cursor, const char *
 static void
 append_term(struct buffer *text)
 {
-    unsigned number = pick(4000);
-    switch (pick(12)) {
+    unsigned number = scan_pick(4000);
+    switch (scan_pick(12)) {
     case 0:
         buffer_printf(text, "payload~\"%u\"", number % 1000);
         break;
@@ -167,7 +121,7 @@ append_term(struct buffer *text)
         buffer_printf(text, "partition=%u", number % 4);
         break;
     case 5:
-        buffer_printf(text, "offset>=%u offset<%u", number, number + pick(2000));
+        buffer_printf(text, "offset>=%u offset<%u", number, number + scan_pick(2000));
         break;
     case 6:
         buffer_printf(text, "seq>%u", number * 3);
@@ -193,10 +147,10 @@ append_term(struct buffer *text)
 static void
 append_query(struct buffer *text)
 {
-    unsigned terms = pick(4);
+    unsigned terms = scan_pick(4);
     for (unsigned i = 0; i < terms; i++) {
-        buffer_append_text(text, i == 0 ? "" : pick(3) == 0 ? " or " : " and ");
-        buffer_append_text(text, pick(4) == 0 ? "not (" : "(");
+        buffer_append_text(text, i == 0 ? "" : scan_pick(3) == 0 ? " or " : " and ");
+        buffer_append_text(text, scan_pick(4) == 0 ? "not (" : "(");
         append_term(text);
         buffer_append_byte(text, ')');
     }
@@ -208,14 +162,14 @@ random_options(const struct query *query)
     static const uint64_t alone[] = {1, 40000, 200000};
     static const size_t buffers[] = {1, 100000, 0};
     struct scan_options options = {
-        .cursor = {.query = query, .newest_first = pick(2) == 0},
-        .workers = 1 + pick(5),
-        .alone_bytes = alone[pick(3)],
-        .buffer_bytes = buffers[pick(3)],
+        .cursor = {.query = query, .newest_first = scan_pick(2) == 0},
+        .workers = 1 + scan_pick(5),
+        .alone_bytes = alone[scan_pick(3)],
+        .buffer_bytes = buffers[scan_pick(3)],
     };
-    if (pick(3) == 0) {
-        options.cursor.first_seq = pick(6000);
-        options.cursor.end_seq = options.cursor.first_seq + pick(6000);
+    if (scan_pick(3) == 0) {
+        options.cursor.first_seq = scan_pick(6000);
+        options.cursor.end_seq = options.cursor.first_seq + scan_pick(6000);
     }
     return options;
 }
@@ -256,7 +210,7 @@ compare_often(const char *directory)
 static void
 gives_what_a_cursor_gives_from_segments_and_journals(void **state)
 {
-    make_tape(*state, 9000, 5000);
+    scan_make_tape(*state, 9000, 5000);
     compare_often(*state);
 }
 
@@ -265,7 +219,7 @@ gives_what_a_cursor_gives_from_one_segment(void **state)
 {
     int64_t offsets[6] = {0};
     struct tape_writer *writer = test_writer_sealing(*state, 0, true);
-    write_events(writer, offsets, 9000);
+    scan_write(writer, offsets, 9000);
     tape_writer_close(writer);
     compare_often(*state);
 }
@@ -273,7 +227,7 @@ gives_what_a_cursor_gives_from_one_segment(void **state)
 static void
 gives_what_a_cursor_gives_from_journals(void **state)
 {
-    make_tape(*state, 0, 9000);
+    scan_make_tape(*state, 0, 9000);
     compare_often(*state);
 }
 
@@ -282,7 +236,7 @@ starts_no_threads_for_what_is_small_or_indexed(void **state)
 {
     struct error err = {0};
     unsigned workers = 9;
-    make_tape(*state, 9000, 0);
+    scan_make_tape(*state, 9000, 0);
     struct tape *tape = test_open(*state);
     struct scan_options options = {.workers = 3};
     struct result result = ask_scan(tape, &options, &workers);
@@ -294,7 +248,7 @@ starts_no_threads_for_what_is_small_or_indexed(void **state)
     struct query *query = query_compile("key=k-700", 0, NULL, &err);
     assert_non_null(query);
     options = (struct scan_options){
-        .cursor.query = query, .workers = 3, .alone_bytes = JOURNAL_BYTES * 2};
+        .cursor.query = query, .workers = 3, .alone_bytes = SCAN_JOURNAL_BYTES * 2};
     result = ask_scan(tape, &options, &workers);
     assert_int_equal(result.count, 6);
     assert_int_equal(workers, 0);
@@ -304,131 +258,11 @@ starts_no_threads_for_what_is_small_or_indexed(void **state)
 }
 
 static void
-calls_for_no_help_when_it_has_enough_soon(void **state)
-{
-    struct error err = {0};
-    struct event event;
-    make_tape(*state, 16000, 0);
-    struct tape *tape = test_open(*state);
-    for (int i = 0; i < 2; i++) {
-        /* That much is reached in the second segment, behind the matches of the first. */
-        struct scan_options options = {
-            .workers = 2, .alone_bytes = JOURNAL_BYTES * 4 / 3, .limit = i == 0 ? 3500 : 0};
-        struct scan *scan = scan_new(tape, &options);
-        for (unsigned taken = 0; taken < 3500; taken++)
-            assert_int_equal(scan_next(scan, 0, &event, &err), CURSOR_EVENT);
-        assert_int_equal(scan_workers(scan), i == 0 ? 0 : 2);
-        scan_free(scan);
-    }
-    tape_close(tape);
-}
-
-/* One event of that many bytes, which no codec makes smaller, behind what is there; sealed. */
-static void
-append_large(const char *directory, size_t bytes)
-{
-    unsigned char *payload = alloc_zeroed(bytes);
-    for (size_t i = 0; i < bytes; i += 4)
-        store_u32(payload + i, pick(UINT32_MAX));
-    struct error err = {0};
-    struct tape_writer *writer = test_writer_sealing(directory, 0, true);
-    struct batch *batch = batch_new();
-    struct event event = {.stream = tape_writer_stream(writer, "shop", "orders"),
-        .partition = 9,
-        .time_ns = CLOCK_NONE,
-        .payload = bytes_make(payload, bytes)};
-    assert_ok(batch_add(batch, &event, &err));
-    assert_ok(tape_writer_append(writer, batch, &err));
-    batch_release(batch);
-    tape_writer_close(writer);
-    free(payload);
-}
-
-/* How many of eight threads there are, once there may be any. */
-static unsigned
-count_workers(const char *directory)
-{
-    struct error err = {0};
-    struct event event;
-    struct tape *tape = test_open(directory);
-    struct scan_options options = {.workers = 8, .alone_bytes = JOURNAL_BYTES / 2};
-    struct scan *scan = scan_new(tape, &options);
-    for (unsigned taken = 0; taken < 4000; taken++)
-        assert_int_equal(scan_next(scan, 0, &event, &err), CURSOR_EVENT);
-    unsigned workers = scan_workers(scan);
-    scan_free(scan);
-    tape_close(tape);
-    return workers;
-}
-
-static void
-threads_share_a_budget_of_bytes(void **state)
-{
-    static const unsigned megabytes[] = {1, 7, 40};
-    static const unsigned workers[] = {8, 4, 0};
-    make_tape(*state, 9000, 2000);
-    assert_int_equal(count_workers(*state), 8);
-    for (size_t i = 0; i < 3; i++) {
-        size_t bytes = (size_t)megabytes[i] * 1024 * 1024;
-        append_large(*state, bytes);
-        assert_int_equal(count_workers(*state), workers[i]);
-        assert_true((uint64_t)workers[i] * SCAN_COPIES * bytes <= SCAN_LARGE_BYTES);
-    }
-}
-
-/* Files stay open behind a walk, but not what was read of them: a block as it is in the file and two that are
- * decoded, however many there are. (The sanitizers' allocators do not tell how much there is.) */
-static void
-a_walk_holds_few_large_blocks(void **state)
-{
-    static const size_t bytes = (size_t)12 * 1024 * 1024;
-    struct error err = {0};
-    struct event event;
-    for (int i = 0; i < 6; i++)
-        append_large(*state, bytes);
-    struct tape *tape = test_open(*state);
-    size_t before = mallinfo2().hblkhd;
-    struct cursor *cursor = cursor_new(tape, &(struct cursor_options){.order = CURSOR_BY_SEQ});
-    for (int i = 0; i < 6; i++) {
-        assert_int_equal(cursor_next(cursor, 0, &event, &err), CURSOR_EVENT);
-        assert_int_equal(event.payload.length, bytes);
-        assert_true(mallinfo2().hblkhd - before <= 3 * (bytes + bytes / 2));
-    }
-    cursor_free(cursor);
-    tape_close(tape);
-}
-
-static void
-follows_a_tape_when_it_stays_alone(void **state)
-{
-    struct error err = {0};
-    struct event event;
-    struct tape_writer *writer = test_writer(*state, 20000);
-    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
-    struct tape *tape = test_open(*state);
-    struct scan_options options = {.stays_alone = true, .workers = 3, .alone_bytes = 1};
-    struct scan *scan = scan_new(tape, &options);
-    for (int64_t offset = 0; offset < 1000; offset += 40) {
-        test_append(writer, orders, 0, offset, 40);
-        assert_ok(tape_refresh(tape, &err));
-        for (int64_t i = 0; i < 40; i++) {
-            assert_int_equal(scan_next(scan, 0, &event, &err), CURSOR_EVENT);
-            assert_int_equal(event.offset, offset + i);
-        }
-        assert_int_equal(scan_next(scan, 0, &event, &err), CURSOR_END);
-    }
-    assert_int_equal(scan_workers(scan), 0);
-    scan_free(scan);
-    tape_close(tape);
-    tape_writer_close(writer);
-}
-
-static void
 sorts_as_a_cursor_does(void **state)
 {
     static const enum cursor_order orders[] = {CURSOR_BY_TIME, CURSOR_BY_OFFSET};
     unsigned workers = 0;
-    make_tape(*state, 3000, 2000);
+    scan_make_tape(*state, 3000, 2000);
     struct tape *tape = test_open(*state);
     for (size_t i = 0; i < 4; i++) {
         struct scan_options options = {
@@ -446,47 +280,20 @@ sorts_as_a_cursor_does(void **state)
     tape_close(tape);
 }
 
-static void
-leaves_payloads_out_but_not_their_lengths(void **state)
-{
-    struct error err = {0};
-    struct event event;
-    uint64_t count = 0;
-    uint64_t left_out = 0;
-    make_tape(*state, 9000, 0);
-    struct tape *tape = test_open(*state);
-    struct scan_options options = {
-        .cursor.unwanted = EVENT_PAYLOAD, .workers = 3, .alone_bytes = 1};
-    struct scan *scan = scan_new(tape, &options);
-    for (; scan_next(scan, 0, &event, &err) == CURSOR_EVENT; count++) {
-        struct made_event made;
-        made_event_fill(&made, event.stream, event.partition, event.offset);
-        assert_true(bytes_equal(event.key, made.event.key));
-        assert_true(bytes_equal(event.headers, made.event.headers));
-        assert_int_equal(event.payload.length, made.event.payload.length);
-        left_out += event.payload.data == NULL;
-        made_event_done(&made);
-    }
-    assert_true(count >= 9000);
-    assert_true(left_out > count / 2);
-    scan_free(scan);
-    tape_close(tape);
-}
-
 /* Wherever it is stopped, the threads end; the sanitizers see what is left. */
 static void
 can_be_stopped_at_any_event(void **state)
 {
     struct error err = {0};
-    make_tape(*state, 9000, 3000);
+    scan_make_tape(*state, 9000, 3000);
     struct tape *tape = test_open(*state);
     for (unsigned round = 0; round < 40; round++) {
         struct scan_options options = random_options(NULL);
         options.cursor.first_seq = options.cursor.end_seq = 0;
         struct scan *scan = scan_new(tape, &options);
         struct event event;
-        for (unsigned left = pick(4000); left > 0; left--) {
-            enum cursor_step step = scan_next(scan, 1 + pick(1000), &event, &err);
+        for (unsigned left = scan_pick(4000); left > 0; left--) {
+            enum cursor_step step = scan_next(scan, 1 + scan_pick(1000), &event, &err);
             assert_true(step == CURSOR_EVENT || step == CURSOR_PAUSED);
         }
         scan_free(scan);
@@ -540,7 +347,7 @@ static void
 tells_of_damage_as_a_cursor_does(void **state)
 {
     unsigned workers = 0;
-    make_tape(*state, 9000, 5000);
+    scan_make_tape(*state, 9000, 5000);
     damage_file(*state, "00000001.seg", 0.1);
     damage_file(*state, "00000001.seg", 0.3);
     damage_file(*state, "00000002.seg", 0.2);
@@ -579,7 +386,7 @@ reads_a_damaged_block_once(void **state)
 {
     struct error err = {0};
     struct event event;
-    make_tape(*state, 9000, 0);
+    scan_make_tape(*state, 9000, 0);
     damage_file(*state, "00000001.seg", 0.1);
     damage_file(*state, "00000001.seg", 0.3);
     damage_file(*state, "00000002.seg", 0.2);
@@ -600,60 +407,15 @@ reads_a_damaged_block_once(void **state)
     tape_close(tape);
 }
 
-/* ---- files that come and go ---- */
-
-static void
-remove_file(const char *directory, const char *name)
-{
-    char *path = alloc_format("%s/%s", directory, name);
-    assert_int_equal(unlink(path), 0);
-    free(path);
-}
-
-static void
-goes_on_when_retention_deletes_files_under_it(void **state)
-{
-    struct error err = {0};
-    struct event event;
-    make_tape(*state, 16000, 0);
-    struct tape *tape = test_open(*state);
-    uint64_t end_seq = tape_end_seq(tape);
-    struct scan_options options = {
-        .cursor.newest_first = true, .workers = 2, .alone_bytes = 1, .buffer_bytes = 1};
-    struct scan *scan = scan_new(tape, &options);
-    assert_int_equal(scan_next(scan, 0, &event, &err), CURSOR_EVENT);
-    assert_int_equal(event.seq, end_seq - 1);
-    remove_file(*state, "00000001.seg");
-    remove_file(*state, "00000002.seg");
-    struct tape *after = test_open(*state);
-    uint64_t kept_seq = tape_first_seq(after);
-    tape_close(after);
-    assert_true(kept_seq > 1000 && kept_seq < end_seq - 1000);
-
-    uint64_t last_seq = event.seq;
-    enum cursor_step step;
-    while ((step = scan_next(scan, 0, &event, &err)) == CURSOR_EVENT) {
-        assert_made_event(&event);
-        assert_true(event.seq < last_seq);
-        if (last_seq > kept_seq)
-            assert_int_equal(event.seq, last_seq - 1); /* what is still there comes without gaps */
-        last_seq = event.seq;
-    }
-    assert_int_equal(step, CURSOR_END);
-    assert_true(last_seq <= kept_seq);
-    scan_free(scan);
-    tape_close(tape);
-}
-
 static void
 goes_on_when_journals_are_sealed_under_it(void **state)
 {
     unsigned workers = 0;
-    make_tape(*state, 3000, 9000);
+    scan_make_tape(*state, 3000, 9000);
     struct tape *tape = test_open(*state);
     struct scan_options options = {.workers = 3, .alone_bytes = 1};
     /* The tape as it is known here has journals that the threads will not find any more. */
-    tape_writer_close(test_writer_sealing(*state, JOURNAL_BYTES, true));
+    tape_writer_close(test_writer_sealing(*state, SCAN_JOURNAL_BYTES, true));
     struct result result = ask_scan(tape, &options, &workers);
     assert_int_equal(workers, 3);
     assert_int_equal(result.count, tape_end_seq(tape));
@@ -661,30 +423,6 @@ goes_on_when_journals_are_sealed_under_it(void **state)
         assert_int_equal(result.events[i].seq, i);
     free(result.events);
     tape_close(tape);
-}
-
-static void
-fails_when_the_threads_cannot_open_the_tape(void **state)
-{
-    struct error err = {0};
-    struct event event;
-    make_tape(*state, 9000, 0);
-    struct tape *tape = test_open(*state);
-    char *elsewhere = alloc_format("%s-moved", (const char *)*state);
-    struct scan_options options = {.workers = 2, .alone_bytes = 1};
-    struct scan *scan = scan_new(tape, &options);
-    assert_int_equal(rename(*state, elsewhere), 0);
-    enum cursor_step step;
-    do {
-        step = scan_next(scan, 0, &event, &err);
-    } while (step == CURSOR_EVENT);
-    assert_int_equal(rename(elsewhere, *state), 0);
-    assert_int_equal(step, CURSOR_FAILED);
-    assert_non_null(strstr(err.text, "there is no tape at"));
-    assert_int_equal(scan_next(scan, 0, &event, &err), CURSOR_FAILED);
-    scan_free(scan);
-    tape_close(tape);
-    free(elsewhere);
 }
 
 #define TEST(name) \
@@ -698,18 +436,11 @@ main(void)
         TEST(gives_what_a_cursor_gives_from_one_segment),
         TEST(gives_what_a_cursor_gives_from_journals),
         TEST(starts_no_threads_for_what_is_small_or_indexed),
-        TEST(calls_for_no_help_when_it_has_enough_soon),
-        TEST(threads_share_a_budget_of_bytes),
-        TEST(a_walk_holds_few_large_blocks),
-        TEST(follows_a_tape_when_it_stays_alone),
         TEST(sorts_as_a_cursor_does),
-        TEST(leaves_payloads_out_but_not_their_lengths),
         TEST(can_be_stopped_at_any_event),
         TEST(tells_of_damage_as_a_cursor_does),
         TEST(reads_a_damaged_block_once),
-        TEST(goes_on_when_retention_deletes_files_under_it),
         TEST(goes_on_when_journals_are_sealed_under_it),
-        TEST(fails_when_the_threads_cannot_open_the_tape),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
