@@ -270,6 +270,23 @@ a_bookmark_needs_an_event(void **state)
 }
 
 static void
+says_that_the_notes_are_broken(void **state)
+{
+    const struct program_home *fixture = *state;
+    struct error err;
+    char *path = alloc_format("%s/notes.db", fixture->tape);
+    static const char junk[] =
+        "these were notes once, before somebody wrote over them; still theirs";
+    assert_ok(file_replace(path, junk, sizeof(junk), &err));
+    const char *tape = fixture->tape;
+    expect(fixture, WORDS("query", "list", "--tape", tape), 6, NULL, "notes.db");
+    expect(fixture, WORDS("query", "show", "x", "--tape", tape), 6, NULL, "notes.db");
+    expect(fixture, WORDS("bookmark", "list", "--tape", tape), 6, NULL, "notes.db");
+    expect(fixture, WORDS("replay", "log", "--tape", tape), 6, NULL, "notes.db");
+    free(path);
+}
+
+static void
 keeps_queries_under_names(void **state)
 {
     const struct program_home *fixture = *state;
@@ -424,8 +441,7 @@ prunes_the_oldest_but_neither_the_newest_nor_what_is_pinned(void **state)
     }
     const char *tape = fixture->tape;
     expect(fixture, WORDS("tape", "prune", "--tape", tape), 2, NULL, "--keep-bytes");
-    expect(fixture,
-        WORDS("tape", "prune", "--keep-bytes", "1", "--dry-run", "--tape", tape), 0,
+    expect(fixture, WORDS("tape", "prune", "--keep-bytes", "1", "--dry-run", "--tape", tape), 0,
         "would delete 2 segments with 4 events", NULL);
     expect(fixture, WORDS("search", "--count", "--tape", tape, "stream=orders"), 0, "6", NULL);
     struct error err;
@@ -463,6 +479,7 @@ main(void)
         TEST(columns_line_up_under_strange_names),
         TEST(a_bookmark_needs_an_event),
         TEST(keeps_queries_under_names),
+        TEST(says_that_the_notes_are_broken),
         HOME_TEST(tells_about_the_tape),
         HOME_TEST(verifies_the_tape),
         HOME_TEST(doctors_what_is_wrong),
