@@ -207,6 +207,10 @@ void block_record(const struct block *block, uint32_t i, struct record *record);
 uint32_t block_find(
     const struct block *block, enum block_section section, struct bytes wanted, uint32_t from);
 
+/* The numbers of the events whose header lists may have the value (1 byte or more) as block_may_hold() means it, into
+ * `found`, which has room for all events: how many. HDR is unpacked, META loaded. */
+uint32_t block_find_headers(const struct block *block, struct bytes value, uint32_t *found);
+
 /* False: no event of the block has the bytes somewhere in its key (BLOCK_KEY) or payload (BLOCK_PAY), or as
  * a header's value or the trace id of a traceparent (BLOCK_HDR). For sections that are unpacked, loaded or
  * not: most blocks that are searched have no match, and need not be taken apart to see it. */

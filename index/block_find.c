@@ -62,6 +62,22 @@ block_find(
     return block->count;
 }
 
+uint32_t
+block_find_headers(const struct block *block, struct bytes value, uint32_t *found)
+{
+    assert((block->unpacked & BLOCK_BIT(BLOCK_HDR)) != 0);
+    assert((block->loaded & BLOCK_BIT(BLOCK_META)) != 0 && value.length > 0);
+
+    const struct buffer *bytes = &block->memory->sections[BLOCK_HDR];
+    uint32_t count = header_section_find(block->memory->scratch->header_reader,
+        bytes_make(bytes->data, bytes->length), block->headers_at, block->count, value, found);
+    if (count != UINT32_MAX)
+        return count;
+    for (count = 0; count < block->count; count++) /* who reads them will see what is wrong */
+        found[count] = count;
+    return count;
+}
+
 bool
 block_may_hold(const struct block *block, const struct block_info *info, enum block_section section,
     struct bytes wanted)

@@ -67,4 +67,10 @@ bool header_reader_at_end(const struct header_reader *reader);
 bool header_section_may_hold(
     struct header_reader *reader, struct bytes section, uint32_t count, struct bytes value);
 
+/* The numbers of the lists that may have the value (1 byte or more), in rising order, into `found`, which has room for
+ * all: surely those that have it as above. List number `i` takes places[i + 1] - places[i] bytes. Returns how
+ * many; UINT32_MAX: it is not a section. Several times as fast as making the lists. */
+uint32_t header_section_find(struct header_reader *reader, struct bytes section,
+    const uint32_t *places, uint32_t count, struct bytes value, uint32_t *found);
+
 #endif

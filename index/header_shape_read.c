@@ -332,41 +332,92 @@ header_reader_at_end(const struct header_reader *reader)
     return true;
 }
 
-static bool
-stream_has(
-    const struct header_reader *reader, enum header_stream stream, const void *bytes, size_t length)
+/* What a value can be in the streams, and where in one of them it is next; NULL: no more. */
+struct form {
+    enum header_stream stream;
+    size_t length;
+    const unsigned char *bytes;
+    const unsigned char *next;
+};
+
+#define FORMS_MAX 3u
+
+static void
+find_next(const struct header_reader *reader, struct form *form)
 {
-    struct bytes all = reader->streams[stream];
-    return all.length >= length && memmem(all.data, all.length, bytes, length) != NULL;
+    struct bytes left = reader->streams[form->stream];
+    form->next = left.length < form->length
+                     ? NULL
+                     : memmem(left.data, left.length, form->bytes, form->length);
 }
 
-/* Is the value there in binary? */
-static bool
-packed_is_there(const struct header_reader *reader, struct bytes value)
+/* All forms of a value, the binary ones made in `packed`. Returns how many. */
+static size_t
+forms_of(struct bytes value, unsigned char packed[TRACEPARENT_BYTES], struct form forms[FORMS_MAX])
 {
-    unsigned char packed[TRACEPARENT_BYTES];
-    switch (value.length) {
-    case TRACEPARENT_TEXT:
-        return traceparent_pack(value.data, packed) &&
-               stream_has(reader, STREAM_TRACE, packed, TRACE_BYTES);
-    case UUID_TEXT:
-        return uuid_pack(value.data, packed) && stream_has(reader, STREAM_UUID, packed, 16);
-    case HEX16_TEXT:
-        return hex_pack(value.data, packed, 16) &&
-               (stream_has(reader, STREAM_TRACE, packed, TRACE_BYTES) ||
-                   stream_has(reader, STREAM_HEX16, packed, 16));
-    case HEX8_TEXT:
-        return hex_pack(value.data, packed, 8) && stream_has(reader, STREAM_HEX8, packed, 8);
-    default:
-        return false;
+    size_t count = 0;
+    forms[count++] = (struct form){STREAM_TEXT, value.length, value.data, NULL};
+    if (value.length == TRACEPARENT_TEXT && traceparent_pack(value.data, packed)) {
+        forms[count++] = (struct form){STREAM_TRACE, TRACE_BYTES, packed, NULL};
+    } else if (value.length == UUID_TEXT && uuid_pack(value.data, packed)) {
+        forms[count++] = (struct form){STREAM_UUID, 16, packed, NULL};
+    } else if (value.length == HEX16_TEXT && hex_pack(value.data, packed, 16)) {
+        forms[count++] = (struct form){STREAM_TRACE, TRACE_BYTES, packed, NULL};
+        forms[count++] = (struct form){STREAM_HEX16, 16, packed, NULL};
+    } else if (value.length == HEX8_TEXT && hex_pack(value.data, packed, 8)) {
+        forms[count++] = (struct form){STREAM_HEX8, 8, packed, NULL};
     }
+    return count;
 }
 
 bool
 header_section_may_hold(
     struct header_reader *reader, struct bytes section, uint32_t count, struct bytes value)
 {
-    return value.length == 0 || !header_reader_begin(reader, section, count) ||
-           stream_has(reader, STREAM_TEXT, value.data, value.length) ||
-           packed_is_there(reader, value);
+    unsigned char packed[TRACEPARENT_BYTES];
+    struct form forms[FORMS_MAX];
+    if (value.length == 0 || !header_reader_begin(reader, section, count))
+        return true;
+    size_t form_count = forms_of(value, packed, forms);
+    for (size_t i = 0; i < form_count; i++) {
+        find_next(reader, &forms[i]);
+        if (forms[i].next != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* Does a form begin in what was passed over last? */
+static bool
+was_passed(const struct header_reader *reader, struct form *forms, size_t count)
+{
+    bool was = false;
+    for (size_t i = 0; i < count; i++) {
+        if (forms[i].next == NULL || forms[i].next >= reader->streams[forms[i].stream].data)
+            continue;
+        was = true;
+        find_next(reader, &forms[i]);
+    }
+    return was;
+}
+
+uint32_t
+header_section_find(struct header_reader *reader, struct bytes section, const uint32_t *places,
+    uint32_t count, struct bytes value, uint32_t *found)
+{
+    unsigned char packed[TRACEPARENT_BYTES];
+    struct form forms[FORMS_MAX];
+    if (!header_reader_begin(reader, section, count))
+        return UINT32_MAX;
+    size_t form_count = forms_of(value, packed, forms);
+    for (size_t i = 0; i < form_count; i++)
+        find_next(reader, &forms[i]);
+    uint32_t found_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!header_reader_skip(reader, places[i + 1] - places[i]))
+            return UINT32_MAX;
+        if (was_passed(reader, forms, form_count))
+            found[found_count++] = i;
+    }
+    return found_count;
 }

@@ -226,6 +226,14 @@ segment_filter_sections(const struct segment_filter *filter)
     return wanted;
 }
 
+unsigned
+segment_filter_select_sections(const struct segment_filter *filter)
+{
+    unsigned sections = segment_filter_sections(filter);
+    return segment_filter_peek_section(filter) == BLOCK_HDR ? sections & ~BLOCK_BIT(BLOCK_HDR)
+                                                            : sections;
+}
+
 /* Events of one lane stand side by side: ask once for each. */
 static bool
 lane_may_match(struct segment_filter *filter, const struct block_lane *lane)
@@ -313,6 +321,19 @@ select_each(struct segment_filter *filter, const struct block *block, uint32_t *
     return count;
 }
 
+/* By the header lists as they are packed. */
+static uint32_t
+select_by_headers(struct segment_filter *filter, const struct block *block, uint32_t *selected)
+{
+    uint32_t found = block_find_headers(block, filter->in_headers, selected);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < found; i++) {
+        if (event_may_match(filter, block, selected[i]))
+            selected[count++] = selected[i];
+    }
+    return count;
+}
+
 uint32_t
 segment_filter_select(
     struct segment_filter *filter, const struct block *block, uint32_t index, uint32_t *selected)
@@ -320,6 +341,8 @@ segment_filter_select(
     const struct block_info *info = segment_block(filter->segment, index);
     if (filter->query == NULL)
         return select_by_seq(filter, block, 0, block->count, selected);
+    if (segment_filter_peek_section(filter) == BLOCK_HDR)
+        return select_by_headers(filter, block, selected);
     if (segment_filter_sections(filter) != BLOCK_BIT(BLOCK_META) ||
         !is_within(&filter->bounds, info))
         return select_each(filter, block, selected);

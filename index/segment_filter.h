@@ -66,8 +66,10 @@ enum block_section segment_filter_peek_section(const struct segment_filter *filt
 bool segment_filter_peek(
     const struct segment_filter *filter, const struct block *block, uint32_t index);
 
-/* Which sections segment_filter_select() and segment_filter_find() need. */
+/* Which sections must be loaded for segment_filter_find(). segment_filter_select() needs the same, but of the section
+ * of segment_filter_peek_section() only that it is unpacked, when that is BLOCK_HDR. */
 unsigned segment_filter_sections(const struct segment_filter *filter);
+unsigned segment_filter_select_sections(const struct segment_filter *filter);
 
 /* The numbers of all events of the block, which is number `index`, that may match, in rising order: how many, at most
  * block->count, for which `selected` has room. */

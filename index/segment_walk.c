@@ -293,7 +293,8 @@ open_block(
         if (!segment_filter_peek(&self->filter, packed, number))
             return true;
     }
-    *block = block_cache_read(self->cache, number, segment_filter_sections(&self->filter), err);
+    *block =
+        block_cache_read(self->cache, number, segment_filter_select_sections(&self->filter), err);
     return *block != NULL;
 }
 

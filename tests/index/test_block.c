@@ -326,6 +326,54 @@ finds_bytes_within_events_only(void **state)
     buffer_done(&written.bytes);
 }
 
+/* Is event number `i` among those that may have the value? `found` has room for all. */
+static void
+assert_found(const struct block *block, uint32_t i, struct bytes value, uint32_t *found)
+{
+    uint32_t count = block_find_headers(block, value, found);
+    bool is_there = false;
+    assert_true(count <= block->count);
+    for (uint32_t k = 0; k < count; k++) {
+        assert_true(k == 0 || found[k - 1] < found[k]);
+        is_there |= found[k] == i;
+    }
+    assert_true(is_there);
+}
+
+/* The same events are found as packed, where each of them is alone with its id. */
+static void
+finds_header_values_without_making_lists(void **state)
+{
+    (void)state;
+    struct written written;
+    struct error err;
+    struct block *block = block_new();
+    write_block(&written, BLOCK_ZSTD);
+    const struct block_streams streams = {any_stream, &written.stream};
+    for (int i = 0; i < BLOCK_SECTIONS; i++)
+        assert_ok(block_decode(block, &written.info, (enum block_section)i,
+            section_of(&written, (enum block_section)i), &streams, &err));
+    uint32_t *found = alloc_array(block->count, sizeof(*found));
+    for (uint32_t i = 0; i < block->count; i++) {
+        struct event_header header;
+        struct event event = test_event(block, i);
+        size_t at = 0;
+        while (event_next_header(&event, &at, &header)) {
+            if (header.value.length > 0)
+                assert_found(block, i, header.value, found);
+        }
+        struct event_identity identity;
+        event_identify(&event, &identity);
+        assert_found(block, i, identity.trace, found);
+        assert_found(block, i, identity.id, found);
+        assert_int_equal(block_find_headers(block, identity.id, found), 1);
+    }
+    assert_int_equal(block_find_headers(block, bytes_of("or-000039"), found), 0);
+    free(found);
+    block_free(block);
+    buffer_done(&written.bytes);
+}
+
 /* Sections are searched before META is there, and what they are made of afterwards is the same. */
 static void
 says_what_it_cannot_hold(void **state)
@@ -523,6 +571,7 @@ main(void)
         cmocka_unit_test(sections_come_one_by_one),
         cmocka_unit_test(a_large_payload_can_be_joined),
         cmocka_unit_test(finds_bytes_within_events_only),
+        cmocka_unit_test(finds_header_values_without_making_lists),
         cmocka_unit_test(says_what_it_cannot_hold),
         cmocka_unit_test(values_of_all_packings_may_be_there),
         cmocka_unit_test(survives_changed_sections_with_fitting_checksums),
