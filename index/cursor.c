@@ -20,6 +20,9 @@
 /* How many parts are told at a time that they come next. */
 #define EXPECTED_PARTS 32u
 
+/* Of those, how many of the next that may have a match are told that they will be opened. */
+#define EXPECTED_OPEN 8u
+
 /* Merging by offset keeps a block of each of its parts at hand and the files open; beyond this many parts
  * it is better to sort. By time it is the places of all events of the parts whose times overlap, some 24 bytes each. */
 #define MERGE_PARTS_MAX  512u
@@ -173,18 +176,35 @@ cursor_free(struct cursor *cursor)
     free(cursor);
 }
 
-/* Let the parts that come next have read what they will be asked first, all at the same time. */
+static struct part *
+part_behind(const struct cursor *cursor, const struct part *part)
+{
+    return cursor->downward ? tape_part_below(cursor->tape, part->first_seq)
+                            : tape_part_at(cursor->tape, part->end_seq);
+}
+
+/* Let the parts that come next have read what they will be asked first, all at the same time; then those that may have
+ * a match what they need to be opened. */
 static void
 expect_parts(struct cursor *cursor, struct part *part)
 {
-    if (cursor->options.query == NULL || cursor->expected-- > 0)
+    const struct query *query = cursor->options.query;
+    struct part *first = part;
+    unsigned opened = 0;
+    bool must_read = false;
+    if (query == NULL || cursor->expected-- > 0)
         return;
     for (cursor->expected = 0; part != NULL && cursor->expected < EXPECTED_PARTS;
          cursor->expected++) {
         if (part->ops->expect != NULL)
-            part->ops->expect(part, cursor->tape, cursor->options.query);
-        part = cursor->downward ? tape_part_below(cursor->tape, part->first_seq)
-                                : tape_part_at(cursor->tape, part->end_seq);
+            must_read |= part->ops->expect(part, cursor->tape, query);
+        part = part_behind(cursor, part);
+    }
+    part = first;
+    for (unsigned i = 0; must_read && i < cursor->expected && opened < EXPECTED_OPEN; i++) {
+        if (part->ops->expect_open != NULL)
+            opened += part->ops->expect_open(part, cursor->tape, query);
+        part = part_behind(cursor, part);
     }
 }
 

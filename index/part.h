@@ -77,8 +77,13 @@ struct part_ops {
     struct part_walk *(*walk)(
         struct part *part, struct tape *tape, const struct part_walk_options *options);
 
-    /* A walk with the query will begin soon: have the system read what it asks first. NULL: nothing to do. */
-    void (*expect)(struct part *part, struct tape *tape, const struct query *query);
+    /* A walk with the query will begin soon: have the system read what it asks first. Returns whether there was
+     * something to read. NULL: nothing to do. */
+    bool (*expect)(struct part *part, struct tape *tape, const struct query *query);
+
+    /* And then, unless what was read says that there is no match, what it asks next. Returns whether it did. NULL: nothing
+     * to do. */
+    bool (*expect_open)(struct part *part, struct tape *tape, const struct query *query);
 
     /* The next event that may match: everything that does is among them. Takes what it looked at from
      * *budget and pauses at 0. CURSOR_END may become CURSOR_EVENT after the part has grown. Damaged

@@ -407,9 +407,10 @@ read_file(struct segment *segment, struct tail *tail, struct error *err)
 }
 
 struct segment *
-segment_begin(const char *path, struct error *err)
+segment_begin(const char *path, int fd, struct error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         (void)error_set_system(err, "cannot open segment %s", path);
         return NULL;
@@ -433,7 +434,13 @@ segment_begin(const char *path, struct error *err)
 struct segment *
 segment_open(const char *path, struct error *err)
 {
-    struct segment *segment = segment_begin(path, err);
+    return segment_open_as(path, -1, err);
+}
+
+struct segment *
+segment_open_as(const char *path, int fd, struct error *err)
+{
+    struct segment *segment = segment_begin(path, fd, err);
     if (segment == NULL)
         return NULL;
     struct tail tail = {0};

@@ -48,6 +48,10 @@ struct segment_info {
 /* Open the segment at `path`. NULL with ERROR_DAMAGED when it is cut, broken or of a newer version;
  * ERROR_SYSTEM when it cannot be read, with errno as open() left it. */
 struct segment *segment_open(const char *path, struct error *err);
+
+/* The same of a file that is open for reading: `fd` is the segment's, and closed when it fails. */
+struct segment *segment_open_as(const char *path, int fd, struct error *err);
+
 void segment_close(struct segment *segment);
 
 /* What of a segment could not be got back. */

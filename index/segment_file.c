@@ -167,14 +167,21 @@ segment_file_known(struct tape *tape, const char *path, struct catalogue_row *ro
     return file;
 }
 
+/* The probe is gone. */
+static void
+forget_probe(struct segment_file *file)
+{
+    file->probe = NULL;
+    tape_segment_pool(file->tape)->probes--;
+}
+
 static void
 drop_probe(struct segment_file *file)
 {
     if (file->probe == NULL)
         return;
     segment_probe_close(file->probe);
-    file->probe = NULL;
-    tape_segment_pool(file->tape)->probes--;
+    forget_probe(file);
 }
 
 void
@@ -220,14 +227,16 @@ begin_probe(struct segment_file *file)
     return file->probe != NULL;
 }
 
-void
+bool
 segment_file_expect(struct segment_file *file, const struct query_token *tokens, size_t count)
 {
     if (file->segment != NULL || count == 0 ||
         tape_segment_pool(file->tape)->probes >= SEGMENT_FILES_IDLE || !begin_probe(file))
-        return;
+        return false;
+    bool must_read = false;
     for (size_t i = 0; i < count; i++)
-        segment_probe_expect(file->probe, tokens[i].kind, tokens[i].value);
+        must_read |= segment_probe_expect(file->probe, tokens[i].kind, tokens[i].value);
+    return must_read;
 }
 
 bool
@@ -244,6 +253,15 @@ segment_file_may_hold(struct segment_file *file, const struct query_token *token
     return may_hold;
 }
 
+bool
+segment_file_expect_open(struct segment_file *file, const struct query_token *tokens, size_t count)
+{
+    if (file->probe == NULL || !segment_file_may_hold(file, tokens, count) || file->probe == NULL)
+        return false;
+    segment_probe_expect_open(file->probe);
+    return true;
+}
+
 /* ---- holding ---- */
 
 static bool
@@ -254,11 +272,24 @@ is_as_known(const struct segment_info *found, const struct segment_info *known)
            found->block_count == known->block_count && found->created_ns == known->created_ns;
 }
 
+/* The file, which its probe may have open. */
+static struct segment *
+open_file(struct segment_file *file, struct error *err)
+{
+    int fd = -1;
+    if (file->probe != NULL) {
+        segment_probe_expect_open(file->probe);
+        fd = segment_probe_take_file(file->probe);
+        forget_probe(file);
+    }
+    return segment_open_as(file->path, fd, err);
+}
+
 /* The file has been opened before, or the catalogue knows it: it may be damaged since. */
 static struct segment *
 open_again(struct segment_file *file, bool *is_salvaged, struct error *err)
 {
-    struct segment *segment = segment_open(file->path, err);
+    struct segment *segment = open_file(file, err);
     if (segment != NULL || err->code != ERROR_DAMAGED || strstr(err->text, "newer") != NULL)
         return segment;
     struct error why = *err;
@@ -280,8 +311,6 @@ struct segment *
 segment_file_hold(struct segment_file *file, struct error *err)
 {
     if (file->segment == NULL) {
-        if (file->probe != NULL)
-            segment_probe_expect_open(file->probe);
         bool is_salvaged = false;
         struct segment *segment = open_again(file, &is_salvaged, err);
         if (segment == NULL)
@@ -296,7 +325,6 @@ segment_file_hold(struct segment_file *file, struct error *err)
         }
         segment_use_streams(segment, stream_of_tape, file->tape);
         file->segment = segment;
-        drop_probe(file);
     } else if (file->holders == 0) {
         pool_remove(file);
     }

@@ -56,8 +56,13 @@ struct query_token;
 bool segment_file_may_hold(
     struct segment_file *file, const struct query_token *tokens, size_t count);
 
-/* The same will be asked soon, of this file among others: reads of several files overlap that way. */
-void segment_file_expect(struct segment_file *file, const struct query_token *tokens, size_t count);
+/* The same will be asked soon, of this file among others: reads of several files overlap that way. Returns whether
+ * something will have to be read. */
+bool segment_file_expect(struct segment_file *file, const struct query_token *tokens, size_t count);
+
+/* And when it was: if it may hold such an event it will be opened soon. Returns whether that is so. */
+bool segment_file_expect_open(
+    struct segment_file *file, const struct query_token *tokens, size_t count);
 
 /* The open segment, until segment_file_release(). NULL as segment_open(): ERROR_DAMAGED also when the
  * catalogue said something else; errno is ENOENT when the file is gone. */

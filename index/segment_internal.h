@@ -40,8 +40,8 @@ struct segment {
     void *lookup_self;
 };
 
-/* Open the file and nothing more. NULL as segment_open(). */
-struct segment *segment_begin(const char *path, struct error *err);
+/* Open the file and nothing more; -1: `fd` is not open yet. NULL as segment_open_as(). */
+struct segment *segment_begin(const char *path, int fd, struct error *err);
 
 /* Read and check the file's header: uuid, id and first seq. */
 bool segment_read_header(struct segment *segment, struct error *err);

@@ -119,13 +119,22 @@ verify(struct part *part, struct tape *tape, struct error *err)
     return could_read;
 }
 
-static void
+static bool
 expect(struct part *part, struct tape *tape, const struct query *query)
 {
     struct segment_file *file = as_segment(part)->file;
     struct query_token tokens[FILTER_TOKENS_MAX];
-    if (!segment_file_is_open(file))
-        segment_file_expect(file, tokens, segment_filter_needs(query, tape, tokens));
+    return !segment_file_is_open(file) &&
+           segment_file_expect(file, tokens, segment_filter_needs(query, tape, tokens));
+}
+
+static bool
+expect_open(struct part *part, struct tape *tape, const struct query *query)
+{
+    struct segment_file *file = as_segment(part)->file;
+    struct query_token tokens[FILTER_TOKENS_MAX];
+    return !segment_file_is_open(file) &&
+           segment_file_expect_open(file, tokens, segment_filter_needs(query, tape, tokens));
 }
 
 static void
@@ -175,6 +184,7 @@ const struct part_ops segment_part = {
     .lanes = lanes_of,
     .walk = segment_walk,
     .expect = expect,
+    .expect_open = expect_open,
     .next = segment_walk_next,
     .walk_free = segment_walk_free,
     .cut = segment_walk_cut,

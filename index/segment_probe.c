@@ -74,6 +74,16 @@ segment_probe_close(struct segment_probe *probe)
     free(probe);
 }
 
+int
+segment_probe_take_file(struct segment_probe *probe)
+{
+    assert(probe->owns_fd);
+    int fd = probe->fd;
+    probe->owns_fd = false;
+    segment_probe_close(probe);
+    return fd;
+}
+
 static bool
 read_at(const struct segment_probe *probe, unsigned char *to, size_t length, uint64_t at)
 {
@@ -160,15 +170,17 @@ segment_probe_may_hold(struct segment_probe *probe, const char *kind, struct byt
            segment_probe_may_hold_token(probe, token_of(probe, kind, value));
 }
 
-void
+bool
 segment_probe_expect(struct segment_probe *probe, const char *kind, struct bytes value)
 {
     if (value.data == NULL || !is_always_indexed(kind))
-        return;
+        return false;
     uint32_t number = page_of(probe, token_of(probe, kind, value));
-    if (!is_verified(probe, number))
-        (void)posix_fadvise(
-            probe->fd, (off_t)page_at(probe, number), TOKEN_PAGE_BYTES, POSIX_FADV_WILLNEED);
+    if (is_verified(probe, number))
+        return false;
+    (void)posix_fadvise(
+        probe->fd, (off_t)page_at(probe, number), TOKEN_PAGE_BYTES, POSIX_FADV_WILLNEED);
+    return true;
 }
 
 void

@@ -25,12 +25,15 @@ struct segment_probe *segment_probe_open(
     const char *path, const struct segment_filter_place *place, uint64_t file_bytes);
 void segment_probe_close(struct segment_probe *probe); /* NULL is allowed */
 
+/* Close it, but not its file: returns the descriptor, which is the caller's now. Of a probe that opened its file. */
+int segment_probe_take_file(struct segment_probe *probe);
+
 /* The same for a file that is open: `fd` stays the caller's and open until the probe is closed. */
 struct segment_probe *segment_probe_of(
     int fd, const struct segment_filter_place *place, uint64_t file_bytes);
 
-/* The same will be asked soon: have the system read what is needed for it meanwhile. */
-void segment_probe_expect(struct segment_probe *probe, const char *kind, struct bytes value);
+/* The same will be asked soon: have the system read what is needed for it meanwhile. False: it was read before. */
+bool segment_probe_expect(struct segment_probe *probe, const char *kind, struct bytes value);
 
 /* The segment will be opened and searched soon: have the system read its header, and all that lies behind the
  * index or the filter, which is what opening needs and the filters of the blocks. */

@@ -394,7 +394,7 @@ salvage(struct salvage *self, uint64_t id, struct segment_loss *loss, struct err
 struct segment *
 segment_salvage(const char *path, uint64_t id, struct segment_loss *loss, struct error *err)
 {
-    struct salvage self = {.segment = segment_begin(path, err)};
+    struct salvage self = {.segment = segment_begin(path, -1, err)};
     if (self.segment == NULL)
         return NULL;
     if (salvage(&self, id, loss, err))
