@@ -26,6 +26,7 @@ passed=0
 failed=0
 skipped=0
 started=() # pids
+declare -A errors=() # by pid, where the process writes its stderr
 clusters=()
 
 cleanup() {
@@ -90,6 +91,12 @@ start() { # start NAME COMMAND...: in the background; $pid, output in $work/NAME
     "$@" </dev/null >"$out.out" 2>"$out.err" &
     pid=$!
     started+=("$pid")
+    errors[$pid]=$out.err
+}
+
+last_errors() { # last_errors PID: what it said last on stderr, when `start` started it
+    echo "process $1 said last:"
+    tail -n 10 "${errors[$1]:-/dev/null}"
 }
 
 wait_until() { # wait_until SECONDS WHAT COMMAND...: until the command succeeds
@@ -114,11 +121,19 @@ ends_well() { # ends_well PID SECONDS: a child of ours ends by itself, with 0
         kill -9 "$1"
         return 1
     fi
-    wait "$1"
+    wait "$1" && return
+    echo "process $1 ended with exit code $?"
+    last_errors "$1"
+    return 1
 }
 
 stop_gently() { # stop_gently PID: SIGINT, as a person does; its exit code must be 0
-    kill -INT "$1" && ends_well "$1" 30
+    if kill -INT "$1"; then
+        ends_well "$1" 30
+    else
+        last_errors "$1"
+        return 1
+    fi
 }
 
 need_broker() { # need_broker [OPTION]...: $address; options make it a broker of this script alone
