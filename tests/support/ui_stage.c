@@ -1,5 +1,6 @@
 #include "tests/support/ui_stage.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -7,6 +8,8 @@
 #include "tests/support/unit.h"
 #include "ui/canvas.h"
 #include "ui/stage.h"
+
+#define PATIENCE_NS (60 * NS_PER_S)
 
 static void
 open_on_tape(struct fixture *fixture, const char *screen)
@@ -60,10 +63,14 @@ type(struct fixture *fixture, const char *keys)
 const char *
 look(struct fixture *fixture)
 {
-    int rounds = 0;
-    do {
+    int64_t deadline_ns = clock_monotonic_ns() + PATIENCE_NS;
+    stage_tick(fixture->stage, fixture->now_ns, fixture->monotonic_ns);
+    while (stage_is_busy(fixture->stage)) {
+        if (clock_monotonic_ns() > deadline_ns)
+            fail_msg("the screen is busy and does not come to an end");
+        (void)sched_yield(); /* to the thread that scans */
         stage_tick(fixture->stage, fixture->now_ns, fixture->monotonic_ns);
-    } while (stage_is_busy(fixture->stage) && ++rounds < 10000);
+    }
     stage_draw(fixture->stage, fixture->canvas);
     fixture->text.length = 0;
     canvas_to_text(fixture->canvas, false, &fixture->text);
