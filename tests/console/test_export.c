@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-
 #include "base/alloc.h"
 #include "index/tape_writer.h"
 #include "tests/support/console_copying.h"
