@@ -455,6 +455,12 @@ recorder_repairs(const struct recorder *recorder)
 }
 
 bool
+recorder_trouble(const struct recorder *recorder, char *text, size_t size)
+{
+    return tape_writer_trouble(recorder->writer, text, size);
+}
+
+bool
 recorder_stop(struct recorder *recorder, struct error *err)
 {
     return end(recorder, err);

@@ -90,6 +90,9 @@ void recorder_flush_notes(struct recorder *recorder);
 /* What opening the tape repaired, or NULL. */
 const char *recorder_repairs(const struct recorder *recorder);
 
+/* What goes wrong with the care for the tape now, as tape_writer_trouble(). */
+bool recorder_trouble(const struct recorder *recorder, char *text, size_t size);
+
 /* Stop the taps, write everything that was received, close the tape, free. False when something
  * received could not be written. */
 bool recorder_stop(struct recorder *recorder, struct error *err);

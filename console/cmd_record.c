@@ -62,6 +62,7 @@ struct recording {
     struct live_status *status;
     struct tap_said said[LIVE_TAPS];
     bool was_full;
+    char trouble[320];  /* of the tape, as it was said last */
     int64_t started_ns; /* monotonic, like the others */
     int64_t progress_ns;
     uint64_t progress_events;
@@ -101,6 +102,18 @@ say_changes(struct recording *recording)
             recording->was_full ? "full: nothing is recorded until there is room"
                                 : "has room again: recording goes on");
     }
+}
+
+static void
+say_trouble(struct recording *recording)
+{
+    char trouble[sizeof(recording->trouble)] = "";
+    (void)recorder_trouble(recording->recorder, trouble, sizeof(trouble));
+    if (strcmp(trouble, recording->trouble) == 0)
+        return;
+    log_say_text(trouble[0] != '\0' ? "warn" : "info", "tape",
+        trouble[0] != '\0' ? trouble : "is cared for again");
+    memcpy(recording->trouble, trouble, sizeof(trouble));
 }
 
 static void
@@ -286,6 +299,7 @@ wait_for_end(struct recording *recording, struct error *err)
     for (;;) {
         recorder_status(recording->recorder, recording->status);
         say_changes(recording);
+        say_trouble(recording);
         if (!recording->invocation->quiet)
             say_progress(recording);
         if (recorder_has_failed(recording->recorder, err))

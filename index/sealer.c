@@ -62,8 +62,8 @@ struct sealer {
     int64_t retained_ns;  /* monotonic: when retention was applied last */
     struct memory memory; /* the thread's own, for one journal */
     struct catalogue_writer
-        *catalogue; /* the thread's own; NULL until needed, or after a failure */
-    struct sealer_report report;
+        *catalogue;    /* the thread's own; NULL until needed, or after a failure */
+    char problem[256]; /* why the last try failed; empty when it did not */
 };
 
 /* ---- one journal ---- */
@@ -241,8 +241,8 @@ wait_for_work(struct sealer *sealer, int seconds)
 static void
 note(struct sealer *sealer, const struct error *err)
 {
-    (void)snprintf(sealer->report.problem, sizeof(sealer->report.problem), "%.*s",
-        (int)sizeof(sealer->report.problem) - 1, err == NULL ? "" : err->text);
+    (void)snprintf(sealer->problem, sizeof(sealer->problem), "%.*s",
+        (int)sizeof(sealer->problem) - 1, err == NULL ? "" : err->text);
 }
 
 /* Let the catalogue follow: segment `id` is new, or (0) some are gone. It is only a cache: when that
@@ -285,7 +285,6 @@ retain(struct sealer *sealer)
         good = good && followed;
     }
     (void)pthread_mutex_lock(&sealer->lock);
-    sealer->report.deleted += result.deleted_files;
     if (!good)
         note(sealer, &err);
 }
@@ -317,7 +316,6 @@ seal_first(struct sealer *sealer)
     if (!good && err.code != ERROR_DAMAGED && err.code != ERROR_FORMAT)
         return false;
     (void)take_waiting(sealer, 0);
-    sealer->report.sealed += good;
     sealer->retained_ns = 0;
     return true;
 }
@@ -430,7 +428,6 @@ help_out(struct sealer *sealer)
         struct error err;
         bool good = seal_journal(sealer->directory, id, sealer->options.codec, &memory, &err);
         (void)pthread_mutex_lock(&sealer->lock);
-        sealer->report.sealed += good;
         sealer->was_helped = true;
         if (!good)
             break; /* it stays a journal; the next recorder tries again */
@@ -459,11 +456,14 @@ sealer_stop(struct sealer *sealer, bool drain)
     free_sealer(sealer);
 }
 
-void
-sealer_report(struct sealer *sealer, struct sealer_report *report)
+bool
+sealer_trouble(struct sealer *sealer, char *text, size_t size)
 {
     (void)pthread_mutex_lock(&sealer->lock);
-    *report = sealer->report;
-    report->waiting = sealer->waiting_count;
+    bool has_trouble = sealer->problem[0] != '\0';
+    if (has_trouble)
+        (void)snprintf(text, size, "%s (%zu journal%s to be sealed)", sealer->problem,
+            sealer->waiting_count, sealer->waiting_count == 1 ? " waits" : "s wait");
     (void)pthread_mutex_unlock(&sealer->lock);
+    return has_trouble;
 }

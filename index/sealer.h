@@ -6,12 +6,13 @@
  * known about the damage is lost. Readers notice nothing: for an instant both files are there, with
  * the same events.
  *
- * Threads: its own one. sealer_add() may be called from any thread.
+ * Threads: its own one. sealer_add() and sealer_trouble() may be called from any thread.
  */
 #ifndef INDEX_SEALER_H
 #define INDEX_SEALER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "index/block.h"
@@ -35,13 +36,9 @@ void sealer_add(struct sealer *sealer, uint64_t id);
  * it. Frees. NULL is allowed. */
 void sealer_stop(struct sealer *sealer, bool drain);
 
-struct sealer_report {
-    uint64_t sealed; /* journals so far */
-    uint64_t waiting;
-    uint64_t deleted;  /* files by retention */
-    char problem[256]; /* why the last try failed; empty when it did not */
-};
-void sealer_report(struct sealer *sealer, struct sealer_report *report);
+/* Why the last try to seal a journal, to delete or to keep the catalogue failed, as a text of up to `size` bytes with
+ * how many journals wait. False: it did not. */
+bool sealer_trouble(struct sealer *sealer, char *text, size_t size);
 
 /* For tests: seal one journal on the caller's thread and remove it. ERROR_DAMAGED: it stays as it is. */
 bool sealer_seal_journal(

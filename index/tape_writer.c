@@ -656,6 +656,12 @@ tape_writer_end_seq(const struct tape_writer *writer)
     return writer->end_seq;
 }
 
+bool
+tape_writer_trouble(const struct tape_writer *writer, char *text, size_t size)
+{
+    return writer->sealer != NULL && sealer_trouble(writer->sealer, text, size);
+}
+
 const char *
 tape_writer_repairs(const struct tape_writer *writer)
 {

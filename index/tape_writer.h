@@ -5,7 +5,7 @@
  * Acknowledged means: tape_writer_append() returned true, that is writev() handed everything to the
  * kernel. What was acknowledged survives the death of this process.
  *
- * Threads: tape_writer_stream(), _find_stream(), _checkpoint() and _last_partition() may be called from
+ * Threads: tape_writer_stream(), _find_stream(), _checkpoint(), _last_partition() and _trouble() may be called from
  * any thread, all else from the one thread that owns the writer (the indexer). Finished journals are
  * sealed on a thread of the writer's own.
  */
@@ -13,6 +13,7 @@
 #define INDEX_TAPE_WRITER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "index/block.h"
@@ -82,6 +83,10 @@ bool tape_writer_sync(struct tape_writer *writer, struct error *err);
 
 /* The seq that the next event will get: events acknowledged so far on this tape. */
 uint64_t tape_writer_end_seq(const struct tape_writer *writer);
+
+/* What goes wrong with sealing and retention now (a full disk, a damaged journal), as one sentence of up to `size`
+ * bytes. False: nothing. What was acknowledged is safe in journals meanwhile. */
+bool tape_writer_trouble(const struct tape_writer *writer, char *text, size_t size);
 
 /* What opening repaired, as one sentence for the log, or NULL when all was well. */
 const char *tape_writer_repairs(const struct tape_writer *writer);

@@ -4,11 +4,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "index/batch.h"
 #include "index/cursor.h"
 #include "index/retention.h"
@@ -311,6 +313,27 @@ leave_journals(const char *directory)
 }
 
 static void
+what_goes_wrong_with_sealing_is_told(void **state)
+{
+    char text[320] = "";
+    leave_journals(*state);
+    faults[0] = (struct fault){.call = CALL_RENAME, .code = EIO, .times = 1000};
+    struct tape_writer *writer = test_writer_sealing(*state, 0, true);
+    int64_t deadline = clock_monotonic_ns() + 20 * NS_PER_S;
+    while (!tape_writer_trouble(writer, text, sizeof(text))) {
+        if (clock_monotonic_ns() > deadline)
+            fail_msg("after 20 s no trouble was told, and rename failed %d times",
+                atomic_load(&faults[0].seen));
+        clock_sleep_until_ns(clock_monotonic_ns() + 5 * NS_PER_MS);
+    }
+    assert_non_null(strstr(text, "cannot rename"));
+    assert_non_null(strstr(text, "to be sealed)"));
+    no_faults();
+    tape_writer_close(writer);
+    expect_events(*state, 400);
+}
+
+static void
 a_seal_that_fails_at_any_call_loses_nothing_and_is_done_again(void **state)
 {
     static const enum call calls[] = {CALL_WRITEV, CALL_FDATASYNC, CALL_RENAME};
@@ -458,6 +481,7 @@ main(void)
             each_call_may_fail_once_while_journals_roll, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             with_durability_each_a_batch_that_was_not_synced_is_there_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_goes_wrong_with_sealing_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_seal_that_fails_at_any_call_loses_nothing_and_is_done_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
