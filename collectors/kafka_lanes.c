@@ -350,13 +350,13 @@ move_lanes(struct kafka_lanes *lanes, struct kafka_topic *topic, enum kafka_lane
 static void
 tell_gone(struct kafka_lanes *lanes, const struct kafka_topic *topic)
 {
-    char others[40] = "";
+    char others[64] = "";
     size_t count = 0;
     for (size_t i = 0; i < lanes->topic_count; i++)
         count += lanes->topics[i]->absence.is_gone;
     if (count > 1)
-        (void)snprintf(others, sizeof(others), ", and %zu more are", count - 1);
-    error_set(&lanes->notice, ERROR_REMOTE, "topic '%s' is gone%s: deleted, or hidden from us",
+        (void)snprintf(others, sizeof(others), "; with it %zu topics are", count);
+    error_set(&lanes->notice, ERROR_REMOTE, "topic '%.150s' is gone: deleted, or hidden from us%s",
         topic->name, others);
     outlet_tell(lanes->outlet, "topic", lanes->notice.text);
 }
@@ -382,7 +382,7 @@ see_topic(struct kafka_lanes *lanes, struct kafka_topic *topic)
     if (!kafka_absence_see(&topic->absence))
         return;
     move_lanes(lanes, topic, KAFKA_LANE_GONE, KAFKA_LANE_WAITING);
-    error_set(&lanes->notice, ERROR_REMOTE, "topic '%s' is there again", topic->name);
+    error_set(&lanes->notice, ERROR_REMOTE, "topic '%.150s' is there again", topic->name);
     outlet_tell(lanes->outlet, "topic", lanes->notice.text);
 }
 
