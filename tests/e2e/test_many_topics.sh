@@ -25,8 +25,15 @@ print(sum(int(line["events"]) for line in map(json.loads, sys.stdin) if "stream"
 has_at_least() { # has_at_least COUNT
     local count
     count=$(count_on_tape)
-    echo "$count events are on the tape"
-    [ "$count" -ge "$1" ]
+    [ "$count" -ge "$1" ] && return
+    echo "$count events are on the tape; offsets that are not:"
+    "$tapedeck" tape holes --tape "$tape" | head -n 20
+    return 1
+}
+
+has_no_hole() { # each partition begins at 0 and nothing is missing in it
+    "$tapedeck" tape holes --json --tape "$tape" >"$work/holes" || return
+    ! grep -v '"done":true' "$work/holes"
 }
 
 has_exactly() { # has_exactly COUNT
@@ -64,6 +71,7 @@ total_new=600
 check "and goes on" wait_until 60 "all are there" has_at_least $((total + total_new))
 check "the recorder stops well" stop_gently "$pid"
 check "none is twice" has_exactly $((total + total_new))
+check "none is missing in between" has_no_hole
 sample="new $(shuf -i 0-199 -n 4 | tr '\n' ' ')"
 check "a sample is the same byte for byte: $sample" sample_is_the_same
 check "tape verify finds nothing wrong" "$tapedeck" tape verify --tape "$tape"
