@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -39,34 +38,42 @@ has_taps(const char *config_path, bool *has, struct error *err)
     return good;
 }
 
-/* The recorder's command line, which ends with NULL; what it points to is the options'. */
-static const char **
+/* The recorder's command line, which ends with NULL. */
+static char **
 command_line(const struct own_recorder_options *options)
 {
-    const char **line = alloc_array((size_t)options->url_count + 10, sizeof(const char *));
+    char **line = alloc_array((size_t)options->url_count + 10, sizeof(char *));
     size_t count = 0;
-    line[count++] = "tapedeck";
-    line[count++] = "record";
-    line[count++] = "--tape";
-    line[count++] = options->directory;
+    line[count++] = alloc_text("tapedeck");
+    line[count++] = alloc_text("record");
+    line[count++] = alloc_text("--tape");
+    line[count++] = alloc_text(options->directory);
     if (options->config_path != NULL) {
-        line[count++] = "--config";
-        line[count++] = options->config_path;
+        line[count++] = alloc_text("--config");
+        line[count++] = alloc_text(options->config_path);
     }
     if (options->from != NULL) {
-        line[count++] = "--from";
-        line[count++] = options->from;
+        line[count++] = alloc_text("--from");
+        line[count++] = alloc_text(options->from);
     }
-    line[count++] = "--";
+    line[count++] = alloc_text("--");
     for (int i = 0; i < options->url_count; i++)
-        line[count++] = options->urls[i];
+        line[count++] = alloc_text(options->urls[i]);
     line[count] = NULL;
     return line;
 }
 
+static void
+free_line(char **line)
+{
+    for (size_t i = 0; line[i] != NULL; i++)
+        free(line[i]);
+    free(line);
+}
+
 /* In the child: become the recorder. Never returns. */
 static void
-become_recorder(const struct own_recorder_options *options, const char **line, int log)
+become_recorder(const struct own_recorder_options *options, char **line, int log)
 {
     (void)setpgid(0, 0);
     if (!options->is_kept)
@@ -75,7 +82,7 @@ become_recorder(const struct own_recorder_options *options, const char **line, i
     if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 ||
         dup2(log, STDERR_FILENO) < 0)
         _exit(1);
-    (void)execv("/proc/self/exe", (char *const *)(uintptr_t)line);
+    (void)execv("/proc/self/exe", line);
     _exit(1);
 }
 
@@ -151,7 +158,7 @@ own_recorder_start(
         return false;
 
     char *log_path = alloc_format("%s/recorder.log", options->directory);
-    const char **line = command_line(options);
+    char **line = command_line(options);
     int log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     own->pid = log < 0 ? -1 : fork();
     if (own->pid == 0)
@@ -166,7 +173,7 @@ own_recorder_start(
     }
     if (log >= 0)
         (void)close(log);
-    free(line);
+    free_line(line);
     free(log_path);
     return good;
 }
