@@ -12,7 +12,7 @@ spread() { # spread COUNT: so many more events, over all topics
     total=$((total + $1))
 }
 
-# What the broker has of them, which is what counts: whether a producer was told too much is not the recorder's to mend.
+# What the broker has of them, which is what counts: a producer may be told too much.
 count_on_broker() {
     local count
     count=$(timeout 60 "$client" state "$address" |
