@@ -37,9 +37,16 @@ with_kcat() {
     timed "$work/kcat" kcat -b "$address" -C -t load -e -q -o beginning
 }
 
+broker_cpu() { # what the broker has used until now, in seconds
+    awk -v tick="$(getconf CLK_TCK)" '{ print ($14 + $15) / tick }' "/proc/$(cat "$work/kafka/1.pid")/stat"
+}
+
 with_tapedeck() {
+    local before
+    before=$(broker_cpu)
     timed "$work/record" "$build/tapedeck" record --tape "$work/tape" --from beginning --until end \
         "kafka://$address/load"
+    echo "0 $(broker_cpu) $before" | awk '{ print $1, $2 - $3 }' >>"$work/broker"
 }
 
 for ((round = 0; round <= rounds; round++)); do
@@ -47,7 +54,7 @@ for ((round = 0; round <= rounds; round++)); do
     rm -rf "$work/tape"
     with_tapedeck
     # The first round warms the broker and the page cache.
-    [ "$round" -gt 0 ] || rm "$work/kcat" "$work/record"
+    [ "$round" -gt 0 ] || rm "$work/kcat" "$work/record" "$work/broker"
 done
 
 recorded=$("$build/tapedeck" search --tape "$work/tape" --count --json 'stream=load' |
@@ -78,4 +85,9 @@ show record "$work/record"
 awk -v ours="$(median "$work/record" 1)" -v theirs="$(median "$work/kcat" 1)" \
     -v ours_cpu="$(median "$work/record" 2)" -v theirs_cpu="$(median "$work/kcat" 2)" 'BEGIN {
     printf "ratio      %6.2f wall (budget 1.3), %.2f cpu\n", ours / theirs, ours_cpu / theirs_cpu }'
+# When the cores are busy, less time means less work: how fast it could be with this much of it.
+awk -v wall="$(median "$work/record" 1)" -v ours="$(median "$work/record" 2)" \
+    -v broker="$(median "$work/broker" 2)" -v cores="$(nproc)" -v theirs="$(median "$work/kcat" 1)" 'BEGIN {
+    printf "cores      %6.2f busy of %d while recording: ours %.2f s, the broker %.2f s; with all of them busy the ratio is %.2f\n",
+        (ours + broker) / wall, cores, ours, broker, (ours + broker) / cores / theirs }'
 du -sk "$work/tape" | awk -v events="$events" '{ printf "tape       %6.1f MB, %.0f bytes/event\n", $1 / 1024, $1 * 1024 / events }'
