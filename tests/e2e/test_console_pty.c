@@ -43,20 +43,24 @@ run_program(void *self)
     return 127;
 }
 
+/* Fails when it is not and will not be: the time is over, or the program is gone. */
+static bool
+is_on_screen(struct terminal *terminal, const char *expected, int64_t deadline_ns)
+{
+    char *text = terminal_text(terminal);
+    bool is_there = strstr(text, expected) != NULL;
+    if (!is_there && (clock_monotonic_ns() > deadline_ns || terminal->hung_up))
+        fail_msg("'%s' did not come; on the screen:\n%s", expected, text);
+    free(text);
+    return is_there;
+}
+
 static void
 wait_for(struct terminal *terminal, const char *expected)
 {
-    int64_t deadline = clock_monotonic_ns() + 10 * NS_PER_S;
-    for (;;) {
-        char *text = terminal_text(terminal);
-        bool is_there = strstr(text, expected) != NULL;
-        if (!is_there && (clock_monotonic_ns() > deadline || terminal->hung_up))
-            fail_msg("'%s' did not come; on the screen:\n%s", expected, text);
-        free(text);
-        if (is_there)
-            return;
+    int64_t deadline_ns = clock_monotonic_ns() + 10 * NS_PER_S;
+    while (!is_on_screen(terminal, expected, deadline_ns))
         terminal_read(terminal, 50);
-    }
 }
 
 static void
@@ -168,15 +172,8 @@ wait_until_nobody_records(const char *directory)
 static void
 publish_until(struct terminal *terminal, void *publisher, const char *expected)
 {
-    int64_t deadline = clock_monotonic_ns() + 20 * NS_PER_S;
-    for (;;) {
-        char *text = terminal_text(terminal);
-        bool is_there = strstr(text, expected) != NULL;
-        if (!is_there && (clock_monotonic_ns() > deadline || terminal->hung_up))
-            fail_msg("'%s' did not come; on the screen:\n%s", expected, text);
-        free(text);
-        if (is_there)
-            return;
+    int64_t deadline_ns = clock_monotonic_ns() + 20 * NS_PER_S;
+    while (!is_on_screen(terminal, expected, deadline_ns)) {
         assert_int_equal(zmq_send(publisher, expected, strlen(expected), 0), strlen(expected));
         terminal_read(terminal, 50);
     }
