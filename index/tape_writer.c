@@ -24,6 +24,7 @@
 #include "index/event.h"
 #include "index/hole_record.h"
 #include "index/journal.h"
+#include "index/journal_sync.h"
 #include "index/lanes.h"
 #include "index/places.h"
 #include "index/sealer.h"
@@ -74,6 +75,7 @@ struct tape_writer {
     struct lanes *checkpoints; /* as found when opening; never changes afterwards */
     int32_t *last_partitions;  /* the same: the highest with a checkpoint, or -1, by stream id */
     size_t last_count;
+    struct journal_sync *sync;
     struct sealer *sealer;     /* NULL: finished journals stay journals */
     struct listed_files found; /* while opening */
     char *repairs;
@@ -399,7 +401,8 @@ open_writer(struct tape_writer *writer, struct error *err)
             return false;
     }
     update_catalogue(writer);
-    return read_tape(writer, err) && start_sealer(writer, err);
+    writer->sync = journal_sync_start(err);
+    return writer->sync != NULL && read_tape(writer, err) && start_sealer(writer, err);
 }
 
 struct tape_writer *
@@ -427,18 +430,18 @@ tape_writer_open(
     return writer;
 }
 
-/* Finish the journal; the next append begins a new one. */
-static bool
-roll(struct tape_writer *writer, struct error *err)
+/* Finish the journal; the next append begins a new one. It may be sealed before it is on the disk: it is removed
+ * when the segment is there. */
+static void
+roll(struct tape_writer *writer)
 {
     if (writer->journal.path == NULL)
-        return true;
-    bool synced = tape_writer_sync(writer, err);
+        return;
     uint64_t id = writer->journal.header.id;
-    journal_file_close(&writer->journal);
+    journal_sync_finish(writer->sync, &writer->journal);
+    writer->dirty = false;
     if (writer->sealer != NULL)
         sealer_add(writer->sealer, id);
-    return synced;
 }
 
 void
@@ -446,9 +449,9 @@ tape_writer_close(struct tape_writer *writer)
 {
     if (writer == NULL)
         return;
-    struct error ignored;
-    (void)roll(writer, &ignored);
+    roll(writer);
     sealer_stop(writer->sealer, true);
+    journal_sync_stop(writer->sync);
     free(writer->found.journals);
     free(writer->found.segments);
     if (writer->lock_fd >= 0)
@@ -566,6 +569,24 @@ define_streams(struct tape_writer *writer, struct error *err)
     return true;
 }
 
+/* On this thread, at once. */
+static bool
+sync_here(struct tape_writer *writer, struct error *err)
+{
+    return fdatasync(writer->journal.fd) == 0 ||
+           error_set_system(err, "cannot sync journal %s", writer->journal.path);
+}
+
+/* Did all syncs so far go well? Waits where they are late. */
+static bool
+check_sync(struct tape_writer *writer, int64_t now_monotonic_ns, struct error *err)
+{
+    if (journal_sync_check(writer->sync, now_monotonic_ns, err))
+        return true;
+    writer->dirty = true; /* the next tick tries again */
+    return false;
+}
+
 /* The events of a batch as one frame; with DURABILITY_EACH on the disk, or not there at all. */
 static bool
 append_events(
@@ -575,7 +596,7 @@ append_events(
     uint64_t size = writer->journal.size;
     if (!journal_append(&writer->journal, count, writer->end_seq, records, err))
         return false;
-    if (writer->options.durability == DURABILITY_EACH && !tape_writer_sync(writer, err)) {
+    if (writer->options.durability == DURABILITY_EACH && !sync_here(writer, err)) {
         /* It is not acknowledged and will be tried again: once must be enough. */
         journal_take_back(&writer->journal, size);
         return false;
@@ -589,9 +610,10 @@ tape_writer_append(struct tape_writer *writer, struct batch *batch, struct error
 {
     struct bytes records = batch_records(batch);
     struct bytes holes = batch_holes(batch);
-    if (writer->journal.path != NULL && writer->journal.size >= writer->options.journal_bytes &&
-        !roll(writer, err))
+    if (!check_sync(writer, clock_monotonic_ns(), err))
         return false;
+    if (writer->journal.path != NULL && writer->journal.size >= writer->options.journal_bytes)
+        roll(writer);
     if (!check_free(writer, err) || !need_journal(writer, err) || !define_streams(writer, err))
         return false;
 
@@ -601,18 +623,24 @@ tape_writer_append(struct tape_writer *writer, struct batch *batch, struct error
         return false;
     if (records.length > 0)
         return append_events(writer, batch, records, err);
-    return writer->options.durability != DURABILITY_EACH || tape_writer_sync(writer, err);
+    return writer->options.durability != DURABILITY_EACH || sync_here(writer, err);
+}
+
+/* Begin to sync what was appended since the last time. */
+static void
+begin_sync(struct tape_writer *writer)
+{
+    writer->synced_ns = clock_monotonic_ns();
+    if (writer->dirty && writer->journal.path != NULL)
+        journal_sync_ask(writer->sync, &writer->journal);
+    writer->dirty = false;
 }
 
 bool
 tape_writer_sync(struct tape_writer *writer, struct error *err)
 {
-    writer->synced_ns = clock_monotonic_ns();
-    if (!writer->dirty || writer->journal.path == NULL)
-        return true;
-    writer->dirty = false;
-    return fdatasync(writer->journal.fd) == 0 ||
-           error_set_system(err, "cannot sync journal %s", writer->journal.path);
+    begin_sync(writer);
+    return journal_sync_wait(writer->sync, err);
 }
 
 /* What is written into a file that has no name any more is lost when it is closed. */
@@ -643,11 +671,11 @@ tape_writer_tick(struct tape_writer *writer, int64_t now_monotonic_ns, struct er
     if (!check_place(writer, now_monotonic_ns, err))
         return false;
     if (writer->journal.path != NULL && now_monotonic_ns - writer->journal_made_ns > JOURNAL_AGE_NS)
-        return roll(writer, err);
-    if (writer->options.durability == DURABILITY_KERNEL ||
-        now_monotonic_ns - writer->synced_ns < SYNC_INTERVAL_NS)
-        return true;
-    return tape_writer_sync(writer, err);
+        roll(writer);
+    if (writer->options.durability == DURABILITY_INTERVAL &&
+        now_monotonic_ns - writer->synced_ns >= SYNC_INTERVAL_NS)
+        begin_sync(writer);
+    return check_sync(writer, now_monotonic_ns, err);
 }
 
 uint64_t
