@@ -93,6 +93,9 @@ void block_writer_free(struct block_writer *writer);
 /* True when the next record, of `size` bytes, belongs into the next block. */
 bool block_writer_is_full(const struct block_writer *writer, size_t size);
 
+/* Bytes of the records in it. */
+size_t block_writer_bytes(const struct block_writer *writer);
+
 /* Add the next event record, whose payload must stay where it is until block_writer_finish(). Returns
  * what header_writer_add() does for its headers. */
 unsigned block_writer_add(struct block_writer *writer, const struct record *record, uint64_t seq,

@@ -81,6 +81,12 @@ block_writer_is_full(const struct block_writer *writer, size_t size)
                                         info->event_count == BLOCK_MAX_EVENTS);
 }
 
+size_t
+block_writer_bytes(const struct block_writer *writer)
+{
+    return writer->info.event_count > 0 ? writer->info.record_bytes : 0;
+}
+
 static void
 append_varint(struct buffer *to, uint64_t value)
 {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -471,20 +472,17 @@ journal_scan(struct journal *journal, bool verify, bool is_final, journal_contro
     return done || error_wrap(err, "journal %s", journal->path);
 }
 
-bool
-journal_append_frame(
-    struct journal *journal, struct frame *frame, struct buffer *buffer, struct error *err)
+/* `bytes` are the frame's header and the `got` - FRAME_HEADER_BYTES that are there of its body. */
+static bool
+check_frame(const struct journal *journal, struct frame *frame, const unsigned char *bytes,
+    size_t got, struct error *err)
 {
-    size_t whole = FRAME_HEADER_BYTES + (size_t)frame->body_bytes;
-    unsigned char *to = buffer_reserve(buffer, whole);
-    size_t got;
-    if (!file_read_at(journal->fd, to, whole, frame->at, &got, err))
-        return error_wrap(err, "journal %s", journal->path);
-    buffer->length += got;
-    if (frame->verified && got == whole)
+    bool is_whole = got == FRAME_HEADER_BYTES + (size_t)frame->body_bytes;
+    if (frame->verified && is_whole)
         return true;
-    if (got < whole || frame_checksum(to, bytes_make(to + FRAME_HEADER_BYTES, frame->body_bytes)) !=
-                           load_u32(to + FRAME_AT_CHECKSUM))
+    if (!is_whole ||
+        frame_checksum(bytes, bytes_make(bytes + FRAME_HEADER_BYTES, frame->body_bytes)) !=
+            load_u32(bytes + FRAME_AT_CHECKSUM))
         return error_set(err, ERROR_DAMAGED,
             "journal %s: frame at %llu (events %llu to %llu): checksum differs", journal->path,
             (unsigned long long)frame->at, (unsigned long long)frame->first_seq,
@@ -497,6 +495,70 @@ bool
 journal_read_frame(
     struct journal *journal, struct frame *frame, struct buffer *buffer, struct error *err)
 {
+    size_t whole = FRAME_HEADER_BYTES + (size_t)frame->body_bytes;
     buffer->length = 0;
-    return journal_append_frame(journal, frame, buffer, err);
+    unsigned char *to = buffer_reserve(buffer, whole);
+    size_t got;
+    if (!file_read_at(journal->fd, to, whole, frame->at, &got, err))
+        return error_wrap(err, "journal %s", journal->path);
+    buffer->length = got;
+    return check_frame(journal, frame, to, got, err);
+}
+
+/* ---- the whole file ---- */
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
+static bool
+map_file(int fd, struct journal_map *map)
+{
+    void *data = mmap(NULL, map->length, PROT_READ, MAP_SHARED, fd, 0);
+    if (data == MAP_FAILED)
+        return false;
+    if (madvise(data, map->length, MADV_POPULATE_READ) != 0) {
+        (void)munmap(data, map->length);
+        return false;
+    }
+    map->data = data;
+    return true;
+}
+
+bool
+journal_map(const struct journal *journal, struct journal_map *map, struct error *err)
+{
+    *map = (struct journal_map){.length = (size_t)journal->scanned};
+    if (map_file(journal->fd, map))
+        return true;
+    void *data =
+        mmap(NULL, map->length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED)
+        return error_set_system(err, "cannot have %zu bytes for %s", map->length, journal->path);
+    map->data = data;
+    size_t got = 0;
+    bool good = file_read_at(journal->fd, map->data, map->length, 0, &got, err) &&
+                (got == map->length ||
+                    error_set(err, ERROR_DAMAGED, "it became shorter while it was read"));
+    if (good)
+        return true;
+    journal_unmap(map);
+    return error_wrap(err, "journal %s", journal->path);
+}
+
+void
+journal_unmap(struct journal_map *map)
+{
+    if (map->data != NULL)
+        (void)munmap(map->data, map->length);
+    *map = (struct journal_map){0};
+}
+
+bool
+journal_check_frame(const struct journal *journal, struct frame *frame,
+    const struct journal_map *map, struct error *err)
+{
+    size_t there = map->length > frame->at ? map->length - (size_t)frame->at : 0;
+    size_t whole = FRAME_HEADER_BYTES + (size_t)frame->body_bytes;
+    return check_frame(journal, frame, map->data + frame->at, there < whole ? there : whole, err);
 }

@@ -119,8 +119,21 @@ bool journal_scan(struct journal *journal, bool verify, bool is_final, journal_c
 bool journal_read_frame(
     struct journal *journal, struct frame *frame, struct buffer *buffer, struct error *err);
 
-/* The same, put behind what is in `buffer`: FRAME_HEADER_BYTES of header, then the body. */
-bool journal_append_frame(
-    struct journal *journal, struct frame *frame, struct buffer *buffer, struct error *err);
+/* The whole file as far as it was scanned, in memory. */
+struct journal_map {
+    unsigned char *data;
+    size_t length;
+};
+
+/* Map the file: its pages are in the page cache anyway, and are not copied. All of them are read before this
+ * returns; where the kernel cannot do that, or the disk fails, they are read into memory of our own. What is mapped must
+ * not be cut off by anybody while it is used: the kernel would end the process. */
+bool journal_map(const struct journal *journal, struct journal_map *map, struct error *err);
+
+void journal_unmap(struct journal_map *map); /* zeros are allowed */
+
+/* Check a frame that lies in `map`. False with ERROR_DAMAGED when the checksum differs. */
+bool journal_check_frame(const struct journal *journal, struct frame *frame,
+    const struct journal_map *map, struct error *err);
 
 #endif

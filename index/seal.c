@@ -19,6 +19,7 @@
 #include "index/lanes.h"
 #include "index/record.h"
 #include "index/seal_order.h"
+#include "index/seal_pack.h"
 #include "index/seal_tokens.h"
 #include "index/segment_format.h"
 
@@ -56,7 +57,8 @@ seal_room_free(struct seal_room *room)
 struct sealing {
     const struct seal_input *input;
     const struct seal_order *order; /* this and the tokens are in the room */
-    struct block_writer *writer;
+    struct seal_packer *packer;
+    uint32_t block_count; /* ended; they may still be on their way into the trailer */
     struct seal_tokens *tokens;
     struct lanes *lanes; /* of the events sealed so far, and the holes */
     uint32_t *first_blocks;
@@ -114,16 +116,23 @@ note_block(struct sealing *sealing, const struct block_info *info)
     }
 }
 
+/* The block is the last one in `out`. */
+static bool
+take_block(void *self, const struct block_info *info, struct error *err)
+{
+    struct sealing *sealing = self;
+    block_info_put(info, buffer_reserve(&sealing->index, BLOCK_HEADER_BYTES));
+    sealing->index.length += BLOCK_HEADER_BYTES;
+    note_block(sealing, info);
+    return sealing->out.length < WRITE_BYTES || flush(sealing, err);
+}
+
 static bool
 end_block(struct sealing *sealing, struct error *err)
 {
-    struct block_info info = {.at = sealing->at + sealing->out.length};
     seal_tokens_end_block(sealing->tokens);
-    block_writer_finish(sealing->writer, &info, &sealing->out);
-    block_info_put(&info, buffer_reserve(&sealing->index, BLOCK_HEADER_BYTES));
-    sealing->index.length += BLOCK_HEADER_BYTES;
-    note_block(sealing, &info);
-    return sealing->out.length < WRITE_BYTES || flush(sealing, err);
+    sealing->block_count++;
+    return seal_packer_end_block(sealing->packer, err);
 }
 
 static bool
@@ -141,12 +150,14 @@ write_lane(struct sealing *sealing, size_t number, bool *in_block, struct error 
                 __builtin_prefetch(later + line);
         }
         seal_ref_record(&refs[i], &record);
-        if (block_writer_is_full(sealing->writer, record_size(&record)) && !end_block(sealing, err))
+        if (block_writer_is_full(seal_packer_block(sealing->packer), record_size(&record)) &&
+            !end_block(sealing, err))
             return false;
         *in_block = true;
         if (i == lane->first)
-            sealing->first_blocks[number] = sealing->trailer.block_count;
-        unsigned shape = block_writer_add(sealing->writer, &record, refs[i].seq, &list);
+            sealing->first_blocks[number] = sealing->block_count;
+        unsigned shape =
+            block_writer_add(seal_packer_block(sealing->packer), &record, refs[i].seq, &list);
         seal_tokens_add(sealing->tokens, &record, shape, &list);
         lanes_add_event(sealing->lanes, &record);
     }
@@ -161,7 +172,7 @@ write_blocks(struct sealing *sealing, struct error *err)
         if (!write_lane(sealing, i, &in_block, err))
             return false;
     }
-    if (in_block && !end_block(sealing, err))
+    if ((in_block && !end_block(sealing, err)) || !seal_packer_drain(sealing->packer, err))
         return false;
     pad(sealing, BLOCK_ALIGN);
     return true;
@@ -321,7 +332,8 @@ static void
 begin(struct sealing *sealing, const struct seal_options *options)
 {
     const struct seal_input *input = sealing->input;
-    sealing->writer = block_writer_new(options->codec);
+    struct seal_pack_target target = {&sealing->out, &sealing->at, take_block, sealing};
+    sealing->packer = seal_packer_new(options->codec, options->help, &target);
     seal_tokens_begin(
         sealing->tokens, input->uuid, options->token_headers, options->token_header_count);
     sealing->lanes = lanes_new();
@@ -340,7 +352,7 @@ begin(struct sealing *sealing, const struct seal_options *options)
 static void
 end(struct sealing *sealing)
 {
-    block_writer_free(sealing->writer);
+    seal_packer_free(sealing->packer);
     lanes_free(sealing->lanes);
     free(sealing->first_blocks);
     buffer_done(&sealing->out);
@@ -348,48 +360,72 @@ end(struct sealing *sealing)
     buffer_done(&sealing->rows);
 }
 
-/* Write the file under its temporary name, whole and synced. */
-static bool
-write_temporary(struct sealing *sealing, const char *path, const struct seal_options *options,
-    struct error *err)
+static void
+drop_file(struct seal_file *file)
 {
-    sealing->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (sealing->fd < 0)
-        return error_set_system(err, "cannot make %s", path);
-    bool good = write_all(sealing, options, err) || error_wrap(err, "%s", path);
-    if (good && fdatasync(sealing->fd) != 0)
-        good = error_set_system(err, "cannot sync %s", path);
-    if (close(sealing->fd) != 0 && good)
-        good = error_set_system(err, "cannot close %s", path);
-    return good;
+    free(file->temporary);
+    free(file->path);
+    *file = (struct seal_file){.fd = -1};
+}
+
+void
+seal_abandon(struct seal_file *file)
+{
+    if (file->fd >= 0)
+        (void)close(file->fd);
+    if (file->temporary != NULL)
+        (void)unlink(file->temporary);
+    drop_file(file);
+}
+
+bool
+seal_commit(const char *directory, struct seal_file *file, struct error *err)
+{
+    bool good =
+        fdatasync(file->fd) == 0 || error_set_system(err, "cannot sync %s", file->temporary);
+    if (close(file->fd) != 0 && good)
+        good = error_set_system(err, "cannot close %s", file->temporary);
+    file->fd = -1;
+    if (good && rename(file->temporary, file->path) != 0)
+        good = error_set_system(err, "cannot rename %s to %s", file->temporary, file->path);
+    if (!good) {
+        seal_abandon(file);
+        return false;
+    }
+    drop_file(file);
+    return file_sync_directory(directory, err);
 }
 
 /* Write the segment of what is in the order. */
 static bool
 write_segment(struct sealing *sealing, const char *directory, const struct seal_options *options,
-    struct error *err)
+    struct seal_file *file, struct error *err)
 {
-    char *temporary = journal_path(directory, sealing->input->id, "tmp");
-    char *path = journal_path(directory, sealing->input->id, "seg");
-    bool good = write_temporary(sealing, temporary, options, err);
-    if (good && rename(temporary, path) != 0)
-        good = error_set_system(err, "cannot rename %s to %s", temporary, path);
+    uint64_t id = sealing->input->id;
+    *file = (struct seal_file){
+        .temporary = journal_path(directory, id, "tmp"),
+        .path = journal_path(directory, id, "seg"),
+    };
+    file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    sealing->fd = file->fd;
+    bool good = file->fd >= 0
+                    ? write_all(sealing, options, err) || error_wrap(err, "%s", file->temporary)
+                    : error_set_system(err, "cannot make %s", file->temporary);
     if (!good)
-        (void)unlink(temporary);
-    free(temporary);
-    free(path);
-    return good && file_sync_directory(directory, err);
+        seal_abandon(file);
+    return good;
 }
 
 static bool
-seal_in_room(struct seal_room *room, const char *directory, const struct seal_input *input,
-    const struct seal_options *options, struct seal_result *result, struct error *err)
+write_in_room(struct seal_room *room, const char *directory, const struct seal_input *input,
+    const struct seal_options *options, struct seal_result *result, struct seal_file *file,
+    struct error *err)
 {
     if (!seal_order_make(&room->order, input, err))
         return false;
     struct sealing sealing = {.input = input, .order = &room->order, .tokens = room->tokens};
     begin(&sealing, options);
-    bool good = write_segment(&sealing, directory, options, err);
+    bool good = write_segment(&sealing, directory, options, file, err);
     if (good) {
         *result = sealing.result;
         result->file_bytes = sealing.trailer.file_bytes;
@@ -403,8 +439,9 @@ seal_in_room(struct seal_room *room, const char *directory, const struct seal_in
 }
 
 bool
-seal_segment(const char *directory, const struct seal_input *input,
-    const struct seal_options *options, struct seal_result *result, struct error *err)
+seal_write(const char *directory, const struct seal_input *input,
+    const struct seal_options *options, struct seal_result *result, struct seal_file *file,
+    struct error *err)
 {
     static const struct seal_options defaults = {.codec = BLOCK_ZSTD};
     if (options == NULL)
@@ -414,7 +451,16 @@ seal_segment(const char *directory, const struct seal_input *input,
             SEAL_TOKEN_HEADERS_MAX, options->token_header_count);
     struct seal_room *own = options->room == NULL ? seal_room_new() : NULL;
     struct seal_room *room = own != NULL ? own : options->room;
-    bool good = seal_in_room(room, directory, input, options, result, err);
+    bool good = write_in_room(room, directory, input, options, result, file, err);
     seal_room_free(own);
     return good;
+}
+
+bool
+seal_segment(const char *directory, const struct seal_input *input,
+    const struct seal_options *options, struct seal_result *result, struct error *err)
+{
+    struct seal_file file = {.fd = -1};
+    return seal_write(directory, input, options, result, &file, err) &&
+           seal_commit(directory, &file, err);
 }

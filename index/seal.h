@@ -20,6 +20,7 @@
 
 struct error;
 struct hole;
+struct seal_help;
 struct seal_room;
 struct stream;
 
@@ -57,6 +58,7 @@ struct seal_options {
     const char *const *token_headers; /* names whose values are indexed, besides the known ones */
     size_t token_header_count;
     struct seal_room *room; /* NULL: memory of its own for the one segment */
+    struct seal_help *help; /* who may help to pack; NULL: nobody */
 };
 
 struct seal_result {
@@ -75,8 +77,28 @@ struct seal_result {
 struct seal_room *seal_room_new(void);
 void seal_room_free(struct seal_room *room); /* NULL is allowed */
 
-/* Write DIRECTORY/NNNNNNNN.seg, replacing one that is there. `options` may be NULL. *result is written
- * on success only.
+/* A segment that is complete under its temporary name, but not known to be on the disk. Used up by seal_commit() or
+ * seal_abandon(). */
+struct seal_file {
+    int fd;
+    char *temporary;
+    char *path;
+};
+
+/* Write DIRECTORY/NNNNNNNN.tmp. `options` may be NULL. *result and *file are valid on success only; the regions are
+ * not needed any more then.
+ *
+ * Fails like seal_segment(), and leaves nothing. */
+bool seal_write(const char *directory, const struct seal_input *input,
+    const struct seal_options *options, struct seal_result *result, struct seal_file *file,
+    struct error *err);
+
+/* Bring it to the disk under its own name, replacing a segment that is there. */
+bool seal_commit(const char *directory, struct seal_file *file, struct error *err);
+
+void seal_abandon(struct seal_file *file);
+
+/* Both steps. *result is written on success only.
  *
  * False with ERROR_SYSTEM or ERROR_DISK_FULL; ERROR_ARGUMENT for more than SEAL_TOKEN_HEADERS_MAX names;
  * ERROR_FORMAT when the input is not what it says (a region is no row of event records, regions overlap or

@@ -1,12 +1,13 @@
-/* sealer.h - the thread that turns finished journals into segments, and deletes what is too old.
+/* sealer.h - the thread that turns finished journals into segments; another one, behind it, waits for the disk
+ * (seal_finisher.h) and deletes what is too old.
  *
  * Takes the numbers of journals that nobody appends to any more, reads each back (it is still in the
- * page cache), seals it and removes the journal. A journal that cannot be sealed now (the disk is
+ * page cache), packs it into a segment and hands that on. A journal that cannot be sealed now (the disk is
  * full) waits and is tried again; one that is damaged stays a journal, so that nothing of what is
  * known about the damage is lost. Readers notice nothing: for an instant both files are there, with
  * the same events.
  *
- * Threads: its own one. sealer_add() and sealer_trouble() may be called from any thread.
+ * Threads: its own two. sealer_add() and sealer_trouble() may be called from any thread.
  */
 #ifndef INDEX_SEALER_H
 #define INDEX_SEALER_H

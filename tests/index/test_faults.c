@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@ enum call {
     CALL_FDATASYNC,
     CALL_FTRUNCATE,
     CALL_RENAME,
+    CALL_MADVISE,
 };
 
 struct fault {
@@ -106,6 +108,13 @@ int
 rename(const char *from, const char *to)
 {
     return strike(CALL_RENAME) != NULL ? -1 : (int)syscall(SYS_rename, from, to);
+}
+
+int
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's are reserved */
+madvise(void *at, size_t length, int advice)
+{
+    return strike(CALL_MADVISE) != NULL ? -1 : (int)syscall(SYS_madvise, at, length, advice);
 }
 
 static int
@@ -254,6 +263,9 @@ append_stubbornly(struct tape_writer *writer, const struct stream *stream, int64
         }
         batch_release(batch);
     }
+    struct error err = {0};
+    while (!tape_writer_sync(writer, &err)) /* what was synced beside the last appends */
+        assert_true(++failures < 1000);
     return failures;
 }
 
@@ -313,19 +325,74 @@ leave_journals(const char *directory)
 }
 
 static void
+await_trouble(const struct tape_writer *writer, char *text, size_t size)
+{
+    int64_t deadline = clock_monotonic_ns() + 20 * NS_PER_S;
+    while (!tape_writer_trouble(writer, text, size)) {
+        if (clock_monotonic_ns() > deadline)
+            fail_msg("after 20 s no trouble was told, and the call failed %d times",
+                atomic_load(&faults[0].seen));
+        clock_sleep_until_ns(clock_monotonic_ns() + 5 * NS_PER_MS);
+    }
+}
+
+static bool
+has_file(const char *directory, const char *name)
+{
+    char *path = alloc_format("%s/%s", directory, name);
+    bool is_there = access(path, F_OK) == 0;
+    free(path);
+    return is_there;
+}
+
+static void
+expect_first_is_sealed(const char *directory)
+{
+    assert_false(has_file(directory, "00000001.jnl"));
+    assert_false(has_file(directory, "00000001.tmp"));
+    assert_true(has_file(directory, "00000001.seg"));
+}
+
+/* An old kernel does not know how to read what is mapped at once; or the disk fails, and read() says so. */
+static void
+a_journal_that_cannot_be_mapped_is_read(void **state)
+{
+    struct error err = {0};
+    leave_journals(*state);
+    faults[0] = (struct fault){.call = CALL_MADVISE, .code = EINVAL, .times = 1000};
+    assert_ok(sealer_seal_journal(*state, 1, BLOCK_ZSTD, &err));
+    assert_ok(sealer_seal_journal(*state, 2, BLOCK_ZSTD, &err));
+    assert_true(atomic_load(&faults[0].seen) >= 2);
+    no_faults();
+    expect_events(*state, 400);
+}
+
+/* A segment that does not get to the disk is found out by another thread than the one that sealed it: the journal
+ * stays and is sealed again. */
+static void
+a_segment_that_is_not_synced_leaves_its_journal(void **state)
+{
+    char text[320] = "";
+    leave_journals(*state);
+    faults[0] = (struct fault){.call = CALL_FDATASYNC, .code = EIO, .times = 1000};
+    struct tape_writer *writer = test_writer_sealing(*state, 0, true);
+    await_trouble(writer, text, sizeof(text));
+    assert_non_null(strstr(text, "cannot sync"));
+    expect_events(*state, 400);
+    no_faults();
+    tape_writer_close(writer);
+    expect_first_is_sealed(*state);
+    expect_events(*state, 400);
+}
+
+static void
 what_goes_wrong_with_sealing_is_told(void **state)
 {
     char text[320] = "";
     leave_journals(*state);
     faults[0] = (struct fault){.call = CALL_RENAME, .code = EIO, .times = 1000};
     struct tape_writer *writer = test_writer_sealing(*state, 0, true);
-    int64_t deadline = clock_monotonic_ns() + 20 * NS_PER_S;
-    while (!tape_writer_trouble(writer, text, sizeof(text))) {
-        if (clock_monotonic_ns() > deadline)
-            fail_msg("after 20 s no trouble was told, and rename failed %d times",
-                atomic_load(&faults[0].seen));
-        clock_sleep_until_ns(clock_monotonic_ns() + 5 * NS_PER_MS);
-    }
+    await_trouble(writer, text, sizeof(text));
     assert_non_null(strstr(text, "cannot rename"));
     assert_non_null(strstr(text, "to be sealed)"));
     no_faults();
@@ -356,15 +423,7 @@ a_seal_that_fails_at_any_call_loses_nothing_and_is_done_again(void **state)
             tape_writer_close(test_writer_sealing(directory, 0, true));
             expect_events(directory, 400);
 
-            char *journal = alloc_format("%s/00000001.jnl", directory);
-            char *segment = alloc_format("%s/00000001.seg", directory);
-            char *left_over = alloc_format("%s/00000001.tmp", directory);
-            assert_int_not_equal(access(journal, F_OK), 0);
-            assert_int_not_equal(access(left_over, F_OK), 0);
-            assert_int_equal(access(segment, F_OK), 0);
-            free(journal);
-            free(segment);
-            free(left_over);
+            expect_first_is_sealed(directory);
             free(directory);
         }
     }
@@ -481,6 +540,9 @@ main(void)
             each_call_may_fail_once_while_journals_roll, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             with_durability_each_a_batch_that_was_not_synced_is_there_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_journal_that_cannot_be_mapped_is_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_segment_that_is_not_synced_leaves_its_journal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_goes_wrong_with_sealing_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_seal_that_fails_at_any_call_loses_nothing_and_is_done_again, set_up, tear_down),

@@ -254,27 +254,14 @@ says_where_it_could_not_write(void **state)
     test_records_done(&records);
 }
 
-static struct buffer
-sealed_bytes(
-    const char *directory, const struct test_records *records, const struct seal_options *options)
-{
-    struct error err;
-    struct buffer bytes = {0};
-    test_seal(directory, records, 1000, options);
-    char *path = alloc_format("%s/00000001.seg", directory);
-    assert_ok(file_read_whole(path, SIZE_MAX / 2, &bytes, &err));
-    free(path);
-    return bytes;
-}
-
 /* What is sealed in a room that others used before is what is sealed without one. */
 static void
 expect_same_in_room(
     const char *directory, const struct test_records *records, struct seal_room *room)
 {
-    struct buffer alone = sealed_bytes(directory, records, NULL);
-    struct buffer again =
-        sealed_bytes(directory, records, &(struct seal_options){.codec = BLOCK_ZSTD, .room = room});
+    struct buffer alone = test_sealed_bytes(directory, records, NULL);
+    struct buffer again = test_sealed_bytes(
+        directory, records, &(struct seal_options){.codec = BLOCK_ZSTD, .room = room});
     assert_int_equal(again.length, alone.length);
     assert_memory_equal(again.data, alone.data, alone.length);
     buffer_done(&alone);

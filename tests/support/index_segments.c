@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/file.h"
 #include "index/event.h"
 #include "index/segment.h"
 #include "tests/support/unit.h"
@@ -220,6 +221,19 @@ test_seal(const char *directory, const struct test_records *records, uint64_t fi
     assert_ok(seal_segment(directory, &input, options, &result, &err));
     assert_int_equal(result.event_count, records->count);
     assert_int_equal(result.record_bytes, records->bytes.length);
+}
+
+struct buffer
+test_sealed_bytes(
+    const char *directory, const struct test_records *records, const struct seal_options *options)
+{
+    struct error err;
+    struct buffer bytes = {0};
+    test_seal(directory, records, 1000, options);
+    char *path = alloc_format("%s/00000001.seg", directory);
+    assert_ok(file_read_whole(path, SIZE_MAX / 2, &bytes, &err));
+    free(path);
+    return bytes;
 }
 
 struct segment *

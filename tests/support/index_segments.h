@@ -49,6 +49,10 @@ void test_records_add_usual(struct test_records *records, uint32_t stream_id, ui
 void test_seal(const char *directory, const struct test_records *records, uint64_t first_seq,
     const struct seal_options *options);
 
+/* The same from seq 1000 on: the bytes of the file, which are the caller's. */
+struct buffer test_sealed_bytes(
+    const char *directory, const struct test_records *records, const struct seal_options *options);
+
 /* Open DIRECTORY/00000001.seg; fails the test. */
 struct segment *test_open_segment(const char *directory);
 
