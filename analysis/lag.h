@@ -1,11 +1,10 @@
-/* lag.h - what a consumer group's progress means: states with a reason and the next step.
+/* lag.h - what is said of a consumer group's progress: points in time, and verdicts in one language.
  *
- * Pure data: points in time of one partition go in, a verdict comes out. Rules count time, not
- * commits, so that a group that commits once a minute is judged like one that commits always; lag
- * is always that of the moment of the sample; a quiet topic makes no points of its own; and a
- * rewind is never hidden by a lag of 0.
+ * A point is what a broker told of one partition at one moment; a verdict is a state with its reason, the
+ * next step and the numbers behind it. lag_judge.h makes verdicts of points, lag_stream.h puts those of
+ * partitions together, and the console shows them.
  *
- * What cannot be known yet is LAG_UNKNOWN with a reason, never a guess.  Threads: any; no state.
+ * What is not known is -1 or CLOCK_NONE, never a guess; nothing here can fail.  Threads: any; no state.
  */
 #ifndef ANALYSIS_LAG_H
 #define ANALYSIS_LAG_H
@@ -86,21 +85,18 @@ struct lag_verdict {
     int32_t partition; /* of a stream: the one that asks for most attention; -1 of a partition */
 };
 
-/* Judge one partition by its points, oldest first (`count` may be 0). */
-void lag_judge(const struct lag_point *points, size_t count, const struct lag_rules *rules,
-    struct lag_verdict *verdict);
+/* Events that wait behind the commit, as other tools count them; -1 when the commit or the end is unknown. */
+int64_t lag_point_events(const struct lag_point *point);
 
-/* Consumers read a bit of one partition after the other, so that behind a backlog each of them stands for a
- * while. A STALL whose member moves on in another partition, where it is that far behind too, is a WARN until
- * it has stood for eight times rules->stall_ns. members[i] reads partition i; NULL: nobody is known to. */
-void lag_judge_members(struct lag_verdict *verdicts, const char *const *members, size_t count,
-    const struct lag_rules *rules);
+/* True when one of them can be read: marks of transactions are counted, and yet nobody can read them. */
+bool lag_point_waits(const struct lag_point *point);
 
-/* The verdict on a group's stream out of those on its partitions: the state that asks for most
- * attention with the partition that is in it, sums of events and rates (unknown when one is), the
- * greatest age, and the drain of the partition that drains last: one hot partition is not hidden by
- * many idle ones. */
-void lag_judge_stream(const struct lag_verdict *verdicts, const int32_t *partitions, size_t count,
-    struct lag_verdict *verdict);
+/* Set the state and its reason; a text that is too long is cut. */
+void lag_verdict_say(struct lag_verdict *verdict, enum lag_state state, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Set what to do next; a text that is too long is cut. */
+void lag_verdict_advise(struct lag_verdict *verdict, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

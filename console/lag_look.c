@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/lag_judge.h"
+#include "analysis/lag_stream.h"
 #include "analysis/lag_table.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -287,8 +289,8 @@ judge_flow(struct lag_look *look, const struct group_state *group, struct lag_fl
         partitions[i] = flow->lanes[i].partition;
         members[i] = flow->lanes[i].member;
     }
-    lag_judge_members(verdicts, members, flow->count, &look->options.rules);
-    lag_judge_stream(verdicts, partitions, flow->count, &flow->verdict);
+    lag_stream_judge_members(verdicts, members, flow->count, &look->options.rules);
+    lag_stream_judge(verdicts, partitions, flow->count, &flow->verdict);
     flow->lane_verdicts = verdicts;
     take(self, flow);
     free(verdicts);

@@ -1,7 +1,7 @@
 /* lag_sampler.h - the recorder's thread that watches the consumer groups of one tap of Kafka.
  *
  * Every few seconds it asks the broker (collectors/groups_broker.h: it only asks), judges what it sees
- * (analysis/lag.h), keeps rows for the live page and writes samples onto the tape, as events of the
+ * (analysis/lag_judge.h), keeps rows for the live page and writes samples onto the tape, as events of the
  * internal stream @lag. The first sample comes one interval after the start.
  *
  * What a sample costs is bounded: LAG_SAMPLER_GROUPS groups are asked in one, in turn, and what is

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "analysis/lag.h"
+#include "analysis/lag_judge.h"
+#include "analysis/lag_stream.h"
 #include "base/clock.h"
 #include "tests/support/unit.h"
 
@@ -433,7 +435,7 @@ of_member(int stands_for, int64_t other_waits_since_ns, const char *other_member
     struct lag_verdict verdicts[2] = {
         judge_at(stands, 2, START_NS - 300 * NS_PER_S), judge_at(moves, 2, other_waits_since_ns)};
     const char *const members[] = {"a", other_member};
-    lag_judge_members(verdicts, members, 2, &lag_rules_default);
+    lag_stream_judge_members(verdicts, members, 2, &lag_rules_default);
     return verdicts[0];
 }
 
@@ -469,7 +471,7 @@ names_the_partition_that_is_worst(void **unused)
     verdicts[2] = judge(ok, 2);
     static const int32_t partitions[] = {0, 3, 5};
     struct lag_verdict verdict;
-    lag_judge_stream(verdicts, partitions, 3, &verdict);
+    lag_stream_judge(verdicts, partitions, 3, &verdict);
     assert_state(&verdict, LAG_STALL, "[3]: the commit @50");
     assert_int_equal(verdict.partition, 3);
     assert_int_equal(verdict.lag, 49);
@@ -486,7 +488,7 @@ adds_nothing_unknown_up(void **unused)
     struct lag_verdict verdicts[2] = {judge(known, 1), judge(unknown, 1)};
     static const int32_t partitions[] = {0, 1};
     struct lag_verdict verdict;
-    lag_judge_stream(verdicts, partitions, 2, &verdict);
+    lag_stream_judge(verdicts, partitions, 2, &verdict);
     assert_int_equal(verdict.lag, -1);
     assert_true(verdict.seconds < 0);
 }
