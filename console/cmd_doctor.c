@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "console/command.h"
 #include "console/config.h"
+#include "console/config_taps.h"
 #include "console/json_event.h"
 #include "console/output.h"
 #include "console/safe_text.h"

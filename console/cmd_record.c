@@ -15,6 +15,7 @@
 #include "collectors/recorder.h"
 #include "console/command.h"
 #include "console/config.h"
+#include "console/config_taps.h"
 #include "console/json_event.h"
 #include "console/lag_sampling.h"
 #include "console/log.h"

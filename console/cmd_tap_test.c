@@ -10,6 +10,7 @@
 #include "collectors/tap_check.h"
 #include "console/command.h"
 #include "console/config.h"
+#include "console/config_taps.h"
 #include "console/json_event.h"
 #include "console/output.h"
 #include "console/safe_text.h"

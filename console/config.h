@@ -1,8 +1,8 @@
 /* config.h - the configuration file: tapedeck.conf(5) has it section by section.
  *
  * Reading checks everything that can be checked without touching the world outside: unknown sections
- * and keys, values, taps that say too little. Secrets (env:, file:, cmd:) are resolved when
- * a tap or a target is used, not before.
+ * and keys, values, taps that say too little. Taps and targets are taken out of it by config_taps.h; secrets
+ * (env:, file:, cmd:) are resolved then, not before.
  *
  *     struct config config;
  *     struct config_taps taps;
@@ -22,8 +22,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#include "collectors/recorder.h"
 #include "index/places.h"
 #include "index/tape_writer.h"
 
@@ -66,31 +66,5 @@ void config_free(struct config *config);
 /* Append the line that an error of config_load() points to and a caret below its column; nothing for
  * other errors. Values are left out where the caret points to a key, because one may be a secret. */
 void config_append_caret(struct buffer *to, const struct error *err);
-
-/* Taps as the recorder takes them; secrets are resolved. Lives until config_taps_done(). */
-struct config_taps {
-    struct recorder_tap *taps;
-    size_t count;
-};
-
-/* The configured taps in the order of the file; count 0 when there are none. False with ERROR_CONFIG
- * that names the tap, the key and the source of a secret that is not there. */
-bool config_taps(const struct config *config, struct config_taps *taps, struct error *err);
-
-/* The same without the properties of the transport: fetches no secret, and cannot fail. */
-void config_taps_without_secrets(const struct config *config, struct config_taps *taps);
-
-/* [tap.NAME] as one entry. False with ERROR_CONFIG for a secret, ERROR_ARGUMENT (naming the nearest)
- * when there is no such tap. */
-bool config_tap(
-    const struct config *config, const char *name, struct config_taps *tap, struct error *err);
-
-/* [target.NAME] as one entry: url and properties. False with ERROR_CONFIG for a secret,
- * ERROR_ARGUMENT (naming the nearest) when there is no such target. */
-bool config_target(
-    const struct config *config, const char *name, struct config_taps *target, struct error *err);
-
-/* Overwrite and free. */
-void config_taps_done(struct config_taps *taps);
 
 #endif

@@ -87,6 +87,14 @@ config_fail_at(
     return error_set(err, ERROR_CONFIG, "%s:%d:%d: %s", config->path, line, column, text);
 }
 
+bool
+config_fail_value(const struct config *config, const struct config_value *value, struct error *err,
+    const char *expected)
+{
+    return config_fail_at(config, value->line, value->column, err, "%s takes %s, not '%.60s'",
+        value->key, expected, value->text);
+}
+
 /* Columns count characters from 1. */
 static int
 column_of(const char *line, const char *place)

@@ -55,4 +55,8 @@ const char *config_kind_text(enum config_kind kind);
 bool config_fail_at(const struct config *config, int line, int column, struct error *err,
     const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* The same at a value that is not what its key takes: "KEY takes EXPECTED, not 'TEXT'". */
+bool config_fail_value(const struct config *config, const struct config_value *value,
+    struct error *err, const char *expected);
+
 #endif

@@ -13,6 +13,7 @@
 #include "collectors/tape_witness.h"
 #include "console/command.h"
 #include "console/config.h"
+#include "console/config_taps.h"
 #include "console/hole_rows.h"
 #include "console/output.h"
 #include "console/safe_text.h"

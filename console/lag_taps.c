@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "console/command.h"
 #include "console/config.h"
+#include "console/config_taps.h"
 #include "console/lag_look.h"
 
 struct lag_taps {

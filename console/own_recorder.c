@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "console/config.h"
+#include "console/config_taps.h"
 #include "index/live.h"
 
 #define START_NS  (6 * NS_PER_S)

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "console/command.h"
 #include "console/config.h"
+#include "console/config_taps.h"
 #include "console/output.h"
 #include "console/safe_text.h"
 #include "replay/kafka_settings.h"

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "console/config.h"
+#include "console/config_taps.h"
 #include "tests/support/unit.h"
 
 struct fixture {
