@@ -10,6 +10,7 @@
 #include "collectors/answer_patience.h"
 #include "collectors/kafka_proof.h"
 #include "collectors/kafka_start.h"
+#include "collectors/kafka_topics.h"
 #include "collectors/outlet.h"
 #include "collectors/source.h"
 #include "collectors/tap_url.h"
@@ -17,73 +18,7 @@
 #define OFFSETS_MS   2000
 #define TOPICS_SHOWN 10
 
-/* ---- topics ---- */
-
-/* Where the topic is in by_name, or would be. */
-static size_t
-place_of_name(const struct kafka_lanes *lanes, const char *name)
-{
-    size_t low = 0;
-    size_t high = lanes->topic_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(lanes->by_name[middle]->name, name) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static struct kafka_topic *
-find_topic(const struct kafka_lanes *lanes, const char *name)
-{
-    size_t place = place_of_name(lanes, name);
-    bool is_there = place < lanes->topic_count && strcmp(lanes->by_name[place]->name, name) == 0;
-    return is_there ? lanes->by_name[place] : NULL;
-}
-
-/* The lists hold it from now on. */
-static void
-list_topic(struct kafka_lanes *lanes, struct kafka_topic *topic)
-{
-    size_t place = place_of_name(lanes, topic->name);
-    size_t count = lanes->topic_count;
-    lanes->by_name =
-        alloc_grow(lanes->by_name, count, &lanes->by_name_capacity, sizeof(struct kafka_topic *));
-    memmove(&lanes->by_name[place + 1], &lanes->by_name[place],
-        (count - place) * sizeof(struct kafka_topic *));
-    lanes->by_name[place] = topic;
-    lanes->topics =
-        alloc_grow(lanes->topics, count, &lanes->topic_capacity, sizeof(struct kafka_topic *));
-    lanes->topics[lanes->topic_count++] = topic;
-}
-
-static struct kafka_topic *
-add_topic(struct kafka_lanes *lanes, const char *name)
-{
-    struct kafka_topic *topic = alloc_zeroed(sizeof(*topic));
-    topic->name = alloc_text(name);
-    rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(lanes->client->rk);
-    rd_kafka_topic_conf_set_opaque(conf, topic);
-    topic->rkt = rd_kafka_topic_new(lanes->client->rk, topic->name, conf);
-    topic->log = kafka_generation_newest(lanes->outlet, topic->name);
-    list_topic(lanes, topic);
-    return topic;
-}
-
-/* The topics of the URL that are named in full. */
-static void
-make_topics(struct kafka_lanes *lanes)
-{
-    const char *list = lanes->config->url->path;
-    char *name;
-    for (size_t i = 0; (name = tap_url_item(list, i)) != NULL; i++) {
-        if (!kafka_pattern_is(name))
-            (void)add_topic(lanes, name);
-        free(name);
-    }
-}
+/* ---- opening ---- */
 
 static int
 compare_names(const void *a, const void *b)
@@ -156,35 +91,6 @@ judge_topic(struct kafka_lanes *lanes, const struct kafka_topic *topic,
     }
 }
 
-/* Take over partitions and leaders. */
-static void
-apply_metadata(
-    struct kafka_lanes *lanes, struct kafka_topic *topic, const rd_kafka_metadata_topic_t *answer)
-{
-    if (answer->partition_cnt > topic->lane_count) {
-        bool is_late = topic->lane_count > 0;
-        bool is_whole = is_late || topic->is_whole;
-        topic->lanes =
-            alloc_resize(topic->lanes, (size_t)answer->partition_cnt * sizeof(struct kafka_lane));
-        for (int32_t p = topic->lane_count; p < answer->partition_cnt; p++)
-            topic->lanes[p] = (struct kafka_lane){
-                .lane = outlet_lane(lanes->outlet, topic->log.stream, p),
-                .end = -1,
-                .leader = -1,
-                .is_whole = is_whole,
-                .is_late = is_late,
-            };
-        lanes->waiting += (size_t)(answer->partition_cnt - topic->lane_count);
-        lanes->lane_count += (size_t)(answer->partition_cnt - topic->lane_count);
-        topic->lane_count = answer->partition_cnt;
-    }
-    for (int i = 0; i < answer->partition_cnt; i++) {
-        int32_t id = answer->partitions[i].id;
-        if (id >= 0 && id < topic->lane_count)
-            topic->lanes[id].leader = answer->partitions[i].leader;
-    }
-}
-
 static bool
 open_topic(struct kafka_lanes *lanes, struct kafka_topic *topic, int64_t deadline_ns,
     bool *is_final, struct error *err)
@@ -197,33 +103,9 @@ open_topic(struct kafka_lanes *lanes, struct kafka_topic *topic, int64_t deadlin
     bool good =
         metadata->topic_cnt == 1 && judge_topic(lanes, topic, &metadata->topics[0], is_final, err);
     if (good)
-        apply_metadata(lanes, topic, &metadata->topics[0]);
+        kafka_topics_apply(lanes, topic, &metadata->topics[0]);
     rd_kafka_metadata_destroy(metadata);
     return good;
-}
-
-/* Topics that a pattern fits and that we do not have yet. Returns the first new one's place. */
-static size_t
-match_topics(struct kafka_lanes *lanes, const rd_kafka_metadata_t *metadata)
-{
-    size_t first = lanes->topic_count;
-    for (int i = 0; i < metadata->topic_cnt; i++) {
-        const char *name = metadata->topics[i].topic;
-        if (metadata->topics[i].err == RD_KAFKA_RESP_ERR_NO_ERROR &&
-            kafka_patterns_match(&lanes->patterns, name) && find_topic(lanes, name) == NULL)
-            add_topic(lanes, name)->is_matched = true;
-    }
-    return first;
-}
-
-static void
-apply_all(struct kafka_lanes *lanes, const rd_kafka_metadata_t *metadata)
-{
-    for (int i = 0; i < metadata->topic_cnt; i++) {
-        struct kafka_topic *topic = find_topic(lanes, metadata->topics[i].topic);
-        if (topic != NULL && metadata->topics[i].err == RD_KAFKA_RESP_ERR_NO_ERROR)
-            apply_metadata(lanes, topic, &metadata->topics[i]);
-    }
 }
 
 /* What the patterns fit now. On a tape that knows some of these topics, one that it does not know is
@@ -238,7 +120,7 @@ open_patterns(struct kafka_lanes *lanes, int64_t deadline_ns, bool *is_final, st
     *is_final = metadata == NULL && err->code == ERROR_REFUSED;
     if (metadata == NULL)
         return false;
-    size_t first = match_topics(lanes, metadata);
+    size_t first = kafka_topics_match(lanes, metadata);
     bool is_known = false;
     for (size_t i = first; i < lanes->topic_count; i++)
         is_known = is_known || outlet_stream_is_known(lanes->outlet, lanes->topics[i]->log.stream);
@@ -247,7 +129,7 @@ open_patterns(struct kafka_lanes *lanes, int64_t deadline_ns, bool *is_final, st
         lanes->topics[i]->is_whole =
             is_known && resumes &&
             !outlet_stream_is_known(lanes->outlet, lanes->topics[i]->log.stream);
-    apply_all(lanes, metadata);
+    kafka_topics_apply_all(lanes, metadata);
     rd_kafka_metadata_destroy(metadata);
     if (lanes->topic_count == 0)
         error_set(&lanes->notice, ERROR_REMOTE, "no topic on %s fits '%s' yet",
@@ -263,7 +145,7 @@ check_partitions(struct kafka_lanes *lanes, struct error *err)
     for (size_t i = 0; i < offsets->count; i++) {
         const struct start_offset *item = &offsets->items[i];
         const struct kafka_topic *topic =
-            item->topic == NULL ? lanes->topics[0] : find_topic(lanes, item->topic);
+            item->topic == NULL ? lanes->topics[0] : kafka_topics_find(lanes, item->topic);
         if (topic != NULL && item->partition >= topic->lane_count)
             return error_set(err, ERROR_ARGUMENT,
                 "from names partition %d of topic '%s', which has partitions 0 to %d",
@@ -280,7 +162,7 @@ kafka_lanes_open(struct kafka_lanes *lanes, bool *is_final, struct error *err)
         *is_final = true;
         return false;
     }
-    make_topics(lanes);
+    kafka_topics_make(lanes);
     for (size_t i = 0; i < lanes->topic_count; i++)
         if (!open_topic(lanes, lanes->topics[i], deadline_ns, is_final, err))
             return false;
@@ -299,18 +181,9 @@ kafka_lanes_close(struct kafka_lanes *lanes)
             if (topic->lanes[p].state == KAFKA_LANE_READING ||
                 topic->lanes[p].state == KAFKA_LANE_REACHED)
                 (void)rd_kafka_consume_stop(topic->rkt, p);
-        rd_kafka_topic_destroy(topic->rkt);
-        free(topic->name);
-        kafka_generation_done(&topic->log);
-        free(topic->lanes);
-        free(topic);
     }
     kafka_prover_close(&lanes->prover);
-    free(lanes->topics);
-    free(lanes->by_name);
-    lanes->topics = NULL;
-    lanes->by_name = NULL;
-    lanes->topic_count = 0;
+    kafka_topics_done(lanes);
     kafka_patterns_done(&lanes->patterns);
 }
 
@@ -414,7 +287,7 @@ static bool
 look_at_answer(
     struct kafka_lanes *lanes, const rd_kafka_metadata_topic_t *answer, struct error *err)
 {
-    struct kafka_topic *topic = find_topic(lanes, answer->topic);
+    struct kafka_topic *topic = kafka_topics_find(lanes, answer->topic);
     if (topic == NULL)
         return true;
     topic->is_there = !kafka_absence_is(answer->err);
@@ -425,7 +298,7 @@ look_at_answer(
         return fail_topic(lanes, topic, answer->err, err);
     if (answer->partition_cnt > 0 && answer->partition_cnt < topic->lane_count)
         drop_partitions(lanes, topic, answer->partition_cnt);
-    apply_metadata(lanes, topic, answer);
+    kafka_topics_apply(lanes, topic, answer);
     return true;
 }
 
@@ -441,7 +314,7 @@ kafka_lanes_look(struct kafka_lanes *lanes, struct error *err)
         return false;
     for (size_t i = 0; i < lanes->topic_count; i++)
         lanes->topics[i]->is_there = !all;
-    for (size_t i = match_topics(lanes, metadata); i < lanes->topic_count; i++)
+    for (size_t i = kafka_topics_match(lanes, metadata); i < lanes->topic_count; i++)
         lanes->topics[i]->is_whole = true;
     bool good = true;
     for (int i = 0; i < metadata->topic_cnt; i++)
