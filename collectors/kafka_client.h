@@ -62,10 +62,10 @@ bool kafka_client_open_member(struct kafka_client *client, const struct source_c
 
 void kafka_client_close(struct kafka_client *client);
 
-/* The same for a member of a group. librdkafka 2.0.2 can lose count of who uses a partition whose topic was deleted while it was
+/* The same for a client that reads topics. librdkafka 2.0.2 can lose count of who uses a partition whose topic was deleted while it was
  * assigned (its issues 4486 and 4674), and then waits for its own threads for ever. False: it does, after
  * 5 s; *client and everything in it must stay as they are until the process ends. */
-bool kafka_client_close_member(struct kafka_client *client);
+bool kafka_client_close_in_time(struct kafka_client *client);
 
 /* How many bytes the library reads ahead before it pauses (queued.max.messages.kbytes). */
 size_t kafka_client_read_ahead(const struct kafka_client *client);

@@ -300,8 +300,8 @@ kafka_close(void *self)
     struct kafka *kafka = self;
     kafka_lanes_close(&kafka->lanes);
     kafka_feed_close(&kafka->feed);
-    kafka_client_close(&kafka->client);
-    free(kafka);
+    if (kafka_client_close_in_time(&kafka->client))
+        free(kafka);
 }
 
 static enum source_state

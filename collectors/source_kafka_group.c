@@ -246,7 +246,7 @@ group_close(void *self)
         kafka_member_leave(&group->member);
     kafka_member_close(&group->member);
     kafka_feed_close(&group->feed);
-    if (kafka_client_close_member(&group->client))
+    if (kafka_client_close_in_time(&group->client))
         free(group);
 }
 
