@@ -1,4 +1,4 @@
-/* `tapedeck tap list`: the configured taps, and how each of them is while a recorder runs. */
+/* `tapedeck tap list`: the configured taps and those that the running recorder was told otherwise, and how each is. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +32,45 @@ read_status(const char *directory)
     }
     live_close(live);
     return status;
+}
+
+/* A tap to list. is_configured: else the recorder was told its URL, and of what else it was told only the budget is
+ * known. */
+struct row {
+    struct recorder_tap tap;
+    bool is_configured;
+};
+
+struct rows {
+    struct row *rows;
+    size_t count;
+};
+
+static bool
+has_row(const struct rows *rows, const char *name)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        if (strcmp(rows->rows[i].tap.name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Views of both, which must outlive the rows. */
+static void
+make_rows(struct rows *rows, const struct config_taps *taps, const struct live_status *status)
+{
+    uint32_t live_count = status == NULL ? 0 : status->tap_count;
+    *rows = (struct rows){.rows = alloc_array(taps->count + live_count + 1, sizeof(*rows->rows))};
+    for (size_t i = 0; i < taps->count; i++)
+        rows->rows[rows->count++] = (struct row){taps->taps[i], true};
+    for (uint32_t i = 0; i < live_count; i++) {
+        const struct live_tap *live = &status->taps[i];
+        if (!has_row(rows, live->name))
+            rows->rows[rows->count++] =
+                (struct row){.tap = {.name = live->name,
+                                 .url = live->url,
+                                 .max_bytes_per_second = live->max_bytes_per_second}};
+    }
 }
 
 static const struct live_tap *
@@ -82,25 +121,36 @@ add_figure(struct buffer *to, const char *name, int64_t value)
         buffer_printf(to, "\"%lld\"", (long long)value);
 }
 
+/* What is configured, or null where it is not. */
 static void
-add_json(struct buffer *to, const struct recorder_tap *tap, const struct live_status *status)
+add_settings(struct buffer *to, const struct row *row)
 {
-    const struct live_tap *live = find_live(status, tap->name);
-    buffer_append_text(to, "{\"v\":1,\"tap\":");
-    json_append_string(to, bytes_of(tap->name));
-    buffer_append_text(to, ",\"url\":");
-    json_append_string(to, bytes_of(tap->url));
+    const struct recorder_tap *tap = &row->tap;
     buffer_append_text(to, ",\"from\":");
-    json_append_string(to, bytes_of(tap->from == NULL ? "resume" : tap->from));
+    add_text_or_null(to, !row->is_configured || tap->from != NULL ? tap->from : "resume");
     if (tap->max_bytes_per_second > 0)
         buffer_printf(to, ",\"max_bytes_per_second\":\"%llu\"",
             (unsigned long long)tap->max_bytes_per_second);
     else
         buffer_append_text(to, ",\"max_bytes_per_second\":null");
     buffer_append_text(to, ",\"isolation\":");
-    add_text_or_null(to, isolation_text(tap));
-    buffer_printf(to, ",\"mode\":\"%s\",\"group\":", tap->group == NULL ? "watch" : "group");
+    add_text_or_null(to, row->is_configured ? isolation_text(tap) : NULL);
+    buffer_append_text(to, ",\"mode\":");
+    add_text_or_null(to, !row->is_configured ? NULL : tap->group == NULL ? "watch" : "group");
+    buffer_append_text(to, ",\"group\":");
     add_text_or_null(to, tap->group);
+}
+
+static void
+add_json(struct buffer *to, const struct row *row, const struct live_status *status)
+{
+    const struct recorder_tap *tap = &row->tap;
+    const struct live_tap *live = find_live(status, tap->name);
+    buffer_append_text(to, "{\"v\":1,\"tap\":");
+    json_append_string(to, bytes_of(tap->name));
+    buffer_append_text(to, ",\"url\":");
+    json_append_string(to, bytes_of(tap->url));
+    add_settings(to, row);
     buffer_append_text(to, ",\"state\":");
     add_text_or_null(to, live == NULL ? NULL : tap_state_text(live->state));
     buffer_append_text(to, ",\"reason\":");
@@ -158,28 +208,50 @@ add_row(
 }
 
 static int
-print_taps(const struct invocation *invocation, const struct config_taps *taps,
+print_taps(const struct invocation *invocation, const struct rows *rows,
     const struct live_status *status, struct error *err)
 {
     struct output output;
     output_start(&output, STDOUT_FILENO);
     size_t width = strlen("TAP");
-    for (size_t i = 0; i < taps->count; i++) {
-        size_t columns = safe_text_cell_columns(taps->taps[i].name);
+    for (size_t i = 0; i < rows->count; i++) {
+        size_t columns = safe_text_cell_columns(rows->rows[i].tap.name);
         width = columns > width ? columns : width;
     }
-    if (!invocation->json && taps->count > 0)
+    if (!invocation->json)
         buffer_printf(&output.buffer, "%-*s  %-10s  %12s  %9s  %11s  URL\n", (int)width, "TAP",
             "STATE", "EVENTS", "RECEIVED", "RATE");
-    for (size_t i = 0; i < taps->count; i++) {
-        const struct recorder_tap *tap = &taps->taps[i];
+    for (size_t i = 0; i < rows->count; i++) {
         if (invocation->json)
-            add_json(&output.buffer, tap, status);
+            add_json(&output.buffer, &rows->rows[i], status);
         else
-            add_row(&output.buffer, tap, status, (int)width);
+            add_row(&output.buffer, &rows->rows[i].tap, status, (int)width);
         (void)output_line(&output);
     }
     return output_finish(&output, err) ? 0 : command_fail(err);
+}
+
+static int
+list_taps(const struct invocation *invocation, const struct config *config, const char *directory,
+    const struct config_taps *taps)
+{
+    struct error err;
+    struct live_status *status = read_status(directory);
+    struct rows rows;
+    make_rows(&rows, taps, status);
+    int code;
+    if (rows.count == 0) {
+        (void)error_set(&err, ERROR_ARGUMENT,
+            "no tap is configured, and no recorder runs on %.150s; write [tap.NAME] with url = "
+            "kafka://HOST:9092/TOPIC into %.200s",
+            directory, config->path == NULL ? "a file, and name it with --config" : config->path);
+        code = command_fail(&err);
+    } else {
+        code = print_taps(invocation, &rows, status, &err);
+    }
+    free(rows.rows);
+    free(status);
+    return code;
 }
 
 static int
@@ -192,19 +264,8 @@ run_tap_list(const struct invocation *invocation)
     struct config_taps taps;
     config_taps_without_secrets(&config, &taps);
     char *directory = invocation_tape(invocation, &err);
-    int code;
-    if (directory == NULL) {
-        code = command_fail(&err);
-    } else if (taps.count == 0) {
-        (void)error_set(&err, ERROR_ARGUMENT,
-            "no tap is configured; write [tap.NAME] with url = kafka://HOST:9092/TOPIC into %.200s",
-            config.path == NULL ? "a file, and name it with --config" : config.path);
-        code = command_fail(&err);
-    } else {
-        struct live_status *status = read_status(directory);
-        code = print_taps(invocation, &taps, status, &err);
-        free(status);
-    }
+    int code =
+        directory == NULL ? command_fail(&err) : list_taps(invocation, &config, directory, &taps);
     free(directory);
     config_taps_done(&taps);
     config_free(&config);
@@ -214,9 +275,11 @@ run_tap_list(const struct invocation *invocation)
 const struct command command_tap_list = {
     .name = "tap list",
     .usage = "",
-    .summary = "list the configured taps, with their state while they are recorded",
+    .summary = "list the taps that are configured or recorded now, and how each is",
     .details =
-        "The state is that of the recorder of this tape; '-' when none runs. RECEIVED is what the "
+        "The state is that of the recorder of this tape; '-' when none runs. Taps that it was "
+        "given as a URL "
+        "are listed too. RECEIVED is what the "
         "brokers sent since it started, over the wire, and RATE the mean of the last ten seconds. "
         "Secrets are not looked at.",
     .examples = "tapedeck tap list\n"

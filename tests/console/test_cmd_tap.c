@@ -104,7 +104,9 @@ lists_what_taps_cost_and_a_full_disk_as_the_reason_of_every_tap(void **state)
     struct live_status *status = alloc_zeroed(sizeof(*status));
     status->pid = getpid();
     status->started_ns = status->published_ns = clock_now_ns();
-    status->tap_count = 1;
+    status->tap_count = 2;
+    status->taps[1] = (struct live_tap){
+        .name = "kafka", .url = "kafka://host/elsewhere", .state = TAP_LIVE, .wire_bytes = -1};
     status->taps[0] = (struct live_tap){
         .name = "shop", .state = TAP_LIVE, .error = "the tape is behind: 7 messages dropped"};
     status->taps[0].wire_bytes = 123456789012;
@@ -118,6 +120,16 @@ lists_what_taps_cost_and_a_full_disk_as_the_reason_of_every_tap(void **state)
         &setting->program.out, "-> the disk is full: nothing is taken until there is room\n");
     assert_says(&setting->program.out, "   123.5 GB     4.3 MB/s  kafka://");
     assert_says(&setting->program.out, "at most 5.2 MB/s");
+    assert_says(&setting->program.out, "kafka://host/elsewhere\n");
+
+    program_done(&setting->program);
+    const char *arguments[] = {"tap", "list", "--json", option, NULL};
+    program_start(&setting->program, setting->directory, arguments, NULL);
+    program_finish(&setting->program);
+    assert_says(&setting->program.out,
+        "{\"v\":1,\"tap\":\"kafka\",\"url\":\"kafka://host/elsewhere\",\"from\":null,"
+        "\"max_bytes_per_second\":null,\"isolation\":null,\"mode\":null,\"group\":null,"
+        "\"state\":\"live\",");
     free(status);
     live_close(live);
     tape_writer_close(writer);
