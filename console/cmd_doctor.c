@@ -103,8 +103,8 @@ check_tape(struct doctor *doctor, const char *directory)
     if (tape == NULL && stat(directory, &status) == 0 && !S_ISDIR(status.st_mode)) {
         report(doctor, VERDICT_BAD, "tape", err.text,
             "a tape is a directory: name another with --tape");
-    } else if (tape == NULL || !tape_refresh(tape, &err)) {
-        bool is_missing = tape == NULL && err.code == ERROR_ARGUMENT;
+    } else if (tape == NULL) {
+        bool is_missing = err.code == ERROR_ARGUMENT;
         report(doctor, is_missing ? VERDICT_NOTE : VERDICT_BAD, "tape", err.text,
             is_missing ? "tapedeck record makes one" : "tapedeck tape verify says more");
     } else {

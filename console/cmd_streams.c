@@ -222,8 +222,7 @@ run_streams(const struct invocation *invocation)
     if (directory == NULL)
         return command_fail(&err);
     struct tape *tape = tape_open(directory, &err);
-    int code = tape != NULL && tape_refresh(tape, &err) ? print_tape(tape, invocation, &err)
-                                                        : command_fail(&err);
+    int code = tape != NULL ? print_tape(tape, invocation, &err) : command_fail(&err);
     tape_close(tape);
     free(directory);
     return code;

@@ -164,8 +164,7 @@ open_and_show(struct holes_run *run, const struct query *query)
     if (directory == NULL)
         return command_fail(&err);
     run->tape = tape_open(directory, &err);
-    int code =
-        run->tape != NULL && tape_refresh(run->tape, &err) ? show(run, query) : command_fail(&err);
+    int code = run->tape != NULL ? show(run, query) : command_fail(&err);
     hole_rows_done(&run->rows);
     tape_close(run->tape);
     free(directory);

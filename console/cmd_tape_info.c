@@ -158,8 +158,7 @@ run_tape_info(const struct invocation *invocation)
     struct info info = {.directory = directory, .first_ns = CLOCK_NONE, .last_ns = CLOCK_NONE};
     struct tape *tape = tape_open(directory, &err);
     int code = 0;
-    if (tape == NULL || !tape_refresh(tape, &err) || !add_lanes(&info, tape, &err) ||
-        !measure_disk(&info, &err)) {
+    if (tape == NULL || !add_lanes(&info, tape, &err) || !measure_disk(&info, &err)) {
         code = command_fail(&err);
     } else {
         info.is_recording = live_is_recording(directory);

@@ -82,8 +82,7 @@ run_tape_verify(const struct invocation *invocation)
     if (directory == NULL)
         return command_fail(&err);
     struct tape *tape = tape_open(directory, &err);
-    int code = tape != NULL && tape_refresh(tape, &err) ? verify(tape, invocation->json)
-                                                        : command_fail(&err);
+    int code = tape != NULL ? verify(tape, invocation->json) : command_fail(&err);
     tape_close(tape);
     free(directory);
     return code;

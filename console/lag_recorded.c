@@ -166,8 +166,7 @@ lag_recorded_read(const char *directory, const char *group)
     struct error ignored;
     struct tape *tape = tape_open(directory, &ignored);
     struct lag_recorded *recorded = alloc_zeroed(sizeof(*recorded));
-    bool is_well = tape != NULL && tape_refresh(tape, &ignored) &&
-                   read_events(recorded, tape, group) && recorded->count > 0;
+    bool is_well = tape != NULL && read_events(recorded, tape, group) && recorded->count > 0;
     tape_close(tape);
     if (is_well) {
         recorded->sampled_ns = last_look(recorded, directory);

@@ -90,8 +90,13 @@ query_run_open(struct query_run *run, const struct invocation *invocation,
     if (live_is_recording(run->directory))
         thread_let_others_first(options->follows ? FOLLOWER_NICE : READER_NICE);
     run->tape = tape_open(run->directory, &err);
-    if (run->tape == NULL || !tape_refresh(run->tape, &err))
+    if (run->tape == NULL)
         return fail_open(run, &err);
+    if (options->follows) {
+        tape_watch(run->tape);
+        if (!tape_refresh(run->tape, &err))
+            return fail_open(run, &err);
+    }
 
     struct scan_options scan = {
         .cursor = {.query = run->query,

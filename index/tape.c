@@ -16,6 +16,9 @@
 /* A file that so many listings do not have is not there. */
 #define LISTINGS_MAX 3
 
+/* Who looks more often, tape_open() included, is told what changes. */
+#define LOOKS_MAX 2
+
 void
 part_release(struct part *part)
 {
@@ -58,10 +61,27 @@ look_at_parts(struct tape *tape, struct error *err)
     return true;
 }
 
+void
+tape_watch(struct tape *tape)
+{
+    if (tape->is_watched)
+        return;
+    tape->is_watched = true;
+    tape->must_list = true;
+    tape->notify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (tape->notify_fd >= 0 && inotify_add_watch(tape->notify_fd, tape->directory,
+                                    IN_CREATE | IN_MODIFY | IN_MOVED_TO | IN_DELETE) < 0) {
+        (void)close(tape->notify_fd);
+        tape->notify_fd = -1;
+    }
+}
+
 bool
 tape_refresh(struct tape *tape, struct error *err)
 {
     block_pool_rest(tape->blocks);
+    if (!tape->is_watched && ++tape->refreshes > LOOKS_MAX)
+        tape_watch(tape);
     if (take_notifications(tape))
         tape->must_list = true;
     if (!look_at_parts(tape, err))
@@ -87,12 +107,7 @@ tape_open(const char *directory, struct error *err)
     tape->directory = alloc_text(directory);
     tape->blocks = block_pool_new();
     tape->must_list = true;
-    tape->notify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (tape->notify_fd >= 0 && inotify_add_watch(tape->notify_fd, directory,
-                                    IN_CREATE | IN_MODIFY | IN_MOVED_TO | IN_DELETE) < 0) {
-        (void)close(tape->notify_fd);
-        tape->notify_fd = -1;
-    }
+    tape->notify_fd = -1;
     if (!tape_refresh(tape, err)) {
         tape_close(tape);
         return NULL;
@@ -135,6 +150,10 @@ tape_directory(const struct tape *tape)
 void
 tape_wait(struct tape *tape, int timeout_ms)
 {
+    if (!tape->is_watched) {
+        tape_watch(tape);
+        return; /* what changed before is not known */
+    }
     struct pollfd descriptor = {.fd = tape->notify_fd, .events = POLLIN};
     if (tape->notify_fd < 0) {
         (void)poll(NULL, 0, timeout_ms < 10 ? timeout_ms : 10);
@@ -146,8 +165,9 @@ tape_wait(struct tape *tape, int timeout_ms)
 }
 
 int
-tape_wait_fd(const struct tape *tape)
+tape_wait_fd(struct tape *tape)
 {
+    tape_watch(tape);
     return tape->notify_fd;
 }
 

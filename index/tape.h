@@ -36,16 +36,21 @@ void tape_keep_blocks(struct tape *tape, uint64_t bytes);
 
 const char *tape_directory(const struct tape *tape);
 
-/* See what was recorded since. True also when nothing was. Events handed out by cursors stay valid
- * by their own rules. */
+/* See what was recorded since tape_open(), which saw all that was there, or since the last call. True also when
+ * nothing was. Events handed out by cursors stay valid by their own rules. */
 bool tape_refresh(struct tape *tape, struct error *err);
+
+/* Be told by the system what changes, from now on, instead of listing the directory in each tape_refresh(); what
+ * changed before is seen by the next one. Whoever waits, or refreshes again and again, does so by itself. Whoever only looks
+ * once should not: on Linux it takes 10 ms or more to end it. */
+void tape_watch(struct tape *tape);
 
 /* Wait until the directory changes, but at most timeout_ms. Returns at once when it changed since
  * the last call. Follow a tape with: refresh, read to the end, wait. */
 void tape_wait(struct tape *tape, int timeout_ms);
 
 /* A descriptor that polls readable when the directory changed; tape_wait(tape, 0) clears it. */
-int tape_wait_fd(const struct tape *tape);
+int tape_wait_fd(struct tape *tape);
 
 /* Seqs on the tape as of the last refresh: first .. end - 1; equal when it is empty. */
 uint64_t tape_first_seq(const struct tape *tape);

@@ -26,7 +26,9 @@ struct unread_file;
  * it, also when its file is gone. */
 struct tape {
     char *directory;
-    int notify_fd; /* -1: no notification, look each time */
+    int notify_fd;      /* -1: no notification, look each time */
+    bool is_watched;    /* or it was tried */
+    unsigned refreshes; /* until it is watched */
     bool must_list;
     struct part **parts;
     size_t part_count;

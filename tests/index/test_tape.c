@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -373,6 +374,39 @@ refuses_an_event_that_is_too_large(void **state)
     free(payload);
 }
 
+/* Looking costs a listing; who waits is told. Each append rolls the journal, so that files come too. */
+static void
+sees_what_changes_whether_it_looks_or_waits(void **state)
+{
+    struct error err = {0};
+    struct tape_writer *writer = test_writer(*state, 1);
+    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
+    test_append(writer, orders, 0, 0, 1);
+    struct tape *tape = test_open(*state);
+    for (int i = 1; i < 6; i++) {
+        test_append(writer, orders, 0, i, 1);
+        assert_ok(tape_refresh(tape, &err));
+        assert_int_equal(tape_end_seq(tape), i + 1);
+    }
+    tape_close(tape);
+
+    tape = test_open(*state);
+    test_append(writer, orders, 0, 6, 1);
+    tape_wait(tape, 600000); /* at once: nobody was told yet */
+    assert_ok(tape_refresh(tape, &err));
+    assert_int_equal(tape_end_seq(tape), 7);
+    for (int i = 7; i < 10; i++) {
+        test_append(writer, orders, 0, i, 1);
+        struct pollfd slot = {.fd = tape_wait_fd(tape), .events = POLLIN};
+        assert_int_equal(poll(&slot, 1, 20000), 1);
+        tape_wait(tape, 600000); /* at once: it has changed */
+        assert_ok(tape_refresh(tape, &err));
+        assert_int_equal(tape_end_seq(tape), i + 1);
+    }
+    tape_close(tape);
+    tape_writer_close(writer);
+}
+
 /* What a recorder writes into a journal without a name would be lost when it ends. */
 static void
 notices_that_its_journal_was_removed_or_renamed(void **state)
@@ -404,6 +438,7 @@ main(void)
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, temp_directory_set_up, temp_directory_tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(sees_what_changes_whether_it_looks_or_waits),
         TEST(notices_that_its_journal_was_removed_or_renamed),
         TEST(reads_back_what_was_written),
         TEST(sees_what_is_appended_after_it_was_opened),
