@@ -10,11 +10,12 @@
 #include "collectors/source.h"
 #include "collectors/tap_url.h"
 
-#define IDLE_FETCH_MS "500"
-#define INTERCEPTOR   "tapedeck"
-#define FIRST_MS      250
-#define DESTROY_NS    (5 * NS_PER_S)
-#define WAKE_MS       0 /* the answer is of no use: that it comes is */
+#define IDLE_FETCH_MS   "500"
+#define INTERCEPTOR     "tapedeck"
+#define FIRST_MS        250
+#define DESTROY_NS      (5 * NS_PER_S)
+#define DESTROY_LOOK_NS (5 * NS_PER_MS)
+#define WAKE_MS         0 /* the answer is of no use: that it comes is */
 
 /* What a tap may change. librdkafka 2.0.2 stops fetching for a whole second when its local queue
  * holds more than one of the two `queued` limits, and counts all partitions together: the number
@@ -317,13 +318,16 @@ destroy_in_time(rd_kafka_t *rk)
         rd_kafka_destroy(rk);
         return true;
     }
-    int64_t at_ns = clock_monotonic_ns() + DESTROY_NS;
-    struct timespec deadline = {
-        .tv_sec = (time_t)(at_ns / NS_PER_S), .tv_nsec = (long)(at_ns % NS_PER_S)};
-    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &deadline) == 0)
-        return true;
-    (void)pthread_detach(thread);
-    return false;
+    int64_t deadline_ns = clock_monotonic_ns() + DESTROY_NS;
+    while (pthread_tryjoin_np(thread, NULL) != 0) {
+        int64_t now_ns = clock_monotonic_ns();
+        if (now_ns >= deadline_ns) {
+            (void)pthread_detach(thread);
+            return false;
+        }
+        clock_sleep_until_ns(now_ns + DESTROY_LOOK_NS);
+    }
+    return true;
 }
 
 bool
