@@ -330,16 +330,31 @@ print_committed(
     rd_kafka_destroy(client.handle);
 }
 
+/* The first group of a broker makes it load what it knows of groups: until that is done it answers none. */
+static const struct rd_kafka_group_list *
+list_groups(rd_kafka_t *handle)
+{
+    const struct rd_kafka_group_list *groups;
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (int tries = WAIT_MS / AGAIN_MS; tries > 0; tries--) {
+        code = rd_kafka_list_groups(handle, NULL, &groups, WAIT_MS);
+        if (code != RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS)
+            break;
+        rd_kafka_poll(handle, AGAIN_MS);
+    }
+    check("groups", code);
+    return groups;
+}
+
 static int
 run_state(const struct arguments *arguments)
 {
     static const char *const preset[] = {NULL};
     struct client client;
     const struct rd_kafka_metadata *metadata;
-    const struct rd_kafka_group_list *groups;
     client_open(&client, RD_KAFKA_CONSUMER, arguments, 0, preset);
     check("metadata", rd_kafka_metadata(client.handle, 1, NULL, &metadata, WAIT_MS));
-    check("groups", rd_kafka_list_groups(client.handle, NULL, &groups, WAIT_MS));
+    const struct rd_kafka_group_list *groups = list_groups(client.handle);
 
     print_topics(&client, metadata);
     for (int i = 0; i < groups->group_cnt; i++) {
