@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/thread.h"
 
 struct item {
     void *value;
@@ -31,13 +32,9 @@ struct queue *
 queue_new(size_t limit_bytes)
 {
     struct queue *queue = alloc_zeroed(sizeof(*queue));
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&queue->lock, NULL);
-    (void)pthread_cond_init(&queue->changed_room, &attributes);
-    (void)pthread_cond_init(&queue->changed_items, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    thread_condition_init(&queue->changed_room);
+    thread_condition_init(&queue->changed_items);
     queue->limit_bytes = limit_bytes;
     return queue;
 }
@@ -56,24 +53,21 @@ queue_free(struct queue *queue, void (*drop)(void *item))
     free(queue);
 }
 
-static struct timespec
+static int64_t
 deadline_after(int timeout_ms)
 {
-    int64_t at_ns = clock_monotonic_ns() + (int64_t)timeout_ms * NS_PER_MS;
-    return (struct timespec){
-        .tv_sec = (time_t)(at_ns / NS_PER_S), .tv_nsec = (long)(at_ns % NS_PER_S)};
+    return clock_monotonic_ns() + (int64_t)timeout_ms * NS_PER_MS;
 }
 
 /* Wait once; false when the time is over. */
 static bool
-wait_for(
-    pthread_cond_t *condition, struct queue *queue, int timeout_ms, const struct timespec *deadline)
+wait_for(pthread_cond_t *condition, struct queue *queue, int timeout_ms, int64_t deadline_ns)
 {
     if (timeout_ms == 0)
         return false;
     if (timeout_ms < 0)
         return pthread_cond_wait(condition, &queue->lock) == 0;
-    return pthread_cond_timedwait(condition, &queue->lock, deadline) == 0;
+    return thread_condition_wait(condition, &queue->lock, deadline_ns);
 }
 
 static void
@@ -96,12 +90,12 @@ add(struct queue *queue, void *value, size_t bytes)
 enum queue_result
 queue_push(struct queue *queue, void **item, size_t bytes, int timeout_ms)
 {
-    struct timespec deadline = deadline_after(timeout_ms < 0 ? 0 : timeout_ms);
+    int64_t deadline_ns = deadline_after(timeout_ms < 0 ? 0 : timeout_ms);
     enum queue_result result = QUEUE_OK;
 
     (void)pthread_mutex_lock(&queue->lock);
     while (!queue->closed && queue->count > 0 && queue->bytes + bytes > queue->limit_bytes) {
-        if (!wait_for(&queue->changed_room, queue, timeout_ms, &deadline)) {
+        if (!wait_for(&queue->changed_room, queue, timeout_ms, deadline_ns)) {
             result = QUEUE_TIMEOUT;
             break;
         }
@@ -120,12 +114,12 @@ queue_push(struct queue *queue, void **item, size_t bytes, int timeout_ms)
 enum queue_result
 queue_pop(struct queue *queue, void **item, int timeout_ms)
 {
-    struct timespec deadline = deadline_after(timeout_ms < 0 ? 0 : timeout_ms);
+    int64_t deadline_ns = deadline_after(timeout_ms < 0 ? 0 : timeout_ms);
     enum queue_result result = QUEUE_OK;
 
     (void)pthread_mutex_lock(&queue->lock);
     while (queue->count == 0 && !queue->closed) {
-        if (!wait_for(&queue->changed_items, queue, timeout_ms, &deadline)) {
+        if (!wait_for(&queue->changed_items, queue, timeout_ms, deadline_ns)) {
             result = QUEUE_TIMEOUT;
             break;
         }

@@ -2,7 +2,10 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 bool
 thread_start(pthread_t *thread, const char *name, void *(*run)(void *self), void *self)
@@ -25,4 +28,22 @@ thread_let_others_first(int nice_value)
     id_t thread = (id_t)gettid();
     if (getpriority(PRIO_PROCESS, thread) < nice_value)
         (void)setpriority(PRIO_PROCESS, thread, nice_value);
+}
+
+void
+thread_condition_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(condition, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+}
+
+bool
+thread_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t until_ns)
+{
+    struct timespec deadline = {
+        .tv_sec = (time_t)(until_ns / NS_PER_S), .tv_nsec = (long)(until_ns % NS_PER_S)};
+    return pthread_cond_timedwait(condition, mutex, &deadline) == 0;
 }

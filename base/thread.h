@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Start `run(self)` on a new thread that blocks every signal (they belong to the main thread) and is
  * called `name` in ps and profilers (at most 15 bytes). False when the system has no thread to give. */
@@ -13,5 +14,11 @@ bool thread_start(pthread_t *thread, const char *name, void *(*run)(void *self),
  * starts from now on, get at least this nice value (1 to 19). For the rest of its life, because without
  * privileges there is no way back. */
 void thread_let_others_first(int nice_value);
+
+/* A condition whose timed waits are by clock_monotonic_ns(). */
+void thread_condition_init(pthread_cond_t *condition);
+
+/* Wait for it until the monotonic moment; false when that has come. With the mutex held, as pthread_cond_timedwait(). */
+bool thread_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t until_ns);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/thread.h"
 #include "collectors/kafka_conf.h"
 #include "collectors/recorder.h"
 #include "index/event.h"
@@ -424,11 +425,7 @@ sampler_new(const struct groups_kafka_options *options)
 {
     struct groups_kafka *sampler = alloc_zeroed(sizeof(*sampler));
     pthread_mutex_init(&sampler->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&sampler->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    thread_condition_init(&sampler->wake);
     atomic_init(&sampler->stopping, false);
     sampler->interval_ms = options->interval_ms > 0 ? options->interval_ms : INTERVAL_MS;
     if (options->directory != NULL && options->tap != NULL) {

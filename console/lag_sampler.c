@@ -169,11 +169,7 @@ lag_sampler_start(const struct lag_sampler_options *options, struct error *err)
     sampler->book = lag_book_new();
     atomic_init(&sampler->is_cancelled, false);
     (void)pthread_mutex_init(&sampler->lock, NULL);
-    pthread_condattr_t monotonic;
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&sampler->wake, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
+    thread_condition_init(&sampler->wake);
 
     sampler->look =
         lag_look_open(&(struct lag_look_options){.tap = sampler->options.tap,

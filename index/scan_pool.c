@@ -273,13 +273,9 @@ run_worker(void *self)
 static void
 initialise(struct scan_pool *pool)
 {
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&pool->lock, NULL);
-    (void)pthread_cond_init(&pool->changed_room, &attributes);
-    (void)pthread_cond_init(&pool->changed_finds, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    thread_condition_init(&pool->changed_room);
+    thread_condition_init(&pool->changed_finds);
 }
 
 struct scan_pool *
@@ -375,13 +371,11 @@ static void
 await(struct scan_pool *pool, struct job *job, int timeout_ms)
 {
     int64_t at_ns = clock_monotonic_ns() + (timeout_ms < 0 ? 0 : timeout_ms) * NS_PER_MS;
-    struct timespec deadline = {
-        .tv_sec = (time_t)(at_ns / NS_PER_S), .tv_nsec = (long)(at_ns % NS_PER_S)};
     atomic_store(&job->is_awaited, true);
     while (job->first == NULL && !job->is_over) {
         if (timeout_ms < 0)
             (void)pthread_cond_wait(&pool->changed_finds, &pool->lock);
-        else if (pthread_cond_timedwait(&pool->changed_finds, &pool->lock, &deadline) != 0)
+        else if (!thread_condition_wait(&pool->changed_finds, &pool->lock, at_ns))
             break;
     }
     atomic_store(&job->is_awaited, false);

@@ -368,8 +368,8 @@ drop_file(struct seal_file *file)
     *file = (struct seal_file){.fd = -1};
 }
 
-void
-seal_abandon(struct seal_file *file)
+static void
+abandon(struct seal_file *file)
 {
     if (file->fd >= 0)
         (void)close(file->fd);
@@ -389,7 +389,7 @@ seal_commit(const char *directory, struct seal_file *file, struct error *err)
     if (good && rename(file->temporary, file->path) != 0)
         good = error_set_system(err, "cannot rename %s to %s", file->temporary, file->path);
     if (!good) {
-        seal_abandon(file);
+        abandon(file);
         return false;
     }
     drop_file(file);
@@ -412,7 +412,7 @@ write_segment(struct sealing *sealing, const char *directory, const struct seal_
                     ? write_all(sealing, options, err) || error_wrap(err, "%s", file->temporary)
                     : error_set_system(err, "cannot make %s", file->temporary);
     if (!good)
-        seal_abandon(file);
+        abandon(file);
     return good;
 }
 

@@ -77,8 +77,7 @@ struct seal_result {
 struct seal_room *seal_room_new(void);
 void seal_room_free(struct seal_room *room); /* NULL is allowed */
 
-/* A segment that is complete under its temporary name, but not known to be on the disk. Used up by seal_commit() or
- * seal_abandon(). */
+/* A segment that is complete under its temporary name, but not known to be on the disk. Used up by seal_commit(). */
 struct seal_file {
     int fd;
     char *temporary;
@@ -93,10 +92,9 @@ bool seal_write(const char *directory, const struct seal_input *input,
     const struct seal_options *options, struct seal_result *result, struct seal_file *file,
     struct error *err);
 
-/* Bring it to the disk under its own name, replacing a segment that is there. */
+/* Bring it to the disk under its own name, replacing a segment that is there. What fails leaves
+ * nothing of it. */
 bool seal_commit(const char *directory, struct seal_file *file, struct error *err);
-
-void seal_abandon(struct seal_file *file);
 
 /* Both steps. *result is written on success only.
  *

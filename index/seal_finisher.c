@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -103,10 +102,8 @@ static bool
 wait_for_segment(struct seal_finisher *finisher)
 {
     int64_t at_ns = clock_monotonic_ns() + RETENTION_S * NS_PER_S;
-    struct timespec deadline = {
-        .tv_sec = (time_t)(at_ns / NS_PER_S), .tv_nsec = (long)(at_ns % NS_PER_S)};
     if (finisher->count == 0 && !finisher->stopping)
-        (void)pthread_cond_timedwait(&finisher->changed, &finisher->lock, &deadline);
+        (void)thread_condition_wait(&finisher->changed, &finisher->lock, at_ns);
     return finisher->count > 0;
 }
 
@@ -172,12 +169,8 @@ seal_finisher_start(const struct seal_finisher_options *options, struct error *e
 {
     struct seal_finisher *finisher = alloc_zeroed(sizeof(*finisher));
     finisher->options = *options;
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&finisher->lock, NULL);
-    (void)pthread_cond_init(&finisher->changed, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    thread_condition_init(&finisher->changed);
     if (!thread_start(&finisher->thread, "seal-finisher", run, finisher)) {
         (void)error_set(err, ERROR_SYSTEM, "cannot start the thread that finishes segments");
         free_finisher(finisher);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -168,12 +167,10 @@ seal_all(struct sealer *sealer, struct seal_room *room)
 static void
 wait_for_work(struct sealer *sealer, int64_t at_ns)
 {
-    struct timespec deadline = {
-        .tv_sec = (time_t)(at_ns / NS_PER_S), .tv_nsec = (long)(at_ns % NS_PER_S)};
     if (at_ns == 0)
         (void)pthread_cond_wait(&sealer->changed, &sealer->lock);
     else
-        (void)pthread_cond_timedwait(&sealer->changed, &sealer->lock, &deadline);
+        (void)thread_condition_wait(&sealer->changed, &sealer->lock, at_ns);
 }
 
 /* May the first that waits be sealed now? */
@@ -267,12 +264,8 @@ sealer_start(const struct sealer_options *options, struct error *err)
     sealer->directory = alloc_text(options->directory);
     sealer->codec = options->codec;
     sealer->help = seal_help_new();
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&sealer->lock, NULL);
-    (void)pthread_cond_init(&sealer->changed, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    thread_condition_init(&sealer->changed);
     if (!start_threads(sealer, &options->retention, err)) {
         free_sealer(sealer);
         return NULL;
