@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -21,6 +22,7 @@ struct collector {
     const struct source_ops *ops;
     const struct source_config *config;
     struct outlet *outlet;
+    int ended_fd;
     pthread_t thread;
     atomic_int code;
     bool was_live;
@@ -111,16 +113,20 @@ collector_main(void *argument)
     if (outlet_state(collector->outlet, &why) != TAP_FAILED)
         outlet_set_state(collector->outlet,
             outlet_is_stopping(collector->outlet) ? TAP_STOPPED : TAP_ENDED, NULL);
+    uint64_t one = 1;
+    ssize_t written = write(collector->ended_fd, &one, sizeof(one));
+    (void)written; /* full is readable */
     return NULL;
 }
 
 struct collector *
 collector_start(const struct source_ops *ops, const struct source_config *config,
-    const struct outlet_options *options, struct error *err)
+    const struct outlet_options *options, int ended_fd, struct error *err)
 {
     struct collector *collector = alloc_zeroed(sizeof(*collector));
     collector->ops = ops;
     collector->config = config;
+    collector->ended_fd = ended_fd;
     collector->outlet = outlet_new(options);
 
     /* Threads inherit the mask, those of the client library too: signals are for the main thread. */

@@ -18,10 +18,11 @@ struct collector;
 struct error;
 struct live_tap;
 
-/* Start the thread. `ops`, `config` and what they point to must outlive it.
+/* Start the thread. `ops`, `config` and what they point to must outlive it, and so must `ended_fd`, an event descriptor
+ * that is written to when the collector has ended or failed for good.
  * NULL with ERROR_SYSTEM when there is no thread to be had. */
 struct collector *collector_start(const struct source_ops *ops, const struct source_config *config,
-    const struct outlet_options *options, struct error *err);
+    const struct outlet_options *options, int ended_fd, struct error *err);
 
 /* The state, and the reason for it (or a warning beside it) in *why; its code is ERROR_NONE while the
  * tap never failed. */

@@ -1,8 +1,11 @@
 #include "collectors/recorder.h"
 
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -45,6 +48,7 @@ struct recorder {
     size_t tap_count;
     atomic_size_t described;
     atomic_uint_fast64_t budget;
+    int ended_fd; /* an event descriptor: readable when a tap has ended since recorder_wait() */
 };
 
 static bool
@@ -267,7 +271,7 @@ start_collectors(struct recorder *recorder, struct error *err)
             .diary = recorder->diary,
             .budget = recorder->options.until == UNTIL_EVENTS ? &recorder->budget : NULL,
         };
-        tap->collector = collector_start(tap->ops, &tap->config, &outlet, err);
+        tap->collector = collector_start(tap->ops, &tap->config, &outlet, recorder->ended_fd, err);
         if (tap->collector == NULL)
             return false;
         atomic_store_explicit(&recorder->described, i + 1, memory_order_release);
@@ -365,6 +369,8 @@ end(struct recorder *recorder, struct error *err)
     diary_free(recorder->diary);
     live_close(recorder->live);
     tape_writer_close(recorder->writer);
+    if (recorder->ended_fd >= 0)
+        (void)close(recorder->ended_fd);
     free(recorder->taps);
     free(recorder);
     return is_whole;
@@ -374,6 +380,9 @@ static bool
 start(struct recorder *recorder, struct error *err)
 {
     const struct recorder_options *options = &recorder->options;
+    recorder->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (recorder->ended_fd < 0)
+        return error_set_system(err, "cannot make an event descriptor");
     recorder->writer = tape_writer_open(options->directory, &options->tape, err);
     if (recorder->writer == NULL)
         return false;
@@ -393,6 +402,7 @@ recorder_start(const struct recorder_options *options, struct error *err)
 {
     struct recorder *recorder = alloc_zeroed(sizeof(*recorder));
     recorder->options = *options;
+    recorder->ended_fd = -1;
     atomic_init(&recorder->budget, options->until_events);
     if (prepare_taps(recorder, options, err) && start(recorder, err))
         return recorder;
@@ -412,6 +422,19 @@ recorder_is_finished(struct recorder *recorder)
             return false;
     }
     return true;
+}
+
+void
+recorder_wait(struct recorder *recorder, int stop_fd, int timeout_ms)
+{
+    struct pollfd fds[] = {
+        {.fd = stop_fd, .events = POLLIN},
+        {.fd = recorder->ended_fd, .events = POLLIN},
+    };
+    (void)poll(fds, 2, timeout_ms);
+    uint64_t ignored;
+    ssize_t got = read(recorder->ended_fd, &ignored, sizeof(ignored));
+    (void)got; /* nothing there is fine */
 }
 
 bool

@@ -74,6 +74,9 @@ struct recorder *recorder_start(const struct recorder_options *options, struct e
 /* True when every tap reached what `until` asks for, or failed for good. */
 bool recorder_is_finished(struct recorder *recorder);
 
+/* Wait until a tap has ended or failed for good since the last call, `stop_fd` is readable, or `timeout_ms` are over. */
+void recorder_wait(struct recorder *recorder, int stop_fd, int timeout_ms);
+
 /* The first reason why recording cannot go on (the tape cannot be written, every tap failed for
  * good); false while all is well. */
 bool recorder_has_failed(struct recorder *recorder, struct error *err);

@@ -312,8 +312,7 @@ wait_for_end(struct recording *recording, struct error *err)
         if (settings->for_ns > 0 &&
             clock_monotonic_ns() - recording->started_ns >= settings->for_ns)
             return RECORD_FOR_OVER;
-        struct pollfd signals = {.fd = signals_fd(), .events = POLLIN};
-        (void)poll(&signals, 1, LOOK_MS);
+        recorder_wait(recording->recorder, signals_fd(), LOOK_MS);
     }
 }
 

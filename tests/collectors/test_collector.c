@@ -1,5 +1,7 @@
 #include <poll.h>
 #include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "collectors/collector.h"
@@ -111,6 +113,7 @@ struct setting {
     atomic_uint_fast64_t budget;
     struct source_config config;
     struct collector *collector;
+    int ended_fd;
 };
 
 static void
@@ -139,7 +142,10 @@ start(struct setting *setting, const struct script *wanted, enum recorder_until 
         .until = until,
         .budget = until == UNTIL_EVENTS ? &setting->budget : NULL,
     };
-    setting->collector = collector_start(&source_fake, &setting->config, &options, &err);
+    setting->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    assert_true(setting->ended_fd >= 0);
+    setting->collector =
+        collector_start(&source_fake, &setting->config, &options, setting->ended_fd, &err);
     assert_ok(setting->collector != NULL);
 }
 
@@ -149,6 +155,7 @@ end(struct setting *setting)
     collector_stop(setting->collector);
     assert_true(collector_join(setting->collector));
     collector_free(setting->collector);
+    (void)close(setting->ended_fd);
     tape_writer_close(setting->writer);
     temp_directory_remove(setting->directory);
 }
@@ -164,6 +171,16 @@ wait_for_state(struct setting *setting, enum tap_state state)
             fail_msg("waited for %s, saw %s", tap_state_text(state), tap_state_text(now));
         clock_sleep_until_ns(clock_monotonic_ns() + NS_PER_MS);
     }
+}
+
+/* It ended by itself, and said so. */
+static void
+wait_for_end(struct setting *setting, enum tap_state state)
+{
+    struct pollfd ended = {.fd = setting->ended_fd, .events = POLLIN};
+    assert_int_equal(poll(&ended, 1, PATIENCE_NS / NS_PER_MS), 1);
+    struct error why;
+    assert_int_equal(collector_state(setting->collector, &why), state);
 }
 
 static void
@@ -226,7 +243,7 @@ does_not_try_again_what_cannot_be_mended(void **state)
     (void)state;
     struct setting setting;
     start(&setting, &(struct script){.fail_opens = 1, .failed = SOURCE_FAILED}, UNTIL_STOPPED);
-    wait_for_state(&setting, TAP_FAILED);
+    wait_for_end(&setting, TAP_FAILED);
     end(&setting);
     assert_int_equal(atomic_load(&script.opens), 1);
     assert_int_equal(atomic_load(&script.closes), 0);
@@ -250,7 +267,7 @@ ends_after_exactly_so_many_events(void **state)
     (void)state;
     struct setting setting;
     start(&setting, &(struct script){.events = 1000}, UNTIL_EVENTS);
-    wait_for_state(&setting, TAP_ENDED);
+    wait_for_end(&setting, TAP_ENDED);
     assert_int_equal(atomic_load(&setting.receiver.events), 7);
     end(&setting);
 }

@@ -194,6 +194,6 @@ wait_for_finish(struct recorder *recorder)
             fail_msg("not finished: tap %s is %s (%s) with %llu events", row.name,
                 tap_state_text(row.state), row.error, (unsigned long long)row.events);
         }
-        nap();
+        recorder_wait(recorder, -1, PATIENCE_NS / NS_PER_MS);
     }
 }
