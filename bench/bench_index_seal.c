@@ -25,6 +25,7 @@
 #include "index/batch.h"
 #include "index/event.h"
 #include "index/journal.h"
+#include "index/part_file.h"
 #include "index/seal.h"
 #include "index/segment.h"
 #include "index/token_index.h"
@@ -140,7 +141,7 @@ write_journal(struct run *run, uint64_t id)
     journal_file_close(&journal);
     run->journal_seconds += seconds_now() - start;
     run->journal_cpu += seconds_cpu() - cpu;
-    char *path = journal_path(run->directory, id, "jnl");
+    char *path = part_file_path(run->directory, id, "jnl");
     (void)unlink(path);
     free(path);
 }
@@ -461,7 +462,7 @@ read_segments(struct run *run)
     reader.segments = alloc_array(reader.count, sizeof(struct segment *));
     double start = seconds_now();
     for (size_t i = 0; i < reader.count; i++) {
-        char *path = journal_path(run->directory, i + 1, "seg");
+        char *path = part_file_path(run->directory, i + 1, "seg");
         reader.segments[i] = segment_open(path, &err);
         if (reader.segments[i] == NULL)
             figures_fail(&err);

@@ -1,8 +1,6 @@
 /* Writing the catalogue. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +17,7 @@
 #include "index/event.h"
 #include "index/hole.h"
 #include "index/lanes.h"
+#include "index/part_file.h"
 #include "index/segment_format.h"
 
 /* Only the recorder writes; somebody who looks into the file by hand may hold it for a moment. */
@@ -245,7 +244,7 @@ static bool
 add_segment(
     struct catalogue_writer *writer, uint64_t id, bool *whole, struct error *why, struct error *err)
 {
-    char *path = alloc_format("%s/%08" PRIu64 ".seg", writer->directory, id);
+    char *path = part_file_path(writer->directory, id, "seg");
     struct stat status;
     struct catalogue_row row = {0};
     *whole = false;
@@ -299,43 +298,18 @@ catalogue_writer_add(struct catalogue_writer *writer, uint64_t id, struct error 
 
 /* ---- all segments ---- */
 
-struct listed_ids {
-    uint64_t *ids;
-    size_t count;
-    size_t capacity;
-};
-
-static bool
-list_segments(const char *path, struct listed_ids *listed, struct error *err)
+/* Of part_file_each(). */
+static void
+add_if_segment(void *self, const struct part_file *file)
 {
-    DIR *directory = opendir(path);
-    if (directory == NULL)
-        return error_set_system(err, "cannot read the tape's directory %s", path);
-    struct dirent *entry;
-    while ((entry = readdir(directory)) != NULL) { /* NOLINT(concurrency-mt-unsafe) */
-        char *end;
-        uint64_t id = strtoull(entry->d_name, &end, 10);
-        if (end - entry->d_name < 8 || strcmp(end, ".seg") != 0)
-            continue;
-        listed->ids = alloc_grow(listed->ids, listed->count, &listed->capacity, sizeof(id));
-        listed->ids[listed->count++] = id;
-    }
-    (void)closedir(directory);
-    return true;
-}
-
-static int
-compare_ids(const void *a, const void *b)
-{
-    uint64_t left = *(const uint64_t *)a;
-    uint64_t right = *(const uint64_t *)b;
-    return (left > right) - (left < right);
+    if (strcmp(file->suffix, "seg") == 0)
+        part_ids_add(self, file->id);
 }
 
 struct update {
     struct catalogue_writer *writer;
     struct catalogue_counts *counts;
-    struct listed_ids files;
+    struct part_ids files; /* segments, in rising order */
     struct error *err;
     bool good;
 };
@@ -346,9 +320,7 @@ remove_if_gone(void *self, const struct catalogue_row *row)
 {
     struct update *update = self;
     uint64_t id = row->info.id;
-    if (!update->good ||
-        (update->files.count > 0 &&
-            bsearch(&id, update->files.ids, update->files.count, sizeof(id), compare_ids) != NULL))
+    if (!update->good || part_ids_has(&update->files, id))
         return;
     update->good = remove_row(update->writer, id, update->err);
     update->counts->removed++;
@@ -359,7 +331,7 @@ static bool
 update_file(struct update *update, struct catalogue *present, uint64_t id)
 {
     struct catalogue_counts *counts = update->counts;
-    char *path = alloc_format("%s/%08" PRIu64 ".seg", update->writer->directory, id);
+    char *path = part_file_path(update->writer->directory, id, "seg");
     struct stat status;
     bool is_there = stat(path, &status) == 0;
     free(path);
@@ -420,9 +392,8 @@ catalogue_writer_update(
 {
     struct update update = {.writer = writer, .counts = counts, .err = err};
     *counts = (struct catalogue_counts){0};
-    bool good = list_segments(writer->directory, &update.files, err);
-    if (update.files.count > 1)
-        qsort(update.files.ids, update.files.count, sizeof(uint64_t), compare_ids);
+    bool good = part_file_each(writer->directory, add_if_segment, &update.files, err);
+    part_ids_sort(&update.files);
     if (good && sql_run(writer->db, "BEGIN IMMEDIATE", err)) {
         struct catalogue *present = catalogue_load(writer->db, err);
         good = present != NULL && update_all(&update, present);
@@ -431,7 +402,7 @@ catalogue_writer_update(
     } else {
         good = false;
     }
-    free(update.files.ids);
+    part_ids_done(&update.files);
     return good;
 }
 
@@ -460,10 +431,11 @@ catalogue_update(const char *directory, struct catalogue_counts *counts, struct 
     char *path = catalogue_path(directory);
     bool is_there = access(path, F_OK) == 0;
     free(path);
-    struct listed_ids files = {0};
-    if (!list_segments(directory, &files, err))
+    struct part_ids files = {0};
+    bool is_listed = part_file_each(directory, add_if_segment, &files, err);
+    part_ids_done(&files);
+    if (!is_listed)
         return false;
-    free(files.ids);
     if (files.count == 0 && !is_there)
         return true;
     if (update_once(directory, counts, err))

@@ -16,6 +16,7 @@
 #include "base/crc32c.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "index/part_file.h"
 
 static const unsigned char journal_magic[8] = {'T', 'D', 'J', 'R', 'N', 'L', 0, 1};
 
@@ -44,12 +45,6 @@ enum {
     FRAME_AT_CLOCK = 24,
 };
 
-char *
-journal_path(const char *directory, uint64_t id, const char *suffix)
-{
-    return alloc_format("%s/%08llu.%s", directory, (unsigned long long)id, suffix);
-}
-
 static void
 encode_header(const struct journal_header *header, unsigned char to[JOURNAL_HEADER_BYTES])
 {
@@ -71,8 +66,8 @@ journal_create(struct journal_file *file, const char *directory,
 {
     unsigned char bytes[JOURNAL_HEADER_BYTES];
     encode_header(header, bytes);
-    char *path = journal_path(directory, header->id, "jnl");
-    char *unfinished = journal_path(directory, header->id, "new");
+    char *path = part_file_path(directory, header->id, "jnl");
+    char *unfinished = part_file_path(directory, header->id, "new");
     int fd = open(unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     struct iovec part = {.iov_base = bytes, .iov_len = sizeof(bytes)};
     bool good = fd >= 0 || error_set_system(err, "cannot make journal %s", path);

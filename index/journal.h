@@ -31,9 +31,6 @@ struct journal_header {
     int64_t created_ns;
 };
 
-/* "DIRECTORY/NNNNNNNN.SUFFIX"; freed by the caller. */
-char *journal_path(const char *directory, uint64_t id, const char *suffix);
-
 /* ---- writing ---- */
 
 struct journal_file {

@@ -3,16 +3,15 @@
 
 #include "base/alloc.h"
 #include "index/ordered_walk.h"
+#include "index/part_file.h"
 
 /* heap[0] is the walk whose place comes first; each heap[i] comes before heap[2 i + 1] and heap[2 i + 2].
- * part_ids are those of all parts that were taken in, in rising order. */
+ * part_ids are the numbers of all parts that were taken in, in rising order. */
 struct ordered_merge {
     struct ordered_walk **heap;
     size_t count;
     size_t capacity;
-    uint64_t *part_ids;
-    size_t part_count;
-    size_t part_capacity;
+    struct part_ids part_ids;
 };
 
 int
@@ -41,7 +40,7 @@ ordered_merge_free(struct ordered_merge *merge)
     for (size_t i = 0; i < merge->count; i++)
         merge->heap[i]->ops->end(merge->heap[i]);
     free(merge->heap);
-    free(merge->part_ids);
+    part_ids_done(&merge->part_ids);
     free(merge);
 }
 
@@ -86,10 +85,8 @@ void
 ordered_merge_add(struct ordered_merge *merge, const struct ordered_walk_ops *ops,
     struct part *part, struct tape *tape, const struct part_walk_options *options)
 {
-    assert(merge->part_count == 0 || merge->part_ids[merge->part_count - 1] < part->id);
-    merge->part_ids = alloc_grow(
-        merge->part_ids, merge->part_count, &merge->part_capacity, sizeof(*merge->part_ids));
-    merge->part_ids[merge->part_count++] = part->id;
+    assert(merge->part_ids.count == 0 || part_ids_last(&merge->part_ids) < part->id);
+    part_ids_add(&merge->part_ids, part->id);
     struct ordered_walk *walk = ops->begin(part, tape, options);
     if (walk == NULL)
         return;
@@ -99,19 +96,10 @@ ordered_merge_add(struct ordered_merge *merge, const struct ordered_walk_ops *op
     rise(merge, merge->count - 1);
 }
 
-static int
-compare_ids(const void *a, const void *b)
-{
-    const uint64_t *left = a;
-    const uint64_t *right = b;
-    return (*left > *right) - (*left < *right);
-}
-
 bool
 ordered_merge_has(const struct ordered_merge *merge, uint64_t part_id)
 {
-    return merge->part_count > 0 && bsearch(&part_id, merge->part_ids, merge->part_count,
-                                        sizeof(part_id), compare_ids) != NULL;
+    return part_ids_has(&merge->part_ids, part_id);
 }
 
 enum cursor_step

@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "index/catalogue.h"
 #include "index/deletions.h"
+#include "index/part_file.h"
 #include "index/segment.h"
 #include "index/tape_fit.h"
 
@@ -42,8 +43,9 @@ struct pin {
     uint64_t end_seq;
 };
 
-/* What a pass over the directory found: segments by number, pins, bytes of everything. */
+/* What a pass over `directory` found: segments by number, pins, bytes of everything. */
 struct findings {
+    const char *directory;
     struct candidate *candidates;
     size_t count;
     size_t capacity;
@@ -101,21 +103,22 @@ add_segment(struct findings *findings, uint64_t id, char *path, const struct sta
     segment_close(segment);
 }
 
+/* Of part_file_each(). */
 static void
-look_at(struct findings *findings, const char *directory, const char *name)
+look_at(void *self, const struct part_file *file)
 {
-    char *end;
-    uint64_t id = strtoull(name, &end, 10);
-    if (end - name < 8 || (strcmp(end, ".seg") != 0 && strcmp(end, ".jnl") != 0))
+    struct findings *findings = self;
+    bool is_segment = strcmp(file->suffix, "seg") == 0;
+    if (!is_segment && strcmp(file->suffix, "jnl") != 0)
         return;
-    char *path = alloc_format("%s/%s", directory, name);
+    char *path = alloc_format("%s/%s", findings->directory, file->name);
     struct stat status = {0};
     if (stat(path, &status) == 0)
         findings->bytes += (uint64_t)status.st_size;
-    if (id > findings->newest_id)
-        findings->newest_id = id;
-    if (strcmp(end, ".seg") == 0)
-        add_segment(findings, id, path, &status);
+    if (file->id > findings->newest_id)
+        findings->newest_id = file->id;
+    if (is_segment)
+        add_segment(findings, file->id, path, &status);
     else
         free(path);
 }
@@ -129,15 +132,10 @@ compare_candidates(const void *a, const void *b)
 }
 
 static bool
-look_through(struct findings *findings, const char *path, struct error *err)
+look_through(struct findings *findings, struct error *err)
 {
-    DIR *directory = opendir(path);
-    if (directory == NULL)
-        return error_set_system(err, "cannot read the tape's directory %s", path);
-    struct dirent *entry;
-    while ((entry = readdir(directory)) != NULL) /* NOLINT(concurrency-mt-unsafe) */
-        look_at(findings, path, entry->d_name);
-    (void)closedir(directory);
+    if (!part_file_each(findings->directory, look_at, findings, err))
+        return false;
     if (findings->count > 1)
         qsort(findings->candidates, findings->count, sizeof(*findings->candidates),
             compare_candidates);
@@ -351,11 +349,11 @@ static bool
 look_and_delete(const char *directory, const struct retention *retention, int64_t now_ns,
     bool dry_run, struct retention_result *result, struct error *err)
 {
-    struct findings findings = {0};
+    struct findings findings = {.directory = directory};
     struct error ignored;
     *result = (struct retention_result){0};
     findings.catalogue = catalogue_read(directory, &ignored);
-    bool good = read_pins(&findings, directory, err) && look_through(&findings, directory, err);
+    bool good = read_pins(&findings, directory, err) && look_through(&findings, err);
     if (good) {
         choose(&findings, retention, now_ns, result);
         if (dry_run)

@@ -15,8 +15,8 @@
 #include "index/event.h"
 #include "index/header_shape.h"
 #include "index/hole.h"
-#include "index/journal.h"
 #include "index/lanes.h"
+#include "index/part_file.h"
 #include "index/record.h"
 #include "index/seal_order.h"
 #include "index/seal_pack.h"
@@ -403,8 +403,8 @@ write_segment(struct sealing *sealing, const char *directory, const struct seal_
 {
     uint64_t id = sealing->input->id;
     *file = (struct seal_file){
-        .temporary = journal_path(directory, id, "tmp"),
-        .path = journal_path(directory, id, "seg"),
+        .temporary = part_file_path(directory, id, "tmp"),
+        .path = part_file_path(directory, id, "seg"),
     };
     file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     sealing->fd = file->fd;

@@ -11,6 +11,7 @@
 #include "index/hole.h"
 #include "index/hole_record.h"
 #include "index/journal.h"
+#include "index/part_file.h"
 #include "index/places.h"
 #include "index/stream_table.h"
 #include "index/tape_internal.h"
@@ -136,7 +137,7 @@ bool
 seal_journal(const char *directory, uint64_t id, const struct seal_options *options,
     struct seal_file *file, struct error *err)
 {
-    char *path = journal_path(directory, id, "jnl");
+    char *path = part_file_path(directory, id, "jnl");
     struct journal journal;
     struct content content = {.journal = &journal};
     bool good = journal_open(&journal, path, err);
@@ -154,7 +155,7 @@ seal_journal_commit(const char *directory, uint64_t id, struct seal_file *file, 
 {
     if (!seal_commit(directory, file, err))
         return false;
-    char *path = journal_path(directory, id, "jnl");
+    char *path = part_file_path(directory, id, "jnl");
     bool good =
         unlink(path) == 0 || error_set_system(err, "cannot remove the sealed journal %s", path);
     free(path);

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/thread.h"
-#include "index/journal.h"
+#include "index/part_file.h"
 #include "index/seal_finisher.h"
 #include "index/seal_journal.h"
 #include "index/seal_pack.h"
@@ -75,7 +75,7 @@ void
 sealer_add(struct sealer *sealer, uint64_t id)
 {
     struct stat status = {0};
-    char *path = journal_path(sealer->directory, id, "jnl");
+    char *path = part_file_path(sealer->directory, id, "jnl");
     (void)stat(path, &status); /* the size says only which one is sealed first */
     free(path);
     (void)pthread_mutex_lock(&sealer->lock);

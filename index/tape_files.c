@@ -1,5 +1,4 @@
 /* From the files of a directory to the parts of a tape. */
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include "index/event.h"
 #include "index/journal.h"
 #include "index/part.h"
+#include "index/part_file.h"
 #include "index/tape_fit.h"
 #include "index/tape_state.h"
 
@@ -115,15 +115,12 @@ load_deletions(struct tape *tape)
 static bool
 parse_name(const char *name, uint64_t *id, size_t *kind)
 {
-    char *end;
-    if (!isdigit((unsigned char)name[0]))
+    struct part_file file;
+    if (!part_file_parse(name, &file))
         return false;
-    errno = 0;
-    *id = strtoull(name, &end, 10);
-    if (errno != 0 || end - name < 8 || *end != '.')
-        return false;
+    *id = file.id;
     for (*kind = 0; *kind < KIND_COUNT; (*kind)++) {
-        if (strcmp(end + 1, part_kinds[*kind]->suffix) == 0)
+        if (strcmp(file.suffix, part_kinds[*kind]->suffix) == 0)
             return true;
     }
     return false;
@@ -350,7 +347,7 @@ salvage_unread(struct tape *tape, struct part **parts, size_t count)
         struct error ignored; /* why it cannot be opened says more */
         struct part *part = NULL;
         if (!has_number(parts, count, unread->id)) {
-            char *path = journal_path(tape->directory, unread->id, kind->suffix);
+            char *path = part_file_path(tape->directory, unread->id, kind->suffix);
             part = kind->salvage(tape, path, unread->id, unread->text, &ignored);
             free(path);
         }

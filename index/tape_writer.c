@@ -26,6 +26,7 @@
 #include "index/journal.h"
 #include "index/journal_sync.h"
 #include "index/lanes.h"
+#include "index/part_file.h"
 #include "index/places.h"
 #include "index/sealer.h"
 #include "index/segment.h"
@@ -185,7 +186,7 @@ has_id(const uint64_t *ids, size_t count, uint64_t id)
 static void
 remove_file(const struct tape_writer *writer, uint64_t id, const char *suffix)
 {
-    char *path = journal_path(writer->directory, id, suffix);
+    char *path = part_file_path(writer->directory, id, suffix);
     (void)unlink(path);
     free(path);
 }
@@ -221,7 +222,7 @@ is_left_over(const struct tape_writer *writer, uint64_t id)
     if (!has_id(writer->found.segments, writer->found.segment_count, id))
         return false;
     struct error ignored;
-    char *path = journal_path(writer->directory, id, "seg");
+    char *path = part_file_path(writer->directory, id, "seg");
     struct segment *segment = segment_open(path, &ignored);
     bool is_whole = segment != NULL && segment_info(segment)->id == id;
     segment_close(segment);
@@ -394,7 +395,7 @@ open_writer(struct tape_writer *writer, struct error *err)
     uint64_t segment = found->segment_count > 0 ? found->segments[found->segment_count - 1] : 0;
     writer->next_id = (journal > segment ? journal : segment) + 1;
     if (journal > segment) {
-        char *path = journal_path(writer->directory, journal, "jnl");
+        char *path = part_file_path(writer->directory, journal, "jnl");
         bool good = cut_torn_tail(writer, path, err);
         free(path);
         if (!good)

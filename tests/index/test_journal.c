@@ -9,6 +9,7 @@
 #include "index/hole.h"
 #include "index/hole_record.h"
 #include "index/journal.h"
+#include "index/part_file.h"
 #include "tests/support/index_tape.h"
 #include "tests/support/unit.h"
 
@@ -87,7 +88,7 @@ write_golden(const char *directory)
     batch_release(batch);
     buffer_done(&control);
     journal_file_close(&file);
-    return journal_path(directory, 1, "jnl");
+    return part_file_path(directory, 1, "jnl");
 }
 
 /* If this fails, the bytes on disk have changed, and every journal that a crash left to a user is of
@@ -139,7 +140,7 @@ reads_the_bytes_of_version_1(void **state)
     struct journal journal;
     struct controls controls = {0};
     struct buffer frame = {0};
-    char *path = journal_path(*state, 1, "jnl");
+    char *path = part_file_path(*state, 1, "jnl");
     golden_bytes_copy(GOLDEN_PATH, path);
     assert_ok(journal_open(&journal, path, &err));
     assert_memory_equal(journal.header.uuid, golden_header.uuid, TAPE_UUID_BYTES);

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "index/journal.h"
 #include "index/journal_sync.h"
+#include "index/part_file.h"
 #include "tests/support/unit.h"
 
 /* begun and done count the calls; none returns while it is held back. */
@@ -212,7 +213,7 @@ a_finished_journal_is_synced_unless_it_is_sealed_by_then(void **state)
     hold_disk(true);
     journal_sync_finish(fixture->sync, &kept);
     await_begun(1);
-    char *path = journal_path(fixture->directory, 2, "jnl");
+    char *path = part_file_path(fixture->directory, 2, "jnl");
     assert_int_equal(unlink(path), 0);
     journal_sync_finish(fixture->sync, &sealed);
     hold_disk(false);

@@ -13,6 +13,7 @@
 #include "index/catalogue.h"
 #include "index/catalogue_internal.h"
 #include "index/hole.h"
+#include "index/part_file.h"
 #include "index/tape.h"
 #include "tests/support/index_tape.h"
 #include "tests/support/unit.h"
@@ -105,7 +106,7 @@ count_rows(const char *directory)
         fail_msg("%s", err.text);
     uint64_t rows = 0;
     for (uint64_t id = 1; id < 1000; id++) {
-        char *path = alloc_format("%s/%08" PRIu64 ".seg", directory, id);
+        char *path = part_file_path(directory, id, "seg");
         struct stat status;
         rows += stat(path, &status) == 0 && catalogue_find(catalogue, id, &status) != NULL;
         free(path);
