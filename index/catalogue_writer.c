@@ -1,16 +1,12 @@
 /* Writing the catalogue. */
-#include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/error.h"
 #include "index/catalogue.h"
 #include "index/catalogue_internal.h"
@@ -19,10 +15,10 @@
 #include "index/lanes.h"
 #include "index/part_file.h"
 #include "index/segment_format.h"
+#include "index/tape_lock.h"
 
 /* Only the recorder writes; somebody who looks into the file by hand may hold it for a moment. */
 #define WRITER_PATIENCE_MS 2000
-#define LOCK_PATIENCE_NS   (300 * NS_PER_MS)
 
 /* A row whose content would be larger is not made: the file is opened instead. */
 #define CONTENT_MAX_BYTES ((size_t)32 * 1024 * 1024)
@@ -443,31 +439,18 @@ catalogue_update(const char *directory, struct catalogue_counts *counts, struct 
     return err->code == ERROR_DAMAGED && catalogue_rebuild(directory, counts, err);
 }
 
-/* A reader that asks whether anybody records holds the lock for an instant: be patient that long. */
-static bool
-wait_for_lock(int fd, const char *directory, struct error *err)
-{
-    int64_t deadline_ns = clock_monotonic_ns() + LOCK_PATIENCE_NS;
-    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            return error_set_system(err, "cannot lock the tape %s", directory);
-        if (clock_monotonic_ns() > deadline_ns)
-            return error_set(err, ERROR_REFUSED,
-                "a recorder writes the tape %s and keeps its catalogue; stop it first", directory);
-        clock_sleep_until_ns(clock_monotonic_ns() + 5 * NS_PER_MS);
-    }
-    return true;
-}
-
 bool
 catalogue_rebuild_alone(const char *directory, struct catalogue_counts *counts, struct error *err)
 {
-    char *path = alloc_format("%s/LOCK", directory);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    free(path);
-    if (fd < 0)
-        return error_set_system(err, "cannot write the tape's directory %s", directory);
-    bool good = wait_for_lock(fd, directory, err) && catalogue_rebuild(directory, counts, err);
+    pid_t holder;
+    int fd = tape_lock_take(directory, &holder, err);
+    if (fd < 0) {
+        if (err->code == ERROR_REFUSED)
+            (void)error_set(err, ERROR_REFUSED,
+                "a recorder writes the tape %s and keeps its catalogue; stop it first", directory);
+        return false;
+    }
+    bool good = catalogue_rebuild(directory, counts, err);
     (void)close(fd);
     return good;
 }

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "index/tape_lock.h"
 
 #define LIVE_MAGIC UINT64_C(0x0245564c4b434454) /* "TDCKLVE" 2 */
 #define READ_TRIES 64
@@ -273,12 +273,5 @@ live_close(struct live *live)
 bool
 live_is_recording(const char *directory)
 {
-    char *path = alloc_format("%s/LOCK", directory);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    free(path);
-    if (fd < 0)
-        return false;
-    bool held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    (void)close(fd);
-    return held;
+    return tape_lock_is_held(directory);
 }

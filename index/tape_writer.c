@@ -3,12 +3,10 @@
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -33,6 +31,7 @@
 #include "index/stream_table.h"
 #include "index/tape.h"
 #include "index/tape_internal.h"
+#include "index/tape_lock.h"
 
 #define JOURNAL_BYTES    (UINT64_C(64) * 1024 * 1024)
 #define JOURNAL_AGE_NS   (INT64_C(900) * NS_PER_S)
@@ -40,7 +39,6 @@
 #define FREE_CHECK_NS    NS_PER_S
 #define PLACE_CHECK_NS   NS_PER_S
 #define MIN_FREE         0.02
-#define LOCK_PATIENCE_NS (300 * NS_PER_MS)
 
 /* Numbers of the files in the directory, each list in rising order. */
 struct listed_files {
@@ -86,41 +84,20 @@ struct tape_writer {
 /* ---- opening ---- */
 
 static bool
-refuse_second(int fd, const char *directory, struct error *err)
-{
-    char pid[32] = "";
-    ssize_t length = pread(fd, pid, sizeof(pid) - 1, 0);
-    if (length > 0)
-        pid[strspn(pid, "0123456789")] = '\0';
-    return error_set(err, ERROR_REFUSED,
-        "another recorder%s%s%s writes the tape %s; stop it first, or record to another --tape",
-        pid[0] != '\0' ? ", process " : "", pid, pid[0] != '\0' ? "," : "", directory);
-}
-
-/* A reader that asks whether anybody records holds the lock for an instant: be patient that long. */
-static bool
 take_lock(struct tape_writer *writer, struct error *err)
 {
-    char *path = alloc_format("%s/LOCK", writer->directory);
-    writer->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    free(path);
-    if (writer->lock_fd < 0)
-        return error_set_system(err, "cannot write the tape's directory %s", writer->directory);
-
-    int64_t deadline = clock_monotonic_ns() + LOCK_PATIENCE_NS;
-    while (flock(writer->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            return error_set_system(err, "cannot lock the tape %s", writer->directory);
-        if (clock_monotonic_ns() > deadline)
-            return refuse_second(writer->lock_fd, writer->directory, err);
-        clock_sleep_until_ns(clock_monotonic_ns() + 5 * NS_PER_MS);
-    }
-
-    char text[32];
-    int length = snprintf(text, sizeof(text), "%d\n", (int)getpid());
-    if (ftruncate(writer->lock_fd, 0) != 0 || pwrite(writer->lock_fd, text, (size_t)length, 0) < 0)
-        return error_set_system(err, "cannot write %s/LOCK", writer->directory);
-    return true;
+    pid_t holder;
+    writer->lock_fd = tape_lock_take(writer->directory, &holder, err);
+    if (writer->lock_fd >= 0)
+        return tape_lock_sign(writer->lock_fd, writer->directory, err);
+    if (err->code != ERROR_REFUSED)
+        return false;
+    char process[32] = "";
+    if (holder > 0)
+        (void)snprintf(process, sizeof(process), ", process %d,", (int)holder);
+    return error_set(err, ERROR_REFUSED,
+        "another recorder%s writes the tape %s; stop it first, or record to another --tape",
+        process, writer->directory);
 }
 
 static void
