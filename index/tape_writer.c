@@ -1,13 +1,10 @@
 #include "index/tape_writer.h"
 
-#include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -18,20 +15,16 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "index/batch.h"
-#include "index/catalogue.h"
 #include "index/event.h"
 #include "index/hole_record.h"
 #include "index/journal.h"
 #include "index/journal_sync.h"
 #include "index/lanes.h"
-#include "index/part_file.h"
 #include "index/places.h"
 #include "index/sealer.h"
-#include "index/segment.h"
 #include "index/stream_table.h"
-#include "index/tape.h"
-#include "index/tape_internal.h"
 #include "index/tape_lock.h"
+#include "index/tape_recovery.h"
 
 #define JOURNAL_BYTES    (UINT64_C(64) * 1024 * 1024)
 #define JOURNAL_AGE_NS   (INT64_C(900) * NS_PER_S)
@@ -40,24 +33,14 @@
 #define PLACE_CHECK_NS   NS_PER_S
 #define MIN_FREE         0.02
 
-/* Numbers of the files in the directory, each list in rising order. */
-struct listed_files {
-    uint64_t *journals;
-    size_t journal_count;
-    size_t journal_capacity;
-    uint64_t *segments;
-    size_t segment_count;
-    size_t segment_capacity;
-};
-
 /* The journal that is written is journal (path NULL: none yet; the next append makes one). Streams
- * below `defined` have their definition in it. Everything but the stream table belongs to the thread
- * that appends; the table to whoever holds stream_lock. */
+ * below `defined` have their definition in it. The stream table belongs to whoever holds stream_lock; what was
+ * `found` nobody changes; everything else belongs to the thread that appends. */
 struct tape_writer {
     char *directory;
     int lock_fd;
     struct tape_writer_options options;
-    unsigned char uuid[TAPE_UUID_BYTES];
+    struct tape_recovery found; /* when it was opened; without the streams */
     struct journal_file journal;
     uint64_t next_id;
     uint64_t end_seq;
@@ -69,15 +52,9 @@ struct tape_writer {
     int64_t place_checked_ns;
     bool is_full;
     pthread_mutex_t stream_lock;
-    struct stream_table streams;
-    struct places places;      /* as they stand beside the tape; set before any stream */
-    struct lanes *checkpoints; /* as found when opening; never changes afterwards */
-    int32_t *last_partitions;  /* the same: the highest with a checkpoint, or -1, by stream id */
-    size_t last_count;
+    struct stream_table streams; /* those of `found`, and new ones */
     struct journal_sync *sync;
-    struct sealer *sealer;     /* NULL: finished journals stay journals */
-    struct listed_files found; /* while opening */
-    char *repairs;
+    struct sealer *sealer; /* NULL: finished journals stay journals */
     struct buffer control; /* for building control frames */
 };
 
@@ -100,247 +77,6 @@ take_lock(struct tape_writer *writer, struct error *err)
         process, writer->directory);
 }
 
-static void
-add_repair(struct tape_writer *writer, char *text)
-{
-    if (writer->repairs != NULL) {
-        char *both = alloc_format("%s; %s", writer->repairs, text);
-        free(writer->repairs);
-        free(text);
-        text = both;
-    }
-    writer->repairs = text;
-}
-
-static void
-ignore_control(void *self, const struct record *record)
-{
-    (void)self;
-    (void)record;
-}
-
-/* Cut what a crash left half written behind the last whole frame of the newest journal. */
-static bool
-cut_torn_tail(struct tape_writer *writer, const char *path, struct error *err)
-{
-    struct stat status;
-    if (stat(path, &status) == 0 && status.st_size < (off_t)JOURNAL_HEADER_BYTES) {
-        add_repair(writer, alloc_format("removed %s, which ended inside its header", path));
-        return unlink(path) == 0 || error_set_system(err, "cannot remove %s", path);
-    }
-
-    struct journal journal;
-    if (!journal_open(&journal, path, err))
-        return err->code == ERROR_DAMAGED && strstr(err->text, "newer") == NULL;
-    bool good = journal_scan(&journal, true, true, ignore_control, NULL, err);
-    if (good && journal.damage_count > 0) {
-        const struct journal_damage *last = &journal.damage[journal.damage_count - 1];
-        if (last->at + last->bytes == (uint64_t)status.st_size) {
-            good = truncate(path, (off_t)last->at) == 0 ||
-                   error_set_system(err, "cannot cut the torn end of %s", path);
-            add_repair(writer, alloc_format("cut %llu torn bytes behind the last whole frame of %s",
-                                   (unsigned long long)last->bytes, path));
-        }
-    }
-    journal_close(&journal);
-    return good;
-}
-
-static int
-compare_ids(const void *a, const void *b)
-{
-    uint64_t left = *(const uint64_t *)a;
-    uint64_t right = *(const uint64_t *)b;
-    return (left > right) - (left < right);
-}
-
-static bool
-has_id(const uint64_t *ids, size_t count, uint64_t id)
-{
-    return count > 0 && bsearch(&id, ids, count, sizeof(id), compare_ids) != NULL;
-}
-
-static void
-remove_file(const struct tape_writer *writer, uint64_t id, const char *suffix)
-{
-    char *path = part_file_path(writer->directory, id, suffix);
-    (void)unlink(path);
-    free(path);
-}
-
-static void
-take_name(struct tape_writer *writer, const char *name)
-{
-    struct listed_files *found = &writer->found;
-    char *end;
-    uint64_t id = strtoull(name, &end, 10);
-    if (end - name < 8)
-        return;
-    if (strcmp(end, ".tmp") == 0) {
-        remove_file(writer, id, "tmp"); /* a segment that was never finished */
-    } else if (strcmp(end, ".new") == 0) {
-        remove_file(writer, id, "new"); /* a journal that never began */
-    } else if (strcmp(end, ".jnl") == 0) {
-        found->journals =
-            alloc_grow(found->journals, found->journal_count, &found->journal_capacity, sizeof(id));
-        found->journals[found->journal_count++] = id;
-    } else if (strcmp(end, ".seg") == 0) {
-        found->segments =
-            alloc_grow(found->segments, found->segment_count, &found->segment_capacity, sizeof(id));
-        found->segments[found->segment_count++] = id;
-    }
-}
-
-/* Is the journal only left over from a crash, because all of it is in a segment? While the segment cannot
- * be opened it is all that there is, and is sealed once more. */
-static bool
-is_left_over(const struct tape_writer *writer, uint64_t id)
-{
-    if (!has_id(writer->found.segments, writer->found.segment_count, id))
-        return false;
-    struct error ignored;
-    char *path = part_file_path(writer->directory, id, "seg");
-    struct segment *segment = segment_open(path, &ignored);
-    bool is_whole = segment != NULL && segment_info(segment)->id == id;
-    segment_close(segment);
-    free(path);
-    return is_whole;
-}
-
-/* List the files. A journal whose segment is there is left over from a crash and goes. */
-static bool
-look_through(struct tape_writer *writer, struct error *err)
-{
-    DIR *directory = opendir(writer->directory);
-    if (directory == NULL)
-        return error_set_system(err, "cannot read the tape's directory %s", writer->directory);
-    struct dirent *entry;
-    while ((entry = readdir(directory)) != NULL) /* NOLINT(concurrency-mt-unsafe) */
-        take_name(writer, entry->d_name);
-    (void)closedir(directory);
-
-    struct listed_files *found = &writer->found;
-    if (found->journal_count > 1)
-        qsort(found->journals, found->journal_count, sizeof(uint64_t), compare_ids);
-    if (found->segment_count > 1)
-        qsort(found->segments, found->segment_count, sizeof(uint64_t), compare_ids);
-    size_t kept = 0;
-    for (size_t i = 0; i < found->journal_count; i++) {
-        if (is_left_over(writer, found->journals[i]))
-            remove_file(writer, found->journals[i], "jnl");
-        else
-            found->journals[kept++] = found->journals[i];
-    }
-    found->journal_count = kept;
-    return true;
-}
-
-static void
-copy_streams(struct tape_writer *writer, const struct tape *tape)
-{
-    for (size_t i = 0; i < tape_stream_count(tape); i++) {
-        const struct stream *stream = tape_stream(tape, i);
-        struct stream *own = stream_table_add(
-            &writer->streams, stream->id, bytes_of(stream->tap), bytes_of(stream->name));
-        own->places = places_of(&writer->places, own);
-    }
-    writer->last_count = writer->streams.count;
-    writer->last_partitions = alloc_array(writer->last_count + 1, sizeof(int32_t));
-    for (size_t i = 0; i < writer->last_count; i++)
-        writer->last_partitions[i] = -1;
-}
-
-static void
-note_partition(struct tape_writer *writer, uint32_t stream_id, int32_t partition)
-{
-    assert(stream_id < writer->last_count);
-    if (partition > writer->last_partitions[stream_id])
-        writer->last_partitions[stream_id] = partition;
-}
-
-static void
-copy_checkpoints(struct tape_writer *writer, const struct lane_summary *lanes, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct lane *lane = lanes_get(writer->checkpoints, lanes[i].stream->id, lanes[i].partition);
-        note_partition(writer, lanes[i].stream->id, lanes[i].partition);
-        lane->events = lanes[i].events;
-        lane->last_offset = lanes[i].last_offset;
-        /* Offsets that are known to hold nothing need not be asked for again. */
-        for (size_t k = 0; k < lanes[i].hole_count; k++) {
-            if (lanes[i].holes[k].to > lane->last_offset || lane->events == 0) {
-                lane->last_offset = lanes[i].holes[k].to;
-                lane->events++;
-            }
-        }
-    }
-}
-
-/* The tape's own number: that of its files, else a new one. */
-static void
-choose_uuid(struct tape_writer *writer, const struct tape *tape)
-{
-    if (tape_uuid(tape, writer->uuid) ||
-        getrandom(writer->uuid, sizeof(writer->uuid), 0) == (ssize_t)sizeof(writer->uuid))
-        return;
-    int64_t now_ns = clock_now_ns();
-    memcpy(writer->uuid, &now_ns, sizeof(now_ns));
-}
-
-/* Learn streams, checkpoints and the end from what is on the tape. */
-static bool
-read_tape(struct tape_writer *writer, struct error *err)
-{
-    struct tape *tape = tape_open(writer->directory, err);
-    if (tape == NULL)
-        return false;
-    size_t count;
-    const struct lane_summary *lanes = tape_lanes(tape, &count, err);
-    if (lanes != NULL) {
-        copy_streams(writer, tape);
-        copy_checkpoints(writer, lanes, count);
-        writer->end_seq = tape_end_seq(tape);
-        choose_uuid(writer, tape);
-    }
-    const struct tape_damage *damage;
-    size_t damage_count = tape_damage(tape, &damage);
-    if (damage_count > 0)
-        add_repair(writer, alloc_format("the tape is damaged in %zu place%s (%s); what is readable "
-                                        "was kept, tapedeck tape verify lists it",
-                               damage_count, damage_count == 1 ? "" : "s", damage[0].text));
-    tape_close(tape);
-    return lanes != NULL;
-}
-
-/* A crash, or somebody who copied files, may have left the catalogue behind. It is only a cache: that it
- * cannot be written is said and nothing more. */
-static void
-update_catalogue(struct tape_writer *writer)
-{
-    struct catalogue_counts counts;
-    struct error err;
-    if (!catalogue_update(writer->directory, &counts, &err))
-        add_repair(writer,
-            alloc_format(
-                "the catalogue cannot be brought up to date (%s); readers open the segments "
-                "instead",
-                err.text));
-}
-
-/* What the configuration says, or else what a recorder before us wrote. */
-static bool
-settle_places(struct tape_writer *writer, struct error *err)
-{
-    const struct places *given = writer->options.places;
-    if (given != NULL && given->count > 0 && !places_write(writer->directory, given, err))
-        return false;
-    struct error broken;
-    if (!places_read(writer->directory, &writer->places, &broken))
-        add_repair(writer, alloc_text(broken.text));
-    writer->options.places = NULL; /* the caller's */
-    return true;
-}
-
 /* Start sealing, first what earlier recorders left. */
 static bool
 start_sealer(struct tape_writer *writer, struct error *err)
@@ -355,32 +91,25 @@ start_sealer(struct tape_writer *writer, struct error *err)
     writer->sealer = sealer_start(&options, err);
     if (writer->sealer == NULL)
         return false;
-    for (size_t i = 0; i < writer->found.journal_count; i++)
-        sealer_add(writer->sealer, writer->found.journals[i]);
+    for (size_t i = 0; i < writer->found.journals.count; i++)
+        sealer_add(writer->sealer, writer->found.journals.ids[i]);
     return true;
 }
 
 static bool
 open_writer(struct tape_writer *writer, struct error *err)
 {
+    struct tape_recovery *found = &writer->found;
     if (!file_make_directory(writer->directory, err) || !take_lock(writer, err) ||
-        !settle_places(writer, err) || !look_through(writer, err))
+        !tape_recover(writer->directory, writer->options.places, found, err))
         return false;
-
-    const struct listed_files *found = &writer->found;
-    uint64_t journal = found->journal_count > 0 ? found->journals[found->journal_count - 1] : 0;
-    uint64_t segment = found->segment_count > 0 ? found->segments[found->segment_count - 1] : 0;
-    writer->next_id = (journal > segment ? journal : segment) + 1;
-    if (journal > segment) {
-        char *path = part_file_path(writer->directory, journal, "jnl");
-        bool good = cut_torn_tail(writer, path, err);
-        free(path);
-        if (!good)
-            return false;
-    }
-    update_catalogue(writer);
+    writer->options.places = NULL; /* the caller's */
+    writer->next_id = found->next_id;
+    writer->end_seq = found->end_seq;
+    writer->streams = found->streams;
+    found->streams = (struct stream_table){0};
     writer->sync = journal_sync_start(err);
-    return writer->sync != NULL && read_tape(writer, err) && start_sealer(writer, err);
+    return writer->sync != NULL && start_sealer(writer, err);
 }
 
 struct tape_writer *
@@ -391,7 +120,6 @@ tape_writer_open(
     writer->directory = alloc_text(directory);
     writer->lock_fd = -1;
     writer->journal.fd = -1;
-    writer->checkpoints = lanes_new();
     (void)pthread_mutex_init(&writer->stream_lock, NULL);
     if (options != NULL)
         writer->options = *options;
@@ -430,17 +158,12 @@ tape_writer_close(struct tape_writer *writer)
     roll(writer);
     sealer_stop(writer->sealer, true);
     journal_sync_stop(writer->sync);
-    free(writer->found.journals);
-    free(writer->found.segments);
     if (writer->lock_fd >= 0)
         (void)close(writer->lock_fd);
     stream_table_done(&writer->streams);
-    places_done(&writer->places);
+    tape_recovery_done(&writer->found);
     (void)pthread_mutex_destroy(&writer->stream_lock);
-    lanes_free(writer->checkpoints);
-    free(writer->last_partitions);
     buffer_done(&writer->control);
-    free(writer->repairs);
     free(writer->directory);
     free(writer);
 }
@@ -455,7 +178,7 @@ tape_writer_stream(struct tape_writer *writer, const char *tap, const char *name
     if (stream == NULL) {
         stream = stream_table_add(
             &writer->streams, (uint32_t)writer->streams.count, bytes_of(tap), bytes_of(name));
-        stream->places = places_of(&writer->places, stream);
+        stream->places = places_of(&writer->found.places, stream);
     }
     (void)pthread_mutex_unlock(&writer->stream_lock);
     return stream;
@@ -473,14 +196,15 @@ tape_writer_find_stream(struct tape_writer *writer, const char *tap, const char 
 int64_t
 tape_writer_checkpoint(struct tape_writer *writer, const struct stream *stream, int32_t partition)
 {
-    const struct lane *lane = lanes_find(writer->checkpoints, stream->id, partition);
+    const struct lane *lane = lanes_find(writer->found.checkpoints, stream->id, partition);
     return lane == NULL || lane->events == 0 ? -1 : lane->last_offset;
 }
 
 int32_t
 tape_writer_last_partition(struct tape_writer *writer, const struct stream *stream)
 {
-    return stream->id < writer->last_count ? writer->last_partitions[stream->id] : -1;
+    const struct tape_recovery *found = &writer->found;
+    return stream->id < found->last_count ? found->last_partitions[stream->id] : -1;
 }
 
 /* ---- appending ---- */
@@ -516,7 +240,7 @@ need_journal(struct tape_writer *writer, struct error *err)
         .base_seq = writer->end_seq,
         .created_ns = clock_now_ns(),
     };
-    memcpy(header.uuid, writer->uuid, sizeof(header.uuid));
+    memcpy(header.uuid, writer->found.uuid, sizeof(header.uuid));
     if (!journal_create(&writer->journal, writer->directory, &header, err))
         return false;
     writer->next_id++;
@@ -671,5 +395,5 @@ tape_writer_trouble(const struct tape_writer *writer, char *text, size_t size)
 const char *
 tape_writer_repairs(const struct tape_writer *writer)
 {
-    return writer->repairs;
+    return writer->found.repairs;
 }
