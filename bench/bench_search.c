@@ -134,8 +134,9 @@ ask(struct tape *tape, const char *text, enum cursor_order order, bool newest_fi
 
 /* ---- needles ---- */
 
+/* Seconds; what was found and looked at is added to *sum. */
 static double
-find(struct tape *tape, const struct job *job, size_t number, uint64_t *found)
+find(struct tape *tape, const struct job *job, size_t number, struct answer *sum)
 {
     const struct needle *needle = &job->needles[number];
     const char *value = job->kind[0] == 'k'   ? needle->key
@@ -144,8 +145,11 @@ find(struct tape *tape, const struct job *job, size_t number, uint64_t *found)
     char text[128];
     (void)snprintf(text, sizeof(text), "%s=\"%s\"", job->kind, value);
     double start = seconds_now();
-    *found += ask(tape, text, CURSOR_BY_SEQ, true, FOUND_MAX).events;
-    return seconds_now() - start;
+    struct answer answer = ask(tape, text, CURSOR_BY_SEQ, true, FOUND_MAX);
+    double took = seconds_now() - start;
+    sum->events += answer.events;
+    sum->scanned += answer.scanned;
+    return took;
 }
 
 static void
@@ -154,15 +158,20 @@ find_warm(void *self, struct part_results *results)
     const struct job *job = self;
     struct tape *tape = open_tape(job);
     double times[NEEDLES];
-    uint64_t found = 0;
+    struct answer sum = {0};
     for (size_t i = 0; i < job->needle_count; i++)
-        (void)find(tape, job, i, &found);
-    found = 0;
+        (void)find(tape, job, i, &sum);
+    sum = (struct answer){0};
     for (size_t i = 0; i < job->needle_count; i++)
-        times[i] = find(tape, job, i, &found);
+        times[i] = find(tape, job, i, &sum);
     results->values[0] = percentile(times, job->needle_count, 0.5) * 1e3;
     results->values[1] = percentile(times, job->needle_count, 0.99) * 1e3;
-    results->values[2] = (double)found / (double)job->needle_count;
+    results->values[2] = (double)sum.events / (double)job->needle_count;
+    results->values[3] = (double)sum.scanned / (double)job->needle_count;
+    double all = 0;
+    for (size_t i = 0; i < job->needle_count; i++)
+        all += times[i];
+    results->values[4] = sum.scanned > 0 ? all / (double)sum.scanned * 1e3 : 0;
     tape_close(tape);
 }
 
@@ -171,8 +180,8 @@ find_cold(void *self, struct part_results *results)
 {
     const struct job *job = self;
     struct tape *tape = open_tape(job);
-    uint64_t found = 0;
-    results->values[0] = find(tape, job, job->number, &found) * 1e3;
+    struct answer sum = {0};
+    results->values[0] = find(tape, job, job->number, &sum) * 1e3;
     tape_close(tape);
 }
 
@@ -192,6 +201,8 @@ bench_needles(struct job *job, const char *kind)
     figure_at_most(name, median(medians, FIGURE_RUNS), 0.2, "ms");
     figure_plain("  p99 (last run)", results.values[1], "ms");
     figure_plain("  events found by each", results.values[2], "");
+    figure_plain("  blocks read for each", results.values[3], "");
+    figure_plain("  mean for a block", results.values[4], "ms");
     for (size_t i = 0; i < COLD_NEEDLES; i++) {
         job->number = i * job->needle_count / COLD_NEEDLES;
         directory_forget(job->tape);
