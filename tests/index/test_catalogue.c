@@ -39,8 +39,8 @@ static void
 the_recorder_writes_a_row_per_segment(void **state)
 {
     struct stat status;
-    record(*state, SEGMENTS);
-    assert_int_equal(count_rows(*state), SEGMENTS);
+    test_record_segments(*state, TEST_SEGMENTS);
+    assert_int_equal(test_count_rows(*state), TEST_SEGMENTS);
     char *path = catalogue_path(*state);
     assert_int_equal(stat(path, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0600);
@@ -50,10 +50,10 @@ the_recorder_writes_a_row_per_segment(void **state)
 static void
 a_tape_says_the_same_with_and_without(void **state)
 {
-    record(*state, SEGMENTS);
-    char *with = describe_directory(*state);
-    remove_catalogue(*state);
-    char *without = describe_directory(*state);
+    test_record_segments(*state, TEST_SEGMENTS);
+    char *with = test_describe_directory(*state);
+    test_remove_catalogue(*state);
+    char *without = test_describe_directory(*state);
     assert_string_equal(with, without);
     assert_non_null(strstr(with, "hole 20..22 RETENTION"));
     free(with);
@@ -64,7 +64,7 @@ static void
 opens_a_segment_only_when_something_is_read_in_it(void **state)
 {
     struct error err = {0};
-    record(*state, SEGMENTS);
+    test_record_segments(*state, TEST_SEGMENTS);
     struct tape *tape = test_open(*state);
     size_t count;
     assert_non_null(tape_lanes(tape, &count, &err));
@@ -78,7 +78,7 @@ opens_a_segment_only_when_something_is_read_in_it(void **state)
     } cases[] = {
         {"stream=nobody", 0, 0},
         {"until 1970-01-01T00:00:01Z", 0, 0},
-        {"stream=refunds", 3 * EACH, 3},
+        {"stream=refunds", 3 * TEST_SEGMENT_EVENTS, 3},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         size_t column;
@@ -103,7 +103,7 @@ static void
 finds_an_offset_with_the_files_shut(void **state)
 {
     struct error err = {0};
-    record(*state, SEGMENTS);
+    test_record_segments(*state, TEST_SEGMENTS);
     struct tape *tape = test_open(*state);
     struct cursor_options options = {.order = CURSOR_BY_SEQ};
     struct cursor *cursor = cursor_new(tape, &options);
@@ -111,13 +111,14 @@ finds_an_offset_with_the_files_shut(void **state)
     const struct stream *refunds = tape_stream(tape, 1);
     assert_string_equal(refunds->name, "refunds");
     assert_int_equal(
-        cursor_fetch_offset(cursor, refunds, 1, 7 * EACH + 3, &event, &err), CURSOR_EVENT);
-    assert_int_equal(event.offset, 7 * EACH + 3);
+        cursor_fetch_offset(cursor, refunds, 1, 7 * TEST_SEGMENT_EVENTS + 3, &event, &err),
+        CURSOR_EVENT);
+    assert_int_equal(event.offset, 7 * TEST_SEGMENT_EVENTS + 3);
     assert_made_event(&event);
     assert_int_equal(count_open_segments(), 1);
     assert_int_equal(cursor_fetch_offset(cursor, refunds, 1, 99999, &event, &err), CURSOR_END);
-    assert_int_equal(cursor_fetch_seq(cursor, 5 * EACH, &event, &err), CURSOR_EVENT);
-    assert_int_equal(event.seq, 5 * EACH);
+    assert_int_equal(cursor_fetch_seq(cursor, 5 * TEST_SEGMENT_EVENTS, &event, &err), CURSOR_EVENT);
+    assert_int_equal(event.seq, 5 * TEST_SEGMENT_EVENTS);
     cursor_free(cursor);
     tape_close(tape);
 }
@@ -125,14 +126,14 @@ finds_an_offset_with_the_files_shut(void **state)
 static void
 keeps_a_bounded_number_of_files_open(void **state)
 {
-    record(*state, (int)SEGMENT_FILES_IDLE + 12);
-    remove_catalogue(*state);
+    test_record_segments(*state, (int)SEGMENT_FILES_IDLE + 12);
+    test_remove_catalogue(*state);
     struct tape *tape = test_open(*state);
     assert_int_equal(count_open_segments(), SEGMENT_FILES_IDLE);
-    assert_int_equal(test_count_all(tape, 0), (SEGMENT_FILES_IDLE + 12) * EACH);
+    assert_int_equal(test_count_all(tape, 0), (SEGMENT_FILES_IDLE + 12) * TEST_SEGMENT_EVENTS);
     assert_int_equal(count_open_segments(), SEGMENT_FILES_IDLE);
-    char *once = describe(tape);
-    char *again = describe(tape);
+    char *once = test_describe(tape);
+    char *again = test_describe(tape);
     assert_string_equal(once, again);
     free(once);
     free(again);
@@ -145,8 +146,8 @@ a_file_that_rotted_is_named_when_it_is_read(void **state)
 {
     struct error err = {0};
     struct stat before = {0};
-    record(*state, SEGMENTS);
-    char *path = path_in(*state, "00000004.seg");
+    test_record_segments(*state, TEST_SEGMENTS);
+    char *path = test_path_in(*state, "00000004.seg");
     int fd = open(path, O_RDWR | O_CLOEXEC);
     assert_true(fd >= 0 && fstat(fd, &before) == 0);
     assert_int_equal(pwrite(fd, "rotten", 6, before.st_size - 40), 6);
@@ -165,7 +166,7 @@ a_file_that_rotted_is_named_when_it_is_read(void **state)
     while ((step = cursor_next(cursor, 0, &event, &err)) == CURSOR_EVENT)
         count++;
     assert_int_equal(step, CURSOR_END);
-    assert_int_equal(count, SEGMENTS * EACH); /* its blocks are whole */
+    assert_int_equal(count, TEST_SEGMENTS * TEST_SEGMENT_EVENTS); /* its blocks are whole */
     assert_int_equal(tape_damage(tape, &damage), 1);
     assert_non_null(strstr(damage[0].text, "00000004.seg"));
     assert_false(tape_verify(tape, &err));
@@ -179,20 +180,20 @@ static void
 a_file_that_retention_took_meanwhile_is_stepped_over(void **state)
 {
     struct error err = {0};
-    record(*state, SEGMENTS);
+    test_record_segments(*state, TEST_SEGMENTS);
     struct tape *tape = test_open(*state);
-    char *path = path_in(*state, "00000001.seg");
+    char *path = test_path_in(*state, "00000001.seg");
     assert_int_equal(unlink(path), 0);
     struct cursor_options options = {.order = CURSOR_BY_SEQ};
     struct cursor *cursor = cursor_new(tape, &options);
     struct event event;
     assert_int_equal(cursor_next(cursor, 0, &event, &err), CURSOR_EVENT);
-    assert_int_equal(event.seq, EACH);
+    assert_int_equal(event.seq, TEST_SEGMENT_EVENTS);
     const struct tape_damage *damage;
     assert_int_equal(tape_damage(tape, &damage), 0);
     cursor_free(cursor);
     assert_ok(tape_refresh(tape, &err));
-    assert_int_equal(tape_first_seq(tape), EACH);
+    assert_int_equal(tape_first_seq(tape), TEST_SEGMENT_EVENTS);
     tape_close(tape);
     free(path);
 }

@@ -18,16 +18,17 @@
 #include "tests/support/index_tape.h"
 #include "tests/support/unit.h"
 
-/* A segment of EACH events of partition number % 3, every third with a hole behind them. */
+/* A segment of TEST_SEGMENT_EVENTS events of partition number % 3, every third with a hole behind them. */
 static void
 append_segment(struct tape_writer *writer, const struct stream *stream, int number)
 {
     struct error err = {0};
-    struct batch *batch = test_batch(stream, number % 3, number * EACH, (int)EACH);
+    struct batch *batch =
+        test_batch(stream, number % 3, number * TEST_SEGMENT_EVENTS, (int)TEST_SEGMENT_EVENTS);
     struct hole hole = {.stream_id = stream->id,
         .partition = number % 3,
-        .from = number * EACH + EACH,
-        .to = number * EACH + EACH + 2,
+        .from = number * TEST_SEGMENT_EVENTS + TEST_SEGMENT_EVENTS,
+        .to = number * TEST_SEGMENT_EVENTS + TEST_SEGMENT_EVENTS + 2,
         .reason = HOLE_RETENTION,
         .noticed_ns = 5 * NS_PER_S};
     if (number % 3 == 0)
@@ -37,7 +38,7 @@ append_segment(struct tape_writer *writer, const struct stream *stream, int numb
 }
 
 void
-record(const char *directory, int count)
+test_record_segments(const char *directory, int count)
 {
     struct tape_writer *writer = test_writer_sealing(directory, 1, true);
     const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
@@ -48,13 +49,13 @@ record(const char *directory, int count)
 }
 
 char *
-path_in(const char *directory, const char *name)
+test_path_in(const char *directory, const char *name)
 {
     return alloc_format("%s/%s", directory, name);
 }
 
 char *
-describe(struct tape *tape)
+test_describe(struct tape *tape)
 {
     struct error err = {0};
     struct buffer text = {0};
@@ -87,10 +88,10 @@ describe(struct tape *tape)
 }
 
 char *
-describe_directory(const char *directory)
+test_describe_directory(const char *directory)
 {
     struct tape *tape = test_open(directory);
-    char *text = describe(tape);
+    char *text = test_describe(tape);
     assert_int_equal(
         test_count_all(tape, tape_first_seq(tape)), tape_end_seq(tape) - tape_first_seq(tape));
     tape_close(tape);
@@ -98,7 +99,7 @@ describe_directory(const char *directory)
 }
 
 uint64_t
-count_rows(const char *directory)
+test_count_rows(const char *directory)
 {
     struct error err = {0};
     struct catalogue *catalogue = catalogue_read(directory, &err);
@@ -117,7 +118,7 @@ count_rows(const char *directory)
 }
 
 void
-remove_catalogue(const char *directory)
+test_remove_catalogue(const char *directory)
 {
     struct error err = {0};
     char *path = catalogue_path(directory);
@@ -126,7 +127,7 @@ remove_catalogue(const char *directory)
 }
 
 void
-run_sql(const char *path, const char *text)
+test_run_sql(const char *path, const char *text)
 {
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
@@ -136,10 +137,10 @@ run_sql(const char *path, const char *text)
 }
 
 void
-expect_same(const char *directory, const char *expected, bool has_problem)
+test_expect_same(const char *directory, const char *expected, bool has_problem)
 {
     struct tape *tape = test_open(directory);
-    char *found = describe(tape);
+    char *found = test_describe(tape);
     assert_string_equal(found, expected);
     if (has_problem != (tape_catalogue_problem(tape) != NULL))
         fail_msg("problem: %s", tape_catalogue_problem(tape));

@@ -7,29 +7,29 @@
 
 struct tape;
 
-#define SEGMENTS 12
-#define EACH     INT64_C(20)
+#define TEST_SEGMENTS       12
+#define TEST_SEGMENT_EVENTS INT64_C(20)
 
-/* Record `count` segments of EACH events, in partition number % 3, every fourth of the stream "refunds" and the
+/* Record `count` segments of TEST_SEGMENT_EVENTS events, in partition number % 3, every fourth of the stream "refunds" and the
  * others of "orders", every third with a hole behind its events. */
-void record(const char *directory, int count);
+void test_record_segments(const char *directory, int count);
 
 /* DIRECTORY/NAME; freed by the caller. */
-char *path_in(const char *directory, const char *name);
+char *test_path_in(const char *directory, const char *name);
 
 /* All that a tape says about itself; freed by the caller. The second reads each event as well. */
-char *describe(struct tape *tape);
-char *describe_directory(const char *directory);
+char *test_describe(struct tape *tape);
+char *test_describe_directory(const char *directory);
 
 /* How many segments have a row that is good and fits the file. */
-uint64_t count_rows(const char *directory);
+uint64_t test_count_rows(const char *directory);
 
-void remove_catalogue(const char *directory);
+void test_remove_catalogue(const char *directory);
 
 /* Change the catalogue, or any other database. */
-void run_sql(const char *path, const char *text);
+void test_run_sql(const char *path, const char *text);
 
 /* The tape, with the catalogue as it is now, says what it says without, and of why it was not used. */
-void expect_same(const char *directory, const char *expected, bool has_problem);
+void test_expect_same(const char *directory, const char *expected, bool has_problem);
 
 #endif
