@@ -10,12 +10,13 @@
 #include "base/clock.h"
 #include "ui/canvas.h"
 #include "ui/deck.h"
+#include "ui/event_list.h"
 #include "ui/event_row.h"
 #include "ui/events_screen.h"
 #include "ui/number.h"
 #include "ui/text.h"
 
-/* Where the columns begin; 0 leaves one out. */
+/* Where the columns begin; 0 leaves one out, of those that may be: hidden, type and size. */
 struct columns {
     int time_digits;
     int hidden;
@@ -35,6 +36,18 @@ struct columns {
 static const struct columns wide_live = {6, 19, 27, 15, 42, 46, 12, 60, 12, 73, 18, 0, 92};
 static const struct columns wide_held = {6, 0, 19, 15, 34, 38, 12, 52, 12, 65, 18, 83, 92};
 static const struct columns narrow = {3, 0, 16, 13, 29, 33, 8, 42, 9, 52, 12, 0, 65};
+
+/* The same without TYPE: what is behind it has its room. */
+static struct columns
+without_type(struct columns at)
+{
+    int room = (at.size > 0 ? at.size : at.payload) - at.type;
+    at.type = 0;
+    if (at.size > 0)
+        at.size -= room;
+    at.payload -= room;
+    return at;
+}
 
 bool
 events_row_matches(const struct event_row *row, const char *text)
@@ -68,7 +81,8 @@ draw_heading(struct canvas *canvas, int row, const struct columns *at, bool is_l
     text_print_right(canvas, row, at->partition, 3, ROLE_HEADING, "P");
     text_print_right(canvas, row, at->offset, at->offset_width, ROLE_HEADING, "OFFSET");
     text_print(canvas, row, at->key, at->key_width, ROLE_HEADING, "KEY");
-    text_print(canvas, row, at->type, at->type_width, ROLE_HEADING, "TYPE");
+    if (at->type > 0)
+        text_print(canvas, row, at->type, at->type_width, ROLE_HEADING, "TYPE");
     if (at->size > 0)
         text_print_right(canvas, row, at->size, 7, ROLE_HEADING, "BYTES");
     text_print(canvas, row, at->payload, 8, ROLE_HEADING, "PAYLOAD");
@@ -120,9 +134,9 @@ draw_row(const struct events *events, struct canvas *canvas, int row, const stru
     bool is_odd = draw_bytes(canvas, place, event->key, 0);
     place.column = at->type;
     place.width = at->type_width;
-    if (event->type.data == NULL)
+    if (at->type > 0 && event->type.data == NULL)
         text_print(canvas, row, at->type, at->type_width, ROLE_IDLE, "-");
-    else
+    else if (at->type > 0)
         is_odd |= draw_bytes(canvas, place, event->type, 0);
     if (at->size > 0)
         text_print_right(canvas, row, at->size, 7, ROLE_SECONDARY, "%s",
@@ -178,19 +192,12 @@ draw_end(const struct events *events, const struct deck *deck, struct canvas *ca
         text_print(canvas, row, 3, canvas->columns - 3, ROLE_SECONDARY, "┄┄ end of the tape ┄┄");
 }
 
+/* Which rows the page has: the cursor is on it, and a head that follows at its end. */
 static void
-draw_list(struct events *events, const struct deck *deck, struct canvas *canvas, int row, int rows)
+place_page(struct events *events, size_t page)
 {
-    bool is_live = deck->transport == TRANSPORT_LIVE;
-    const struct columns *wide = is_live ? &wide_live : &wide_held;
-    const struct columns *at = canvas->columns >= 110 ? wide : &narrow;
     size_t count = events->list.count;
-    /* A head that stands has a line below it that says so. */
-    size_t page = rows > 1 ? (size_t)rows - 1 : 1;
-    if (!is_live && page > 2)
-        page--;
 
-    draw_heading(canvas, row, at, is_live);
     events->rows_drawn = page;
     if (!events->has_cursor)
         events->top = count > page ? count - page : 0;
@@ -200,14 +207,54 @@ draw_list(struct events *events, const struct deck *deck, struct canvas *canvas,
         events->top = events->cursor - page + 1;
     if (events->top > 0 && count < events->top + page)
         events->top = count > page ? count - page : 0;
+}
+
+/* Has an event of the page a type? An empty page may yet get one. */
+static bool
+page_has_types(const struct events *events)
+{
+    const struct event_list *list = &events->list;
+
+    if (list->count == 0)
+        return true;
+    for (size_t i = events->top; i < list->count && i < events->top + events->rows_drawn; i++) {
+        if (list->rows[i]->type.data != NULL)
+            return true;
+    }
+    return false;
+}
+
+static struct columns
+choose_columns(const struct events *events, const struct canvas *canvas, bool is_live)
+{
+    struct columns at = narrow;
+
+    if (canvas->columns >= 110)
+        at = is_live ? wide_live : wide_held;
+    return page_has_types(events) ? at : without_type(at);
+}
+
+static void
+draw_list(struct events *events, const struct deck *deck, struct canvas *canvas, int row, int rows)
+{
+    bool is_live = deck->transport == TRANSPORT_LIVE;
+    size_t count = events->list.count;
+    /* A head that stands has a line below it that says so. */
+    size_t page = rows > 1 ? (size_t)rows - 1 : 1;
+    if (!is_live && page > 2)
+        page--;
+
+    place_page(events, page);
+    struct columns at = choose_columns(events, canvas, is_live);
+    draw_heading(canvas, row, &at, is_live);
     size_t drawn = 0;
     for (; drawn < page && events->top + drawn < count; drawn++) {
         size_t index = events->top + drawn;
         int here = row + 1 + (int)drawn;
-        draw_row(events, canvas, here, at, events->list.rows[index], is_live);
+        draw_row(events, canvas, here, &at, events->list.rows[index], is_live);
         if (index == events->cursor) {
             canvas_set(canvas, here, 0, ROLE_SELECTED, 0x25b8);
-            canvas_mark_row(canvas, here, 0, at->key - 1, ROLE_SELECTED);
+            canvas_mark_row(canvas, here, 0, at.key - 1, ROLE_SELECTED);
         }
     }
     if (count == 0)

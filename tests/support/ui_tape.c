@@ -23,28 +23,44 @@ add_headers(struct buffer *headers, int64_t offset)
     headers_add(headers, bytes_of("x-empty"), bytes_of(""));
 }
 
+/* Append an event of which received_ns, offset, key, headers and payload are set. */
+static void
+append(struct ui_tape *tape, const char *stream, struct event *event)
+{
+    struct error err = {0};
+    struct batch *batch = batch_new();
+
+    event->time_ns = event->received_ns - 3 * NS_PER_MS;
+    event->stream = tape_writer_stream(tape->writer, "shop", stream);
+    event->partition = (int32_t)(event->offset % 3);
+    event->time_type = TIME_CREATE;
+    assert_ok(batch_add(batch, event, &err));
+    assert_ok(tape_writer_append(tape->writer, batch, &err));
+    batch_release(batch);
+}
+
 void
 ui_tape_add(struct ui_tape *tape, const char *stream, int64_t received_ns, int64_t offset,
     struct bytes key, struct bytes payload)
 {
-    struct error err = {0};
     struct buffer headers = {0};
-    struct batch *batch = batch_new();
-
     add_headers(&headers, offset);
     struct event event = {.received_ns = received_ns,
-        .time_ns = received_ns - 3 * NS_PER_MS,
         .offset = offset,
-        .stream = tape_writer_stream(tape->writer, "shop", stream),
-        .partition = (int32_t)(offset % 3),
-        .time_type = TIME_CREATE,
         .key = key,
         .headers = bytes_make(headers.data, headers.length),
         .payload = payload};
-    assert_ok(batch_add(batch, &event, &err));
-    assert_ok(tape_writer_append(tape->writer, batch, &err));
-    batch_release(batch);
+    append(tape, stream, &event);
     buffer_done(&headers);
+}
+
+void
+ui_tape_add_bare(struct ui_tape *tape, const char *stream, int64_t received_ns, int64_t offset,
+    struct bytes key, struct bytes payload)
+{
+    struct event event = {
+        .received_ns = received_ns, .offset = offset, .key = key, .payload = payload};
+    append(tape, stream, &event);
 }
 
 static void

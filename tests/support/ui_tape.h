@@ -38,6 +38,10 @@ void ui_tape_close(struct ui_tape *tape);
 void ui_tape_add(struct ui_tape *tape, const char *stream, int64_t received_ns, int64_t offset,
     struct bytes key, struct bytes payload);
 
+/* The same without headers, so without a type. */
+void ui_tape_add_bare(struct ui_tape *tape, const char *stream, int64_t received_ns, int64_t offset,
+    struct bytes key, struct bytes payload);
+
 /* Append one sample of a consumer group, taken at `received_ns`: `json` is the payload. */
 void ui_tape_add_lag(struct ui_tape *tape, int64_t received_ns, const char *group,
     const char *stream, const char *json);
