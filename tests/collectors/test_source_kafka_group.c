@@ -87,13 +87,6 @@ start(struct setting *setting, int which, const char *from)
     return recorder;
 }
 
-static void
-stop(struct recorder *recorder)
-{
-    struct error err;
-    assert_ok(recorder_stop(recorder, &err));
-}
-
 static int64_t
 committed(struct setting *setting, const char *topic, int32_t partition)
 {
@@ -159,7 +152,7 @@ commits_what_the_tape_has(void **state)
     wait_for_events(recorder, UINT64_C(25) * PARTITIONS);
     for (int32_t partition = 0; partition < PARTITIONS; partition++)
         wait_for_commit(setting, partition, 25);
-    stop(recorder);
+    stop_recorder(recorder);
 
     struct taped taped;
     taped_read(&taped, setting->directory[0]);
@@ -176,7 +169,7 @@ commits_the_last_events_when_it_stops(void **state)
     wait_for_share(recorder, "4 partitions are now ours");
     send_to_all(setting, "m", 3);
     wait_for_events(recorder, UINT64_C(3) * PARTITIONS);
-    stop(recorder);
+    stop_recorder(recorder);
     for (int32_t partition = 0; partition < PARTITIONS; partition++)
         assert_int_equal(committed(setting, "orders", partition), 3);
 }
@@ -188,12 +181,12 @@ commits_where_it_begins_before_there_is_an_event(void **state)
     send_to_all(setting, "old", 5);
     struct recorder *recorder = start(setting, 0, NULL);
     wait_for_commit(setting, 2, 5);
-    stop(recorder);
+    stop_recorder(recorder);
     send_to_all(setting, "new", 2);
 
     recorder = start(setting, 1, NULL); /* another tape: the group knows where to go on */
     wait_for_events(recorder, UINT64_C(2) * PARTITIONS);
-    stop(recorder);
+    stop_recorder(recorder);
     struct taped taped;
     struct hole hole;
     taped_read(&taped, setting->directory[1]);
@@ -223,12 +216,12 @@ shares_partitions_and_takes_them_over(void **state)
     send_to_all(setting, "b", 10);
     wait_for_events(second, UINT64_C(10) * 2);
     wait_for_events(first, UINT64_C(10) * PARTITIONS + UINT64_C(10) * 2);
-    stop(second);
+    stop_recorder(second);
     wait_for_share(first, "4 partitions are now ours");
     send_to_all(setting, "c", 10);
     wait_for_events(
         first, UINT64_C(10) * PARTITIONS + UINT64_C(10) * 2 + UINT64_C(10) * PARTITIONS);
-    stop(first);
+    stop_recorder(first);
 
     struct taped one;
     struct taped two;
@@ -269,12 +262,12 @@ goes_on_behind_the_tape_when_the_group_knows_less(void **state)
     struct recorder *recorder = try_start(setting, 0, NULL, "beginning", UNTIL_END, &err);
     assert_ok(recorder != NULL);
     wait_for_finish(recorder);
-    stop(recorder);
+    stop_recorder(recorder);
     assert_int_equal(committed(setting, "orders", 1), RD_KAFKA_OFFSET_INVALID);
 
     recorder = start(setting, 0, "beginning");
     wait_for_commit(setting, 1, 10);
-    stop(recorder);
+    stop_recorder(recorder);
     struct taped taped;
     taped_read(&taped, setting->directory[0]);
     for (int64_t offset = 0; offset < 10; offset++)
@@ -291,7 +284,7 @@ assert_is_another_stream(struct setting *setting, int count)
     struct recorder *recorder = try_start(setting, 0, NULL, "beginning", UNTIL_END, &err);
     assert_ok(recorder != NULL);
     wait_for_finish(recorder);
-    stop(recorder);
+    stop_recorder(recorder);
     rd_kafka_destroy(setting->observer);
     kafka_mock_stop(&setting->mock);
     kafka_mock_start(&setting->mock, 1);
@@ -304,7 +297,7 @@ assert_is_another_stream(struct setting *setting, int count)
     recorder = start(setting, 0, NULL);
     wait_for_events(recorder, (uint64_t)count * PARTITIONS);
     wait_for_commit(setting, 3, count);
-    stop(recorder);
+    stop_recorder(recorder);
     struct taped taped;
     struct hole hole;
     taped_read(&taped, setting->directory[0]);
@@ -343,7 +336,7 @@ ends_when_its_share_is_read(void **state)
     struct recorder *recorder = try_start(setting, 0, GROUP, "beginning", UNTIL_END, &err);
     assert_ok(recorder != NULL);
     wait_for_finish(recorder);
-    stop(recorder);
+    stop_recorder(recorder);
     assert_int_equal(committed(setting, "orders", 0), 10);
 }
 

@@ -18,7 +18,7 @@ records_single_frames_as_payloads(void **state)
     feed_publish_numbers(setting, 0, 1000);
     wait_for_events(recorder, 1000);
     assert_int_equal(tap_now(recorder, 0).state, TAP_LIVE);
-    feed_stop(recorder);
+    stop_recorder(recorder);
 
     struct taped taped;
     taped_read(&taped, setting->tape);
@@ -44,7 +44,7 @@ records_many_frames_as_key_headers_and_payload(void **state)
     zmq_send(setting->publisher, "", 0, ZMQ_SNDMORE);
     zmq_send(setting->publisher, "", 0, 0);
     wait_for_events(recorder, 2);
-    feed_stop(recorder);
+    stop_recorder(recorder);
 
     struct taped taped;
     taped_read(&taped, setting->tape);
@@ -81,7 +81,7 @@ records_ten_thousand_frames_and_names_a_message_of_more_than_the_most(void **sta
     feed_publish(setting, "end");
     wait_for_events(recorder, 2);
     assert_int_equal(tap_now(recorder, 0).dropped, 1);
-    feed_stop(recorder);
+    stop_recorder(recorder);
 
     struct taped taped;
     taped_read(&taped, setting->tape);
@@ -111,7 +111,7 @@ names_the_stream_after_the_prefix(void **state)
     feed_publish(setting, "orders 1");
     feed_publish(setting, "orders 2");
     wait_for_events(recorder, 2);
-    feed_stop(recorder);
+    stop_recorder(recorder);
 
     struct taped taped;
     taped_read(&taped, setting->tape);
@@ -127,11 +127,11 @@ counts_on_where_the_tape_ends_and_names_the_time_between(void **state)
     struct recorder *recorder = feed_start(setting);
     feed_publish_numbers(setting, 0, 3);
     wait_for_events(recorder, 3);
-    feed_stop(recorder);
+    stop_recorder(recorder);
     recorder = feed_start(setting);
     feed_publish_numbers(setting, 10, 2);
     wait_for_events(recorder, 2);
-    feed_stop(recorder);
+    stop_recorder(recorder);
 
     struct taped taped;
     taped_read(&taped, setting->tape);
@@ -161,7 +161,7 @@ connects_again_when_the_publisher_comes_back(void **state)
     feed_publish_numbers(setting, 3, 2);
     wait_for_events(recorder, 5);
     assert_int_equal(tap_now(recorder, 0).retries, 1);
-    feed_stop(recorder);
+    stop_recorder(recorder);
 
     struct hole hole;
     assert_int_equal(taped_holes(setting->tape, "feed/all", 0, &hole, 1), 1);
@@ -182,7 +182,7 @@ records_over_tcp(void **state)
     struct recorder *recorder = feed_start(setting);
     feed_publish_numbers(setting, 0, 100);
     wait_for_events(recorder, 100);
-    feed_stop(recorder);
+    stop_recorder(recorder);
 
     struct taped taped;
     taped_read(&taped, setting->tape);
@@ -198,7 +198,7 @@ takes_exactly_so_many_events(void **state)
     feed_wait_for_subscription(setting);
     feed_publish_numbers(setting, 0, 50);
     wait_for_finish(recorder);
-    feed_stop(recorder);
+    stop_recorder(recorder);
     struct taped taped;
     taped_read(&taped, setting->tape);
     assert_int_equal(taped.count, 5);
@@ -213,7 +213,7 @@ ends_at_a_time(void **state)
         feed_start_until(setting, UNTIL_TIME, clock_now_ns() + 300 * NS_PER_MS);
     wait_for_finish(recorder);
     assert_int_equal(tap_now(recorder, 0).state, TAP_ENDED);
-    feed_stop(recorder);
+    stop_recorder(recorder);
 }
 
 /* A publisher may be started after its recorder. */
@@ -223,14 +223,14 @@ waits_for_a_publisher_that_is_not_there_yet(void **state)
     struct feed_setting *setting = *state;
     (void)zmq_close(setting->publisher);
     struct recorder *recorder = feed_start_until(setting, UNTIL_STOPPED, 0);
-    feed_wait_for_text(recorder, "no publisher answers; start it, or correct the address");
+    wait_for_text(recorder, 0, "no publisher answers; start it, or correct the address");
     assert_int_equal(tap_now(recorder, 0).state, TAP_RETRYING);
     feed_bind(setting);
     feed_wait_for_subscription(setting);
     feed_publish_numbers(setting, 0, 3);
     wait_for_events(recorder, 3);
     assert_int_equal(tap_now(recorder, 0).state, TAP_LIVE);
-    feed_stop(recorder);
+    stop_recorder(recorder);
 }
 
 static void
@@ -278,7 +278,7 @@ records_over_ipv6(void **state)
     struct recorder *recorder = feed_start(setting);
     feed_publish_numbers(setting, 0, 10);
     wait_for_events(recorder, 10);
-    feed_stop(recorder);
+    stop_recorder(recorder);
 }
 
 static void
@@ -295,7 +295,7 @@ each_prefix_is_a_stream_and_the_longest_counts(void **state)
     feed_publish(setting, "c1");
     feed_publish(setting, "abc");
     wait_for_events(recorder, 4);
-    feed_stop(recorder);
+    stop_recorder(recorder);
 
     struct taped taped;
     taped_read(&taped, setting->tape);

@@ -25,11 +25,10 @@ a_gap_in_the_counter_is_a_hole_of_that_size(void **state)
     publish_counted(setting, "t", 8);
     publish_counted(setting, "t", 12);
     wait_for_events(recorder, 3);
-    feed_wait_for_text(
-        recorder, "3 messages missing by their counter: dropped at a high-water mark");
+    wait_for_text(recorder, 0, "3 messages missing by their counter: dropped at a high-water mark");
     assert_int_equal(tap_now(recorder, 0).dropped, 3);
     assert_int_equal(tap_now(recorder, 0).state, TAP_LIVE);
-    feed_stop(recorder);
+    stop_recorder(recorder);
 
     struct taped taped;
     struct hole hole;
@@ -55,9 +54,8 @@ a_counter_may_be_in_a_line_of_a_frame(void **state)
         feed_publish(setting, "x-count=1000");
     }
     wait_for_events(recorder, 2);
-    feed_wait_for_text(
-        recorder, "1 messages missing by their counter: dropped at a high-water mark");
-    feed_stop(recorder);
+    wait_for_text(recorder, 0, "1 messages missing by their counter: dropped at a high-water mark");
+    stop_recorder(recorder);
 
     struct hole hole;
     assert_int_equal(taped_holes(setting->tape, "feed/all", 0, &hole, 1), 1);
@@ -78,7 +76,7 @@ each_stream_has_its_own_counter(void **state)
     publish_counted(setting, "a", 1);
     publish_counted(setting, "b", 2);
     wait_for_events(recorder, 4);
-    feed_stop(recorder);
+    stop_recorder(recorder);
     struct hole hole;
     assert_int_equal(taped_holes(setting->tape, "feed/a", 0, &hole, 1), 0);
     assert_int_equal(taped_holes(setting->tape, "feed/b", 0, &hole, 1), 1);
@@ -93,9 +91,9 @@ names_what_was_published_before_the_subscription(void **state)
     feed_use_property(setting, 0, "sequence", "value:$.meta.seq");
     struct recorder *recorder = feed_start(setting);
     feed_publish(setting, "{\"meta\":{\"seq\":41}}");
-    feed_wait_for_text(
-        recorder, "'all' begins with message 41: earlier ones were published before we subscribed");
-    feed_stop(recorder);
+    wait_for_text(recorder, 0,
+        "'all' begins with message 41: earlier ones were published before we subscribed");
+    stop_recorder(recorder);
 }
 
 /* The counter tells what nobody else does: how many were published meanwhile. */
@@ -115,8 +113,8 @@ a_counter_makes_the_loss_of_a_connection_exact(void **state)
     wait_for_tap(recorder, 0, TAP_LIVE);
     publish_counted(setting, "t", 12);
     wait_for_events(recorder, 3);
-    feed_wait_for_text(recorder, "10 messages were published while nobody was connected");
-    feed_stop(recorder);
+    wait_for_text(recorder, 0, "10 messages were published while nobody was connected");
+    stop_recorder(recorder);
 
     struct hole hole;
     assert_int_equal(taped_holes(setting->tape, "feed/all", 0, &hole, 1), 1);
@@ -135,7 +133,7 @@ a_counter_that_begins_again_is_a_loss_of_unknown_size(void **state)
     publish_counted(setting, "t", 0);
     publish_counted(setting, "t", 1);
     wait_for_events(recorder, 3);
-    feed_stop(recorder);
+    stop_recorder(recorder);
     struct hole hole;
     assert_int_equal(taped_holes(setting->tape, "feed/all", 0, &hole, 1), 1);
     assert_int_equal(hole.from, 1);
@@ -152,8 +150,8 @@ gives_up_a_counter_that_is_none(void **state)
     for (int i = 0; i < 40; i++)
         publish_counted(setting, "t", 40 - i);
     wait_for_events(recorder, 40);
-    feed_wait_for_text(recorder, "it is not one counter");
-    feed_stop(recorder);
+    wait_for_text(recorder, 0, "it is not one counter");
+    stop_recorder(recorder);
     struct hole hole;
     assert_int_equal(taped_holes(setting->tape, "feed/all", 0, &hole, 1), 16);
 }
@@ -175,8 +173,8 @@ keeps_to_a_counter_that_begins_again_with_each_connection(void **state)
     }
     publish_counted(setting, "t", 1);
     publish_counted(setting, "t", 4);
-    feed_wait_for_text(recorder, "2 messages missing by their counter");
-    feed_stop(recorder);
+    wait_for_text(recorder, 0, "2 messages missing by their counter");
+    stop_recorder(recorder);
 }
 
 static void
@@ -187,8 +185,8 @@ says_that_messages_have_no_counter(void **state)
     struct recorder *recorder = feed_start(setting);
     publish_counted(setting, "t", 1);
     wait_for_events(recorder, 1);
-    feed_wait_for_text(recorder, "1 messages have no counter");
-    feed_stop(recorder);
+    wait_for_text(recorder, 0, "1 messages have no counter");
+    stop_recorder(recorder);
 }
 
 #define ZMQ_TEST(name) cmocka_unit_test_setup_teardown(name, feed_set_up, feed_tear_down)

@@ -88,7 +88,7 @@ logs_in_with_name_and_password(void **state)
     struct recorder *recorder = feed_start(setting);
     feed_publish_numbers(setting, 0, 3);
     wait_for_events(recorder, 3);
-    feed_stop(recorder);
+    stop_recorder(recorder);
 
     /* A question with too few frames ends the doorkeeper. */
     (void)zmq_close(setting->publisher);
@@ -121,7 +121,7 @@ encrypts_with_curve_and_refuses_a_wrong_key(void **state)
     struct recorder *recorder = feed_start(setting);
     feed_publish_numbers(setting, 0, 3);
     wait_for_events(recorder, 3);
-    feed_stop(recorder);
+    stop_recorder(recorder);
 }
 
 static void

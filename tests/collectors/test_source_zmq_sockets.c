@@ -34,7 +34,7 @@ publishers_connect_to_a_bound_tap(void **state)
     feed_publish_numbers(setting, 100, 1);
     wait_for_events(recorder, 101);
     assert_int_equal(tap_now(recorder, 0).state, TAP_LIVE);
-    feed_stop(recorder);
+    stop_recorder(recorder);
     free(endpoint);
 
     struct taped taped;
@@ -80,13 +80,13 @@ a_stranger_at_a_bound_tap_makes_no_hole(void **state)
     int stranger = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(connect(stranger, (const struct sockaddr *)&address, sizeof(address)), 0);
     (void)close(stranger);
-    feed_wait_for_text(recorder, "a peer could not connect");
+    wait_for_text(recorder, 0, "a peer could not connect");
     void *other = feed_open_connected(setting, ZMQ_PUSH, endpoint);
     feed_publish_numbers(setting, 1, 1);
     wait_for_events(recorder, 2);
     (void)zmq_close(other);
     assert_int_equal(tap_now(recorder, 0).retries, 0);
-    feed_stop(recorder);
+    stop_recorder(recorder);
     free(endpoint);
     struct hole hole;
     assert_int_equal(taped_holes(setting->tape, "feed/all", 0, &hole, 1), 0);
@@ -147,7 +147,7 @@ sees_requests_and_answers_at_a_capture_socket(void **state)
     expect_frame(client, "");
     expect_frame(client, "that");
     wait_for_events(recorder, 2);
-    feed_stop(recorder);
+    stop_recorder(recorder);
 
     (void)zmq_ctx_shutdown(setting->context); /* ends the proxy */
     (void)pthread_join(thread, NULL);
@@ -177,7 +177,7 @@ a_bound_pull_socket_takes_from_a_push_socket(void **state)
     feed_connect_publisher(setting, ZMQ_PUSH, endpoint);
     feed_publish_numbers(setting, 0, 100);
     wait_for_events(recorder, 100);
-    feed_stop(recorder);
+    stop_recorder(recorder);
     free(endpoint);
 
     struct taped taped;
@@ -213,7 +213,7 @@ forwards_as_a_proxy_and_records_what_passes(void **state)
     expect_frame(subscriber, "n");
     expect_frame(subscriber, "two");
     wait_for_events(recorder, 4);
-    feed_stop(recorder);
+    stop_recorder(recorder);
     (void)zmq_close(subscriber);
     free(front);
     free(back);

@@ -185,6 +185,21 @@ wait_for_tap(struct recorder *recorder, uint32_t tap, enum tap_state state)
 }
 
 void
+wait_for_text(struct recorder *recorder, uint32_t tap, const char *part)
+{
+    int64_t deadline = clock_monotonic_ns() + PATIENCE_NS;
+    for (;;) {
+        struct live_tap row = tap_now(recorder, tap);
+        if (strstr(row.error, part) != NULL)
+            return;
+        if (clock_monotonic_ns() > deadline)
+            fail_msg("waited for '%s'; tap %s is %s and says '%s'", part, row.name,
+                tap_state_text(row.state), row.error);
+        nap();
+    }
+}
+
+void
 wait_for_finish(struct recorder *recorder)
 {
     int64_t deadline = clock_monotonic_ns() + PATIENCE_NS;
@@ -196,4 +211,11 @@ wait_for_finish(struct recorder *recorder)
         }
         recorder_wait(recorder, -1, PATIENCE_NS / NS_PER_MS);
     }
+}
+
+void
+stop_recorder(struct recorder *recorder)
+{
+    struct error err;
+    assert_ok(recorder_stop(recorder, &err));
 }

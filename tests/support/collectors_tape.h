@@ -43,8 +43,14 @@ void wait_for_events(struct recorder *recorder, uint64_t events);
 /* Wait until a tap is in a state; fails after 20 s and says in which it was. */
 void wait_for_tap(struct recorder *recorder, uint32_t tap, enum tap_state state);
 
+/* Wait until a tap's text has `part`; fails after 20 s and says what it had. */
+void wait_for_text(struct recorder *recorder, uint32_t tap, const char *part);
+
 /* Wait until the recorder is finished; fails after 20 s. */
 void wait_for_finish(struct recorder *recorder);
+
+/* Stop it; fails the test when something was not written. */
+void stop_recorder(struct recorder *recorder);
 
 /* The row of a tap, now. */
 struct live_tap tap_now(struct recorder *recorder, uint32_t tap);

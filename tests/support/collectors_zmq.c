@@ -102,13 +102,6 @@ feed_start(struct feed_setting *setting)
 }
 
 void
-feed_stop(struct recorder *recorder)
-{
-    struct error err;
-    assert_ok(recorder_stop(recorder, &err));
-}
-
-void
 feed_publish(struct feed_setting *setting, const char *text)
 {
     assert_int_equal(zmq_send(setting->publisher, text, strlen(text), 0), (int)strlen(text));
@@ -161,21 +154,6 @@ feed_free_port(void)
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
     (void)close(fd);
     return ntohs(address.sin_port);
-}
-
-void
-feed_wait_for_text(struct recorder *recorder, const char *part)
-{
-    int64_t deadline = clock_monotonic_ns() + PATIENCE_NS;
-    for (;;) {
-        struct live_tap row = tap_now(recorder, 0);
-        if (strstr(row.error, part) != NULL)
-            return;
-        if (clock_monotonic_ns() > deadline)
-            fail_msg("waited for '%s'; the tap is %s and says '%s'", part,
-                tap_state_text(row.state), row.error);
-        clock_sleep_until_ns(clock_monotonic_ns() + 5 * NS_PER_MS);
-    }
 }
 
 void *

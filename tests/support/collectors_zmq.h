@@ -31,13 +31,9 @@ void feed_use_property(
 struct recorder *feed_start_until(
     struct feed_setting *setting, enum recorder_until until, int64_t until_ns);
 struct recorder *feed_start(struct feed_setting *setting);
-void feed_stop(struct recorder *recorder);
 
 /* The publisher's socket is an XPUB, which hears of a subscription. Fails after 20 s. */
 void feed_wait_for_subscription(struct feed_setting *setting);
-
-/* Wait until the tap's text has `part`; fails after 20 s and says what it had. */
-void feed_wait_for_text(struct recorder *recorder, const char *part);
 
 /* A text, and "n0", "n1" ... */
 void feed_publish(struct feed_setting *setting, const char *text);
