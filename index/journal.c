@@ -1,180 +1,16 @@
 #include "index/journal.h"
 
-#include <assert.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
-#include "base/crc32c.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "index/part_file.h"
-
-static const unsigned char journal_magic[8] = {'T', 'D', 'J', 'R', 'N', 'L', 0, 1};
-
-#define MAGIC_STEM_BYTES 6u
-#define FRAME_MAGIC      UINT32_C(0x4c4e4a54) /* "TJNL" */
-
-/* File header; docs/FORMAT.md. */
-enum {
-    AT_MAGIC = 0,
-    AT_HEADER_SIZE = 8,
-    AT_INCOMPATIBLE = 12,
-    AT_UUID = 20,
-    AT_ID = 36,
-    AT_BASE_SEQ = 44,
-    AT_CREATED = 52,
-    AT_CHECKSUM = 60,
-};
-
-/* Frame header. */
-enum {
-    FRAME_AT_MAGIC = 0,
-    FRAME_AT_LENGTH = 4,
-    FRAME_AT_EVENTS = 8,
-    FRAME_AT_CHECKSUM = 12,
-    FRAME_AT_SEQ = 16,
-    FRAME_AT_CLOCK = 24,
-};
-
-static void
-encode_header(const struct journal_header *header, unsigned char to[JOURNAL_HEADER_BYTES])
-{
-    memset(to, 0, JOURNAL_HEADER_BYTES);
-    memcpy(to + AT_MAGIC, journal_magic, sizeof(journal_magic));
-    store_u16(to + AT_HEADER_SIZE, JOURNAL_HEADER_BYTES);
-    memcpy(to + AT_UUID, header->uuid, TAPE_UUID_BYTES);
-    store_u64(to + AT_ID, header->id);
-    store_u64(to + AT_BASE_SEQ, header->base_seq);
-    store_u64(to + AT_CREATED, (uint64_t)header->created_ns);
-    store_u32(to + AT_CHECKSUM, crc32c(0, to, AT_CHECKSUM));
-}
-
-/* Under its own name a journal has its header from the first instant, so that a reader that lists the
- * directory just then does not take it for a broken one. */
-bool
-journal_create(struct journal_file *file, const char *directory,
-    const struct journal_header *header, struct error *err)
-{
-    unsigned char bytes[JOURNAL_HEADER_BYTES];
-    encode_header(header, bytes);
-    char *path = part_file_path(directory, header->id, "jnl");
-    char *unfinished = part_file_path(directory, header->id, "new");
-    int fd = open(unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    struct iovec part = {.iov_base = bytes, .iov_len = sizeof(bytes)};
-    bool good = fd >= 0 || error_set_system(err, "cannot make journal %s", path);
-    good = good && file_write_all(fd, &part, 1, err);
-    if (good && rename(unfinished, path) != 0)
-        good = error_set_system(err, "cannot rename %s", unfinished);
-    good = good && file_sync_directory(directory, err);
-    if (good) {
-        *file = (struct journal_file){
-            .fd = fd, .size = JOURNAL_HEADER_BYTES, .header = *header, .path = path};
-    } else {
-        (void)unlink(unfinished);
-        if (fd >= 0)
-            (void)close(fd);
-        free(path);
-    }
-    free(unfinished);
-    return good;
-}
-
-void
-journal_file_close(struct journal_file *file)
-{
-    if (file->path == NULL)
-        return;
-    (void)close(file->fd);
-    free(file->path);
-    *file = (struct journal_file){.fd = -1};
-}
-
-static uint32_t
-frame_checksum(const unsigned char *head, struct bytes body)
-{
-    uint32_t crc = crc32c(0, head, FRAME_AT_CHECKSUM);
-    crc = crc32c(crc, head + FRAME_AT_SEQ, FRAME_HEADER_BYTES - FRAME_AT_SEQ);
-    return crc32c(crc, body.data, body.length);
-}
-
-static bool
-cut_end(struct journal_file *file)
-{
-    file->is_torn = ftruncate(file->fd, (off_t)file->size) != 0 ||
-                    lseek(file->fd, (off_t)file->size, SEEK_SET) < 0;
-    return !file->is_torn;
-}
-
-void
-journal_take_back(struct journal_file *file, uint64_t size)
-{
-    assert(size <= file->size);
-
-    file->size = size;
-    (void)cut_end(file); /* else before the next append */
-}
-
-bool
-journal_append(struct journal_file *file, uint32_t event_count, uint64_t first_seq,
-    struct bytes body, struct error *err)
-{
-    assert(body.length > 0 && body.length <= FRAME_MAX_BODY);
-
-    if (file->is_torn && !cut_end(file))
-        return error_set_system(err, "cannot cut the broken end of journal %s", file->path);
-    unsigned char head[FRAME_HEADER_BYTES];
-    store_u32(head + FRAME_AT_MAGIC, FRAME_MAGIC);
-    store_u32(head + FRAME_AT_LENGTH, (uint32_t)body.length);
-    store_u32(head + FRAME_AT_EVENTS, event_count);
-    store_u64(head + FRAME_AT_SEQ, first_seq);
-    store_u64(head + FRAME_AT_CLOCK, (uint64_t)clock_monotonic_ns());
-    store_u32(head + FRAME_AT_CHECKSUM, frame_checksum(head, body));
-
-    /* writev only reads what it is given; its type cannot say so. */
-    union {
-        const unsigned char *in;
-        void *out;
-    } data = {.in = body.data};
-    struct iovec parts[2] = {{head, sizeof(head)}, {data.out, body.length}};
-    if (!file_write_all(file->fd, parts, 2, err)) {
-        /* Whatever part of the frame is there must not be followed by a good one. */
-        if (!cut_end(file))
-            return error_wrap(err, "journal %s (and its broken end could not be cut)", file->path);
-        return error_wrap(err, "journal %s", file->path);
-    }
-    file->size += sizeof(head) + body.length;
-    return true;
-}
-
-static bool
-decode_header(const unsigned char *from, struct journal_header *header, struct error *err)
-{
-    if (memcmp(from + AT_MAGIC, journal_magic, MAGIC_STEM_BYTES) != 0)
-        return error_set(err, ERROR_DAMAGED, "it is not a journal of tapedeck");
-    /* First, so that a flipped bit does not pass for a newer version. */
-    if (load_u32(from + AT_CHECKSUM) != crc32c(0, from, AT_CHECKSUM))
-        return error_set(err, ERROR_DAMAGED, "the checksum of its header differs");
-    if (memcmp(from + AT_MAGIC, journal_magic, sizeof(journal_magic)) != 0 ||
-        load_u32(from + AT_INCOMPATIBLE) != 0)
-        return error_set(err, ERROR_DAMAGED,
-            "it was written by a newer tapedeck in a format that this one (%s) does not know",
-            TAPEDECK_VERSION);
-
-    memcpy(header->uuid, from + AT_UUID, TAPE_UUID_BYTES);
-    header->id = load_u64(from + AT_ID);
-    header->base_seq = load_u64(from + AT_BASE_SEQ);
-    header->created_ns = (int64_t)load_u64(from + AT_CREATED);
-    return true;
-}
+#include "index/journal_format.h"
 
 bool
 journal_open(struct journal *journal, const char *path, struct error *err)
@@ -189,7 +25,7 @@ journal_open(struct journal *journal, const char *path, struct error *err)
     bool good = file_read_at(fd, bytes, sizeof(bytes), 0, &got, err);
     if (good && got < sizeof(bytes))
         good = error_set(err, ERROR_DAMAGED, "it ends inside its header");
-    if (!good || !decode_header(bytes, &header, err)) {
+    if (!good || !journal_header_decode(bytes, &header, err)) {
         (void)close(fd);
         return error_wrap(err, "journal %s", path);
     }
@@ -287,7 +123,7 @@ look_at_frame(struct journal *journal, struct window *window, uint64_t at, uint6
         return FRAME_UNREADABLE;
     if (got < whole)
         return FRAME_SHORT;
-    if (frame_checksum(head, bytes_make(head + FRAME_HEADER_BYTES, length)) !=
+    if (journal_frame_checksum(head, bytes_make(head + FRAME_HEADER_BYTES, length)) !=
         load_u32(head + FRAME_AT_CHECKSUM))
         return FRAME_BAD;
     frame->verified = true;
@@ -476,7 +312,7 @@ check_frame(const struct journal *journal, struct frame *frame, const unsigned c
     if (frame->verified && is_whole)
         return true;
     if (!is_whole ||
-        frame_checksum(bytes, bytes_make(bytes + FRAME_HEADER_BYTES, frame->body_bytes)) !=
+        journal_frame_checksum(bytes, bytes_make(bytes + FRAME_HEADER_BYTES, frame->body_bytes)) !=
             load_u32(bytes + FRAME_AT_CHECKSUM))
         return error_set(err, ERROR_DAMAGED,
             "journal %s: frame at %llu (events %llu to %llu): checksum differs", journal->path,

@@ -1,0 +1,104 @@
+/* Writing a journal. */
+#include <assert.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "index/journal.h"
+#include "index/journal_format.h"
+#include "index/part_file.h"
+
+/* Under its own name a journal has its header from the first instant, so that a reader that lists the
+ * directory just then does not take it for a broken one. */
+bool
+journal_create(struct journal_file *file, const char *directory,
+    const struct journal_header *header, struct error *err)
+{
+    unsigned char bytes[JOURNAL_HEADER_BYTES];
+    journal_header_encode(header, bytes);
+    char *path = part_file_path(directory, header->id, "jnl");
+    char *unfinished = part_file_path(directory, header->id, "new");
+    int fd = open(unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    struct iovec part = {.iov_base = bytes, .iov_len = sizeof(bytes)};
+    bool good = fd >= 0 || error_set_system(err, "cannot make journal %s", path);
+    good = good && file_write_all(fd, &part, 1, err);
+    if (good && rename(unfinished, path) != 0)
+        good = error_set_system(err, "cannot rename %s", unfinished);
+    good = good && file_sync_directory(directory, err);
+    if (good) {
+        *file = (struct journal_file){
+            .fd = fd, .size = JOURNAL_HEADER_BYTES, .header = *header, .path = path};
+    } else {
+        (void)unlink(unfinished);
+        if (fd >= 0)
+            (void)close(fd);
+        free(path);
+    }
+    free(unfinished);
+    return good;
+}
+
+void
+journal_file_close(struct journal_file *file)
+{
+    if (file->path == NULL)
+        return;
+    (void)close(file->fd);
+    free(file->path);
+    *file = (struct journal_file){.fd = -1};
+}
+
+static bool
+cut_end(struct journal_file *file)
+{
+    file->is_torn = ftruncate(file->fd, (off_t)file->size) != 0 ||
+                    lseek(file->fd, (off_t)file->size, SEEK_SET) < 0;
+    return !file->is_torn;
+}
+
+void
+journal_take_back(struct journal_file *file, uint64_t size)
+{
+    assert(size <= file->size);
+
+    file->size = size;
+    (void)cut_end(file); /* else before the next append */
+}
+
+bool
+journal_append(struct journal_file *file, uint32_t event_count, uint64_t first_seq,
+    struct bytes body, struct error *err)
+{
+    assert(body.length > 0 && body.length <= FRAME_MAX_BODY);
+
+    if (file->is_torn && !cut_end(file))
+        return error_set_system(err, "cannot cut the broken end of journal %s", file->path);
+    unsigned char head[FRAME_HEADER_BYTES];
+    store_u32(head + FRAME_AT_MAGIC, FRAME_MAGIC);
+    store_u32(head + FRAME_AT_LENGTH, (uint32_t)body.length);
+    store_u32(head + FRAME_AT_EVENTS, event_count);
+    store_u64(head + FRAME_AT_SEQ, first_seq);
+    store_u64(head + FRAME_AT_CLOCK, (uint64_t)clock_monotonic_ns());
+    store_u32(head + FRAME_AT_CHECKSUM, journal_frame_checksum(head, body));
+
+    /* writev only reads what it is given; its type cannot say so. */
+    union {
+        const unsigned char *in;
+        void *out;
+    } data = {.in = body.data};
+    struct iovec parts[2] = {{head, sizeof(head)}, {data.out, body.length}};
+    if (!file_write_all(file->fd, parts, 2, err)) {
+        /* Whatever part of the frame is there must not be followed by a good one. */
+        if (!cut_end(file))
+            return error_wrap(err, "journal %s (and its broken end could not be cut)", file->path);
+        return error_wrap(err, "journal %s", file->path);
+    }
+    file->size += sizeof(head) + body.length;
+    return true;
+}
