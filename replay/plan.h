@@ -1,6 +1,6 @@
 /* plan.h - exactly what a replay will do, frozen, as plain data.
  *
- * Made by planner.h, written as JSON with a SHA-256 over the rest (plan_json.c), executed by
+ * Made by planner.h, written as JSON with a SHA-256 over the rest (plan_json.c, plan_json_read.c), executed by
  * runner.h, checked by verify.h. A plan is never changed: another wish is another plan.
  * Threads: any number may read one.
  */
