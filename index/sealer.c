@@ -298,7 +298,8 @@ sealer_trouble(struct sealer *sealer, char *text, size_t size)
 {
     char why[256] = "";
     (void)pthread_mutex_lock(&sealer->lock);
-    size_t count = sealer->waiting_count;
+    /* One that is tried again waits all the same: what is told must not change with each try. */
+    size_t count = sealer->waiting_count + sealer->sealing;
     bool has_trouble = sealer->problem[0] != '\0';
     if (has_trouble)
         (void)snprintf(why, sizeof(why), "%s", sealer->problem);

@@ -400,6 +400,49 @@ what_goes_wrong_with_sealing_is_told(void **state)
     expect_events(*state, 400);
 }
 
+struct told {
+    struct tape_writer *writer;
+    atomic_int times;
+    atomic_int differs;
+};
+
+/* While a journal is being sealed. */
+static void
+look_at_trouble(void *self)
+{
+    struct told *told = self;
+    char text[320] = "";
+    if (!tape_writer_trouble(told->writer, text, sizeof(text)))
+        return;
+    atomic_fetch_add(&told->times, 1);
+    if (strstr(text, "(2 journals wait to be sealed)") == NULL)
+        atomic_fetch_add(&told->differs, 1);
+}
+
+/* It is logged when it changes: on a disk that stays full that must not be twice with each try. */
+static void
+what_is_told_of_sealing_is_the_same_during_the_next_try(void **state)
+{
+    char text[320] = "";
+    leave_journals(*state);
+    struct told told = {.writer = NULL};
+    faults[0] = (struct fault){.call = CALL_WRITEV, .code = ENOSPC, .times = 1000};
+    told.writer = test_writer_sealing(*state, 0, true);
+    await_trouble(told.writer, text, sizeof(text));
+    assert_non_null(strstr(text, "(2 journals wait to be sealed)"));
+    no_faults();
+    faults[0] = (struct fault){.call = CALL_WRITEV,
+        .code = ENOSPC,
+        .times = 1000,
+        .watch = look_at_trouble,
+        .watch_self = &told};
+    tape_writer_close(told.writer); /* each is tried once more */
+    assert_true(atomic_load(&told.times) > 0);
+    assert_int_equal(atomic_load(&told.differs), 0);
+    no_faults();
+    expect_events(*state, 400);
+}
+
 static void
 a_seal_that_fails_at_any_call_loses_nothing_and_is_done_again(void **state)
 {
@@ -544,6 +587,8 @@ main(void)
         cmocka_unit_test_setup_teardown(
             a_segment_that_is_not_synced_leaves_its_journal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_goes_wrong_with_sealing_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            what_is_told_of_sealing_is_the_same_during_the_next_try, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_seal_that_fails_at_any_call_loses_nothing_and_is_done_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
