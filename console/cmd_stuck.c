@@ -369,6 +369,16 @@ summarize(const struct stuck_run *run)
             run->found - limit);
 }
 
+/* Nothing is seen for so long that it would be taken for a hang. */
+static void
+announce(const struct invocation *invocation, const struct settings *settings)
+{
+    int64_t stall_ns = settings->stall_ns > 0 ? settings->stall_ns : lag_rules_default.stall_ns;
+    if (!invocation->quiet)
+        (void)fprintf(stderr, "tapedeck: looking for %.0f s which commits stand\n",
+            (double)stall_ns / (double)NS_PER_S);
+}
+
 static int
 run_stuck(const struct invocation *invocation)
 {
@@ -378,6 +388,7 @@ run_stuck(const struct invocation *invocation)
     if (taps == NULL)
         return command_fail(&err);
     output_start(&run.output, STDOUT_FILENO);
+    announce(invocation, run.settings);
     bool is_well = true;
     for (size_t i = 0; is_well && i < lag_taps_count(taps); i++)
         is_well = look_at_tap(&run, lag_taps_at(taps, i), lag_taps_directory(taps), &err);

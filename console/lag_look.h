@@ -69,7 +69,8 @@ struct lag_flow {
 void lag_look_flows(
     struct lag_look *look, void (*take)(void *self, const struct lag_flow *flow), void *self);
 
-/* The taps a command is to look at: the URL that was given, or the configured ones of Kafka. */
+/* The taps a command is to look at: the URL that was given, or the configured ones of Kafka,
+ * or those of the recorder that runs. */
 struct lag_taps;
 struct lag_taps *lag_taps_find(const struct invocation *invocation, struct error *err);
 size_t lag_taps_count(const struct lag_taps *taps);

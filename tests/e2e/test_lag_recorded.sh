@@ -62,6 +62,13 @@ past_is_on_the_tape() {
     tail -n 2 "$work/past" | grep -qF '\"committed\":\"20\"'
 }
 
+# What `lag` advises must work where it was said: the recorder knows the broker.
+stuck_needs_no_url() {
+    timeout 30 "$tapedeck" stuck --stall-after 1 --group g-front --tape "$tape" >"$work/stuck.out" || return
+    cat "$work/stuck.out"
+    grep -q '^g-front  orders\[1\]  STOP' "$work/stuck.out"
+}
+
 counts_only_what_was_recorded() {
     timeout 20 "$tapedeck" search --count --json --tape "$tape" '' >"$work/count"
     timeout 20 "$tapedeck" streams --json --tape "$tape" >"$work/streams"
@@ -118,6 +125,7 @@ check "no others, and the numbers are another client's" same_numbers
 need commit g-back "$orders" 1 20
 check "a commit that goes back is seen, with what runs again" wait_until 30 "a rewind" went_back
 check "a check of what the recorder knows" exits 10 lag --fail-on REWIND
+check "the broker of the recorder need not be named" stuck_needs_no_url
 check "what was seen is on the tape" past_is_on_the_tape
 check "and does not count as recorded" counts_only_what_was_recorded
 need "$client" topic "$address" "$away" 1
