@@ -316,6 +316,7 @@ struct assignment {
     size_t sorted; /* lanes with a commit */
     size_t capacity;
     const struct rd_kafka_group_member_info *member;
+    bool is_namesake; /* another one has the same client.id on the same host */
 };
 
 static void
@@ -328,11 +329,25 @@ take_assigned(void *self, struct bytes topic, int32_t partition)
             group_state_find(assignment->group, assignment->sorted, name, partition);
         if (lane == NULL)
             lane = group_state_add(assignment->group, name, partition, &assignment->capacity);
-        if (lane->member == NULL)
-            lane->member = alloc_format(
-                "%s%s", assignment->member->client_id, assignment->member->client_host);
+        if (lane->member == NULL) {
+            const struct rd_kafka_group_member_info *member = assignment->member;
+            lane->member = group_member_text(member->client_id, member->client_host,
+                assignment->is_namesake ? member->member_id : NULL);
+            lane->member_id = alloc_text(member->member_id);
+        }
     }
     free(name);
+}
+
+/* Instances of one program on one host, as a rule: only the coordinator's name tells them apart. */
+static bool
+has_namesake(const struct rd_kafka_group_info *info, int which)
+{
+    for (int i = 0; i < info->member_cnt; i++)
+        if (i != which && strcmp(info->members[i].client_id, info->members[which].client_id) == 0 &&
+            strcmp(info->members[i].client_host, info->members[which].client_host) == 0)
+            return true;
+    return false;
 }
 
 static void
@@ -349,6 +364,7 @@ take_members(const struct groups_broker *broker, struct group_state *group,
         .capacity = group->lane_count};
     for (int i = 0; i < info->member_cnt; i++) {
         assignment.member = &info->members[i];
+        assignment.is_namesake = has_namesake(info, i);
         if (!group_assignment_read(bytes_make(assignment.member->member_assignment,
                                        (size_t)assignment.member->member_assignment_size),
                 take_assigned, &assignment))

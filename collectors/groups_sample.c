@@ -17,6 +17,7 @@ free_group(struct group_state *group)
     for (size_t i = 0; i < group->lane_count; i++) {
         free(group->lanes[i].topic);
         free(group->lanes[i].member);
+        free(group->lanes[i].member_id);
     }
     free(group->lanes);
     free(group->name);
@@ -139,6 +140,7 @@ group_state_sort(struct group_state *group)
         if (compare_lanes(&group->lanes[kept - 1], &group->lanes[i]) == 0) {
             free(group->lanes[i].topic);
             free(group->lanes[i].member);
+            free(group->lanes[i].member_id);
         } else {
             group->lanes[kept++] = group->lanes[i];
         }
@@ -151,6 +153,21 @@ groups_sample_sort(struct groups_sample *sample)
 {
     if (sample->group_count > 0)
         qsort(sample->groups, sample->group_count, sizeof(struct group_state), compare_groups);
+}
+
+/* The coordinator's name of a member is its client.id, or its group.instance.id, and such a UUID. */
+#define UUID_LENGTH 36
+#define UUID_SHOWN  8
+
+char *
+group_member_text(const char *client_id, const char *host, const char *member_id)
+{
+    if (member_id == NULL)
+        return alloc_format("%s%s", client_id, host);
+    size_t length = strlen(member_id);
+    if (length > UUID_LENGTH && member_id[length - UUID_LENGTH - 1] == '-')
+        length -= UUID_LENGTH - UUID_SHOWN;
+    return alloc_format("%.*s%s", (int)length, member_id, host);
 }
 
 /* --- ConsumerProtocolAssignment ----------------------------------------------------------------- */

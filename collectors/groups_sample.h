@@ -26,11 +26,14 @@ struct group_lane {
     int32_t partition;
     int64_t committed; /* the next offset it will read; -1: never committed, or unknown */
     int64_t log_start;
-    int64_t end;       /* the high watermark: also counts events of open transactions */
+    int64_t end; /* the high watermark: also counts events of open transactions */
+    int64_t
+        stable; /* where the oldest open transaction begins, else the end; -1: unknown, or not asked */
     int64_t oldest_ns; /* time of the first event at or behind `committed`; CLOCK_NONE: unknown */
     int64_t oldest_offset; /* that event's; -1: unknown */
     bool nothing_waits;    /* behind `committed` there are only marks of transactions */
-    char *member;          /* client.id of who has it, with its host; NULL: nobody or unknown */
+    char *member;          /* who has it, as group_member_text(); NULL: nobody or unknown */
+    char *member_id;       /* what the coordinator calls it; NULL as above */
 };
 
 struct group_state {
@@ -75,6 +78,11 @@ void group_state_sort(struct group_state *group);
 
 /* Put the groups into their order. */
 void groups_sample_sort(struct groups_sample *sample);
+
+/* How a member is shown: "billing/10.0.0.7". `member_id` is NULL, or, of one of several with that client.id on
+ * that host, what the coordinator calls it; the first digits of its UUID tell it apart then:
+ * "billing-bd5edc82/10.0.0.7". `host` begins with a slash, as brokers say it. The caller frees. */
+char *group_member_text(const char *client_id, const char *host, const char *member_id);
 
 /* Walk the partitions that a member of a classic group was given (ConsumerProtocolAssignment: a
  * version, then topics with their partitions, big-endian). Calls `take` for each; false when the

@@ -59,6 +59,7 @@ append_lane(struct buffer *to, const struct group_lane *lane, const struct lag_v
 {
     buffer_printf(to, "{\"partition\":%" PRId32, lane->partition);
     append_name(to, "member", lane->member);
+    append_name(to, "member_id", lane->member_id);
     append_count(to, "committed", lane->committed);
     append_count(to, "end", lane->end);
     append_count(to, "log_start", lane->log_start);
@@ -198,7 +199,8 @@ read_lane(json_t *object, const char *topic, struct group_lane *lane, struct lag
         .end = count_of(object, "end"),
         .oldest_ns = CLOCK_NONE,
         .oldest_offset = -1,
-        .member = text_copy(object, "member")};
+        .member = text_copy(object, "member"),
+        .member_id = text_copy(object, "member_id")};
     return read_verdict(object, verdict) && lane->partition >= 0;
 }
 
@@ -269,6 +271,7 @@ lag_saved_done(struct lag_saved *saved)
     for (size_t i = 0; i < saved->group.lane_count; i++) {
         free(saved->group.lanes[i].topic);
         free(saved->group.lanes[i].member);
+        free(saved->group.lanes[i].member_id);
     }
     free(saved->group.lanes);
     free(saved->group.name);

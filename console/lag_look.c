@@ -287,7 +287,7 @@ judge_flow(struct lag_look *look, const struct group_state *group, struct lag_fl
             look->table, group->name, flow->lanes[i].topic, flow->lanes[i].partition, &count);
         lag_judge(points, count, &look->options.rules, &verdicts[i]);
         partitions[i] = flow->lanes[i].partition;
-        members[i] = flow->lanes[i].member;
+        members[i] = flow->lanes[i].member_id;
     }
     lag_stream_judge_members(verdicts, members, flow->count, &look->options.rules);
     lag_stream_judge(verdicts, partitions, flow->count, &flow->verdict);

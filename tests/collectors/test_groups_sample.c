@@ -69,6 +69,22 @@ refuses_lengths_that_lie(void **unused)
 }
 
 static void
+tells_members_of_one_name_on_one_host_apart(void **unused)
+{
+    (void)unused;
+    char *alone = group_member_text("billing", "/10.0.0.7", NULL);
+    char *one =
+        group_member_text("billing", "/10.0.0.7", "billing-bd5edc82-ac34-4447-bb87-db378b9132e5");
+    char *odd = group_member_text("billing", "/10.0.0.7", "member-17");
+    assert_string_equal(alone, "billing/10.0.0.7");
+    assert_string_equal(one, "billing-bd5edc82/10.0.0.7");
+    assert_string_equal(odd, "member-17/10.0.0.7");
+    free(alone);
+    free(one);
+    free(odd);
+}
+
+static void
 sorts_lanes_and_keeps_each_once(void **unused)
 {
     (void)unused;
@@ -114,6 +130,7 @@ main(void)
         cmocka_unit_test(takes_no_assignment_for_none),
         cmocka_unit_test(refuses_every_cut),
         cmocka_unit_test(refuses_lengths_that_lie),
+        cmocka_unit_test(tells_members_of_one_name_on_one_host_apart),
         cmocka_unit_test(sorts_lanes_and_keeps_each_once),
         cmocka_unit_test(names_each_problem_once),
     };

@@ -7,10 +7,17 @@
 
 static char topic[] = "orders";
 static char member[] = "app \"1\"/10.0.0.7";
+static char member_id[] = "app-1";
 static char name[] = "shipping";
 
 static struct group_lane lanes[] = {
-    {.topic = topic, .partition = 0, .committed = 42, .log_start = 0, .end = 50, .member = member},
+    {.topic = topic,
+        .partition = 0,
+        .committed = 42,
+        .log_start = 0,
+        .end = 50,
+        .member = member,
+        .member_id = member_id},
     {.topic = topic, .partition = 3, .committed = -1, .log_start = -1, .end = 7},
 };
 static const struct group_state group = {
@@ -49,16 +56,18 @@ flow_of_shop(void)
             .again_to = 45}};
 }
 
-#define WRITTEN                                                                                 \
-    "{\"v\":1,\"tap\":\"shop\",\"group\":\"shipping\",\"stream\":\"orders\",\"state\":"         \
-    "\"REWIND\",\"reason\":\"[0]: went back\",\"next\":null,\"lag\":null,\"seconds\":null,"     \
-    "\"in_rate\":2.500,\"out_rate\":null,\"drain_seconds\":null,\"retention_seconds\":null,"    \
-    "\"members\":2,\"partitions\":[{\"partition\":0,\"member\":\"app \\\"1\\\"/10.0.0.7\","     \
-    "\"committed\":\"42\",\"end\":\"50\",\"log_start\":\"0\",\"lag\":\"8\",\"seconds\":1.500,"  \
-    "\"state\":\"REWIND\",\"reason\":\"went back\",\"again_from\":\"42\",\"again_to\":\"44\"}," \
-    "{\"partition\":3,\"member\":null,\"committed\":null,\"end\":\"7\",\"log_start\":null,"     \
-    "\"lag\":null,\"seconds\":null,\"state\":\"UNKNOWN\",\"reason\":null,\"again_from\":null,"  \
-    "\"again_to\":null}],\"rebalances\":3,\"rebalanced\":\"1970-01-01T00:00:08.000000000Z\","   \
+#define WRITTEN                                                                                   \
+    "{\"v\":1,\"tap\":\"shop\",\"group\":\"shipping\",\"stream\":\"orders\",\"state\":"           \
+    "\"REWIND\",\"reason\":\"[0]: went back\",\"next\":null,\"lag\":null,\"seconds\":null,"       \
+    "\"in_rate\":2.500,\"out_rate\":null,\"drain_seconds\":null,\"retention_seconds\":null,"      \
+    "\"members\":2,\"partitions\":[{\"partition\":0,\"member\":\"app \\\"1\\\"/10.0.0.7\","       \
+    "\"member_id\":\"app-1\","                                                                    \
+    "\"committed\":\"42\",\"end\":\"50\",\"log_start\":\"0\",\"lag\":\"8\",\"seconds\":1.500,"    \
+    "\"state\":\"REWIND\",\"reason\":\"went back\",\"again_from\":\"42\",\"again_to\":\"44\"},"   \
+    "{\"partition\":3,\"member\":null,\"member_id\":null,\"committed\":null,\"end\":\"7\",\"log_" \
+    "start\":null,"                                                                               \
+    "\"lag\":null,\"seconds\":null,\"state\":\"UNKNOWN\",\"reason\":null,\"again_from\":null,"    \
+    "\"again_to\":null}],\"rebalances\":3,\"rebalanced\":\"1970-01-01T00:00:08.000000000Z\","     \
     "\"sampled\":\"1970-01-01T00:00:09.000000000Z\"}"
 
 static void

@@ -3,6 +3,7 @@
   lag_lines.py state <STATE     from what client_kafka prints about the broker: the other opinion
   lag_lines.py lag <LAG         from tapedeck lag --json
   lag_lines.py states <LAG      "GROUP TOPIC PARTITION STATE" from tapedeck lag --json
+  lag_lines.py members <LAG     "GROUP MEMBER" from it, each once
 """
 import json
 import sys
@@ -33,7 +34,17 @@ def of_lag(lines, with_states):
                 yield *name, *(-1 if n is None else int(n) for n in numbers)
 
 
+def members_of_lag(lines):
+    flows = [json.loads(line) for line in lines]
+    return {(flow["group"], lane["member"]) for flow in flows for lane in flow["partitions"] if lane["member"]}
+
+
 kind = sys.argv[1]
-rows = of_state(sys.stdin) if kind == "state" else of_lag(sys.stdin, kind == "states")
+if kind == "state":
+    rows = of_state(sys.stdin)
+elif kind == "members":
+    rows = members_of_lag(sys.stdin)
+else:
+    rows = of_lag(sys.stdin, kind == "states")
 for row in sorted(rows):
     print(*row)

@@ -54,6 +54,14 @@ member_is_there() {
     lag --samples 1 "$url" && state_is alive "$orders" 0 OK
 }
 
+# Two instances of one program on one host: whose partition is whose must be told.
+namesakes_are_told_apart() {
+    lag --samples 1 --group twins "$url" &&
+        python3 "$here/lag_lines.py" members <"$work/lag.json" >"$work/members.lines" || return
+    cat "$work/members.lines"
+    [ "$(grep -c '^twins twin-[0-9a-f]\{8\}/' "$work/members.lines")" = 2 ]
+}
+
 # What tapedeck asked of the broker so far: one request's name a line.
 requests() {
     grep 'kafka.request.logger' "$cluster/1.log" | grep '"clientId":"tapedeck"' |
@@ -117,6 +125,13 @@ check "a check of states" exits 10 lag --fail-on STOP,STALL --stall-after 2 --in
 check "a check of seconds" exits 10 lag --max-seconds 0.001 "$url/$poison"
 check "a check that finds nothing" exits 0 lag --fail-on STOP,STALL --samples 2 --group alive "$url"
 check "the stuck event, beside the last good one" shows_the_stuck_event
+start twin kcat -b "$address" -G twins -X client.id=twin -X auto.offset.reset=earliest "$orders"
+one=$pid
+start twin kcat -b "$address" -G twins -X client.id=twin -X auto.offset.reset=earliest "$orders"
+other=$pid
+check "members of one client.id on one host" wait_until 30 "there are two" namesakes_are_told_apart
+check "one of them leaves" stop_gently "$one"
+check "and the other" stop_gently "$other"
 check "the member leaves" stop_gently "$member"
 check "it asked for nothing but to read" only_reads
 check "a group that is not there" refused 1 15 lag --group nobody "$url"
