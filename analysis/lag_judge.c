@@ -228,6 +228,23 @@ judge_rebalancing(struct judge *judge)
     return true;
 }
 
+/* How often a member came while the commit stood, so went again and had committed nothing. */
+static int32_t
+count_fruitless(const struct judge *judge)
+{
+    int32_t count = 0;
+    int32_t before = -1;
+    for (size_t i = 0; i < judge->count; i++) {
+        const struct lag_point *point = &judge->points[i];
+        if (point->members < 0 || judge->last->at_ns - point->at_ns > judge->verdict->stood_ns)
+            continue;
+        if (before == 0 && point->members > 0)
+            count++;
+        before = point->members;
+    }
+    return count;
+}
+
 /* Nobody is there and events wait. Of a group whose consumers never join, only time tells. */
 static bool
 judge_stop(struct judge *judge)
@@ -238,6 +255,20 @@ judge_stop(struct judge *judge)
         return false;
     if (!is_empty && judge->verdict->stood_ns < judge->rules->stall_ns)
         return false;
+    int32_t fruitless = count_fruitless(judge);
+    if (fruitless > 0) {
+        lag_verdict_say(judge->verdict, LAG_STOP,
+            "it has no member now, %" PRId32
+            " time%s in %.0f s one came and went without a commit, and %" PRId64
+            " events wait behind @%" PRId64,
+            fruitless, fruitless == 1 ? "" : "s",
+            (double)judge->verdict->stood_ns / (double)NS_PER_S, judge->verdict->lag,
+            last->committed);
+        lag_verdict_advise(judge->verdict,
+            "a consumer that ends at an event and is started again does that: tapedeck stuck shows "
+            "the event it stands at");
+        return true;
+    }
     lag_verdict_say(judge->verdict, LAG_STOP, "%s, and %" PRId64 " events wait behind @%" PRId64,
         is_empty ? "it has no member" : "it has no member that joins, its commit stands still",
         judge->verdict->lag, last->committed);

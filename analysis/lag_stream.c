@@ -33,22 +33,47 @@ find_moving(const struct lag_verdict *verdicts, const char *const *members, size
     return count;
 }
 
+static void
+excuse(struct lag_verdict *verdict)
+{
+    lag_verdict_say(verdict, LAG_WARN,
+        "the commit has not moved for %.0f s, but its member works on other partitions",
+        (double)verdict->stood_ns / (double)NS_PER_S);
+    lag_verdict_advise(verdict,
+        "a consumer takes one partition after the other: if this one is not its turn "
+        "within minutes, tapedeck stuck shows the event");
+}
+
+/* It is one all the same, and whoever looks into it must know that its member is alive. */
+static void
+explain(struct lag_verdict *verdict, int32_t other)
+{
+    lag_verdict_say(verdict, LAG_STALL,
+        "the commit has not moved for %.0f s, while %" PRId64
+        " events wait; its member works on [%" PRId32 "] meanwhile",
+        (double)verdict->stood_ns / (double)NS_PER_S, verdict->lag, other);
+    lag_verdict_advise(verdict,
+        "see whether an event of [%" PRId32
+        "] takes long, since a consumer takes one partition after "
+        "the other; tapedeck stuck shows the event that this one stands at",
+        other);
+}
+
 void
-lag_stream_judge_members(struct lag_verdict *verdicts, const char *const *members, size_t count,
-    const struct lag_rules *rules)
+lag_stream_judge_members(struct lag_verdict *verdicts, const int32_t *partitions,
+    const char *const *members, size_t count, const struct lag_rules *rules)
 {
     for (size_t i = 0; i < count; i++) {
         struct lag_verdict *verdict = &verdicts[i];
-        if (verdict->state != LAG_STALL || members[i] == NULL ||
-            verdict->stood_ns / BUSY_STALLS >= rules->stall_ns ||
-            find_moving(verdicts, members, count, members[i], rules) == count)
+        if (verdict->state != LAG_STALL || members[i] == NULL)
             continue;
-        lag_verdict_say(verdict, LAG_WARN,
-            "the commit has not moved for %.0f s, but its member works on other partitions",
-            (double)verdict->stood_ns / (double)NS_PER_S);
-        lag_verdict_advise(verdict,
-            "a consumer takes one partition after the other: if this one is not its turn "
-            "within minutes, tapedeck stuck shows the event");
+        size_t moving = find_moving(verdicts, members, count, members[i], rules);
+        if (moving == count)
+            continue;
+        if (verdict->stood_ns / BUSY_STALLS >= rules->stall_ns)
+            explain(verdict, partitions[moving]);
+        else
+            excuse(verdict);
     }
 }
 

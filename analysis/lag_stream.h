@@ -16,9 +16,10 @@ struct lag_verdict;
 
 /* Consumers read a bit of one partition after the other, so that behind a backlog each of them stands for a
  * while. A STALL whose member moves on in another partition, where it is that far behind too, is a WARN until
- * it has stood for eight times rules->stall_ns. members[i] reads partition i; NULL: nobody is known to. */
-void lag_stream_judge_members(struct lag_verdict *verdicts, const char *const *members,
-    size_t count, const struct lag_rules *rules);
+ * it has stood for eight times rules->stall_ns, and then a STALL that says so. members[i] reads partitions[i]; NULL:
+ * nobody is known to. */
+void lag_stream_judge_members(struct lag_verdict *verdicts, const int32_t *partitions,
+    const char *const *members, size_t count, const struct lag_rules *rules);
 
 /* The verdict on a group's stream out of those on its partitions: the state that asks for most
  * attention with the partition that is in it, sums of events and rates (unknown when one is), the

@@ -289,7 +289,7 @@ judge_flow(struct lag_look *look, const struct group_state *group, struct lag_fl
         partitions[i] = flow->lanes[i].partition;
         members[i] = flow->lanes[i].member_id;
     }
-    lag_stream_judge_members(verdicts, members, flow->count, &look->options.rules);
+    lag_stream_judge_members(verdicts, partitions, members, flow->count, &look->options.rules);
     lag_stream_judge(verdicts, partitions, flow->count, &flow->verdict);
     flow->lane_verdicts = verdicts;
     take(self, flow);

@@ -85,6 +85,23 @@ stops_at_once_when_nobody_is_there(void **unused)
     assert_lag_state(&verdict, LAG_STOP, "no member, and 40 events wait behind @50");
 }
 
+/* A consumer that ends at an event and is started again: to start it is no advice. */
+static void
+tells_a_stop_of_members_that_come_and_go(void **unused)
+{
+    (void)unused;
+    static const struct lag_series_row rows[] = {{0, 50, 90, 0, 1, STABLE},
+        {5, 90, 110, 0, 1, STABLE}, {10, 90, 120, 0, 0, LAG_PHASE_EMPTY},
+        {15, 90, 130, 0, 1, STABLE}, {20, 90, 140, 0, 0, LAG_PHASE_EMPTY},
+        {25, 90, 150, 0, 1, LAG_PHASE_REBALANCING}, {30, 90, 160, 0, 0, LAG_PHASE_EMPTY}};
+    struct lag_verdict verdict = test_judge(rows, LENGTH(rows));
+    assert_lag_state(&verdict, LAG_STOP, "2 times in 25 s one came and went without a commit");
+    assert_non_null(strstr(verdict.next, "tapedeck stuck"));
+    verdict = test_judge(rows, 3);
+    assert_lag_state(&verdict, LAG_STOP, "it has no member, and 30 events wait");
+    assert_non_null(strstr(verdict.next, "start its consumers"));
+}
+
 /* Consumers that assign partitions themselves are never members. */
 static void
 gives_a_group_that_never_joins_time(void **unused)
@@ -318,6 +335,7 @@ main(void)
         cmocka_unit_test(does_not_call_a_pause_between_commits_a_stall),
         cmocka_unit_test(is_a_stall_when_the_commit_stands_and_events_wait),
         cmocka_unit_test(stops_at_once_when_nobody_is_there),
+        cmocka_unit_test(tells_a_stop_of_members_that_come_and_go),
         cmocka_unit_test(gives_a_group_that_never_joins_time),
         cmocka_unit_test(tells_a_rewind_even_when_nothing_waits_any_more),
         cmocka_unit_test(says_who_rewound),
