@@ -49,6 +49,7 @@ struct lag_point {
     int64_t committed;
     int64_t end;
     int64_t log_start;
+    int64_t stable;     /* where the oldest open transaction begins, else the end */
     int64_t not_events; /* offsets from committed to end that never were an event; 0 or more */
     int64_t oldest_ns;  /* time of the oldest event not yet committed */
     int32_t members;

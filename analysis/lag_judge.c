@@ -277,12 +277,31 @@ judge_stop(struct judge *judge)
     return true;
 }
 
+/* Who reads committed events only is given none behind the beginning of a transaction that is open. */
+static bool
+waits_for_transaction(const struct lag_point *point)
+{
+    return point->stable >= 0 && point->stable < point->end && point->committed >= point->stable;
+}
+
 static bool
 judge_stall(struct judge *judge)
 {
     const struct lag_point *last = judge->last;
     if (judge->verdict->stood_ns < judge->rules->stall_ns)
         return false;
+    if (waits_for_transaction(last)) {
+        lag_verdict_say(judge->verdict, LAG_STALL,
+            "the commit @%" PRId64
+            " has not moved for %.0f s: a transaction that began at @%" PRId64
+            " is open, and %" PRId64 " events wait for its end",
+            last->committed, (double)judge->verdict->stood_ns / (double)NS_PER_S, last->stable,
+            judge->verdict->lag);
+        lag_verdict_advise(judge->verdict,
+            "no consumer of committed events can go on before its producer commits or aborts it: "
+            "kafka-transactions find-hanging names it, and can abort it");
+        return true;
+    }
     lag_verdict_say(judge->verdict, LAG_STALL,
         "the commit @%" PRId64 " has not moved for %.0f s, while %" PRId64 " events wait",
         last->committed, (double)judge->verdict->stood_ns / (double)NS_PER_S, judge->verdict->lag);

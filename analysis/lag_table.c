@@ -96,8 +96,9 @@ static bool
 says_the_same(const struct lag_point *a, const struct lag_point *b)
 {
     return a->committed == b->committed && a->end == b->end && a->log_start == b->log_start &&
-           a->not_events == b->not_events && a->oldest_ns == b->oldest_ns &&
-           a->members == b->members && a->phase == b->phase && a->nothing_waits == b->nothing_waits;
+           a->stable == b->stable && a->not_events == b->not_events &&
+           a->oldest_ns == b->oldest_ns && a->members == b->members && a->phase == b->phase &&
+           a->nothing_waits == b->nothing_waits;
 }
 
 static void

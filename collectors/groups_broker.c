@@ -51,7 +51,9 @@ struct groups_broker {
     bool want_times;
     struct kafka_client client; /* without a group: lists, ends, events */
     bool is_suspect;            /* a broker did not answer it: made anew before the next sample */
-    struct groups_admin admin;  /* with a name of its own: commits */
+    struct kafka_client
+        stable; /* reads committed events; not there before something waits for long */
+    struct groups_admin admin; /* with a name of its own: commits */
     const rd_kafka_metadata_t *metadata;
     int64_t metadata_ns;
     struct groups_times times;
@@ -106,12 +108,14 @@ wants_topic(const void *self, const char *topic)
 }
 
 static bool
-open_client(struct groups_broker *broker, struct error *err)
+open_client(const struct groups_broker *broker, struct kafka_client *client, const char *isolation,
+    struct error *err)
 {
     struct source_config config = {.url = &broker->url,
+        .isolation = isolation,
         .properties = broker->properties,
         .property_count = broker->property_count};
-    return kafka_client_open(&broker->client, &config, err);
+    return kafka_client_open(client, &config, err);
 }
 
 struct groups_broker *
@@ -149,7 +153,7 @@ groups_broker_open(const struct groups_broker_options *options, struct error *er
         groups_broker_close(broker);
         return NULL;
     }
-    if (!open_client(broker, err)) {
+    if (!open_client(broker, &broker->client, NULL, err)) {
         groups_broker_close(broker);
         return NULL;
     }
@@ -173,6 +177,7 @@ groups_broker_close(struct groups_broker *broker)
     forget_metadata(broker);
     groups_times_done(&broker->times);
     kafka_client_close(&broker->client);
+    kafka_client_close(&broker->stable);
     kafka_patterns_done(&broker->patterns);
     for (size_t i = 0; i < broker->topic_count; i++)
         free(broker->topics[i]);
@@ -409,7 +414,8 @@ renew_client(struct groups_broker *broker, struct error *err)
     if (!broker->is_suspect)
         return true;
     kafka_client_close(&broker->client);
-    if (!open_client(broker, err))
+    kafka_client_close(&broker->stable);
+    if (!open_client(broker, &broker->client, NULL, err))
         return false;
     broker->is_suspect = false;
     broker->metadata_ns = INT64_MIN / 2;
@@ -444,6 +450,19 @@ refresh_metadata(struct groups_broker *broker, struct error *err)
     return true;
 }
 
+/* Without an answer it is not known, and nothing is said. */
+static void
+ask_stable(struct groups_broker *broker, struct groups_sample *sample, int64_t deadline_ns)
+{
+    struct error ignored;
+    if (!groups_ends_want_stable(sample) ||
+        (broker->stable.rk == NULL &&
+            !open_client(broker, &broker->stable, "read_committed", &ignored)))
+        return;
+    kafka_client_serve(&broker->stable);
+    groups_ends_ask_stable(broker->stable.rk, broker->metadata, sample, deadline_ns);
+}
+
 bool
 groups_broker_sample(struct groups_broker *broker, struct groups_sample *sample, struct error *err)
 {
@@ -475,6 +494,8 @@ groups_broker_sample(struct groups_broker *broker, struct groups_sample *sample,
     if (broker->want_times && !is_cancelled(broker))
         groups_times_read(
             &broker->times, broker->client.rk, sample, deadline_ns, broker->is_cancelled);
+    if (broker->want_times && !is_cancelled(broker))
+        ask_stable(broker, sample, deadline_ns);
     return true;
 }
 

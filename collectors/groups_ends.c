@@ -11,6 +11,9 @@
 /* Partitions in one question: the library looks through the list once per answer. */
 #define LANES_PER_REQUEST 2000
 
+/* What waits for less than this says nothing: clients commit every 5 s unless told otherwise. */
+#define WAITS_LONG_NS (INT64_C(5) * NS_PER_S)
+
 /* A broker that is gone may not use up the time of the others. */
 #define REQUEST_MS 900
 
@@ -20,7 +23,7 @@ struct place {
     int32_t partition;
     int32_t leader; /* -1: there is none */
     int64_t log_start;
-    int64_t end;
+    int64_t end; /* of committed events, where the client reads those */
 };
 
 static int
@@ -51,9 +54,25 @@ compare_topics(const void *a, const void *b)
     return strcmp(one->topic, other->topic);
 }
 
-/* Every partition of the sample once; the caller frees. */
+static bool
+is_any(const struct groups_sample *sample, const struct group_lane *lane)
+{
+    (void)sample;
+    (void)lane;
+    return true;
+}
+
+static bool
+waits_long(const struct groups_sample *sample, const struct group_lane *lane)
+{
+    return lane->committed >= 0 && lane->committed < lane->end && lane->oldest_ns != CLOCK_NONE &&
+           sample->sampled_ns - lane->oldest_ns > WAITS_LONG_NS;
+}
+
+/* Every partition of the sample that is wanted, once; the caller frees. */
 static struct place *
-collect(const struct groups_sample *sample, size_t *count)
+collect(const struct groups_sample *sample,
+    bool (*wants)(const struct groups_sample *sample, const struct group_lane *lane), size_t *count)
 {
     size_t total = 0;
     for (size_t g = 0; g < sample->group_count; g++)
@@ -62,11 +81,12 @@ collect(const struct groups_sample *sample, size_t *count)
     size_t at = 0;
     for (size_t g = 0; g < sample->group_count; g++)
         for (size_t i = 0; i < sample->groups[g].lane_count; i++)
-            places[at++] = (struct place){.topic = sample->groups[g].lanes[i].topic,
-                .partition = sample->groups[g].lanes[i].partition,
-                .leader = -1,
-                .log_start = -1,
-                .end = -1};
+            if (wants(sample, &sample->groups[g].lanes[i]))
+                places[at++] = (struct place){.topic = sample->groups[g].lanes[i].topic,
+                    .partition = sample->groups[g].lanes[i].partition,
+                    .leader = -1,
+                    .log_start = -1,
+                    .end = -1};
     qsort(places, at, sizeof(*places), compare_places);
 
     *count = 0;
@@ -148,12 +168,13 @@ ask(rd_kafka_t *client, struct place *const *places, size_t count, int64_t which
 /* Both questions about partitions of one leader. A leader that did not say where they end is not
  * asked where they begin: each question that it does not answer costs the whole time. */
 static rd_kafka_resp_err_t
-ask_leader(rd_kafka_t *client, struct place *const *places, size_t count, int64_t deadline_ns)
+ask_leader(rd_kafka_t *client, struct place *const *places, size_t count, bool only_ends,
+    int64_t deadline_ns)
 {
     for (size_t at = 0; at < count; at += LANES_PER_REQUEST) {
         size_t some = count - at < LANES_PER_REQUEST ? count - at : LANES_PER_REQUEST;
         static const int64_t questions[] = {RD_KAFKA_OFFSET_END, RD_KAFKA_OFFSET_BEGINNING};
-        for (size_t q = 0; q < 2; q++) {
+        for (size_t q = 0; q < (only_ends ? 1U : 2U); q++) {
             int64_t left_ms = (deadline_ns - clock_monotonic_ns()) / NS_PER_MS;
             if (left_ms <= 0)
                 return RD_KAFKA_RESP_ERR__TIMED_OUT;
@@ -167,8 +188,8 @@ ask_leader(rd_kafka_t *client, struct place *const *places, size_t count, int64_
 }
 
 static bool
-ask_all(rd_kafka_t *client, struct place *places, size_t count, struct groups_sample *sample,
-    int64_t deadline_ns)
+ask_all(rd_kafka_t *client, struct place *places, size_t count, bool only_ends,
+    struct groups_sample *sample, int64_t deadline_ns)
 {
     struct place **order = alloc_array(count + 1, sizeof(struct place *));
     for (size_t i = 0; i < count; i++)
@@ -183,10 +204,12 @@ ask_all(rd_kafka_t *client, struct place *places, size_t count, struct groups_sa
         if (order[at]->leader < 0) {
             is_well = false;
         } else {
-            rd_kafka_resp_err_t code = ask_leader(client, order + at, behind - at, deadline_ns);
+            rd_kafka_resp_err_t code =
+                ask_leader(client, order + at, behind - at, only_ends, deadline_ns);
             if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-                groups_sample_problem(sample, "broker %d: ends of %zu partitions: %s",
-                    (int)order[at]->leader, behind - at, rd_kafka_err2str(code));
+                if (!only_ends)
+                    groups_sample_problem(sample, "broker %d: ends of %zu partitions: %s",
+                        (int)order[at]->leader, behind - at, rd_kafka_err2str(code));
                 is_well = false;
             }
         }
@@ -196,22 +219,27 @@ ask_all(rd_kafka_t *client, struct place *places, size_t count, struct groups_sa
     return is_well;
 }
 
+/* What is known of a lane's partition, or NULL. */
+static const struct place *
+find_place(const struct place *places, size_t count, const struct group_lane *lane)
+{
+    struct place key = {.topic = lane->topic, .partition = lane->partition};
+    return count == 0 ? NULL : bsearch(&key, places, count, sizeof(*places), compare_places);
+}
+
 bool
 groups_ends_ask(rd_kafka_t *client, const rd_kafka_metadata_t *metadata,
     struct groups_sample *sample, int64_t deadline_ns)
 {
     size_t count;
-    struct place *places = collect(sample, &count);
+    struct place *places = collect(sample, is_any, &count);
     find_leaders(metadata, places, count, sample);
-    bool is_well = ask_all(client, places, count, sample, deadline_ns);
+    bool is_well = ask_all(client, places, count, false, sample, deadline_ns);
 
     for (size_t g = 0; g < sample->group_count; g++) {
         struct group_state *group = &sample->groups[g];
         for (size_t i = 0; i < group->lane_count; i++) {
-            struct place key = {
-                .topic = group->lanes[i].topic, .partition = group->lanes[i].partition};
-            const struct place *place =
-                bsearch(&key, places, count, sizeof(*places), compare_places);
+            const struct place *place = find_place(places, count, &group->lanes[i]);
             if (place == NULL)
                 continue; /* collect() took every lane */
             group->lanes[i].log_start = place->log_start;
@@ -220,4 +248,33 @@ groups_ends_ask(rd_kafka_t *client, const rd_kafka_metadata_t *metadata,
     }
     free(places);
     return is_well;
+}
+
+bool
+groups_ends_want_stable(const struct groups_sample *sample)
+{
+    for (size_t g = 0; g < sample->group_count; g++)
+        for (size_t i = 0; i < sample->groups[g].lane_count; i++)
+            if (waits_long(sample, &sample->groups[g].lanes[i]))
+                return true;
+    return false;
+}
+
+void
+groups_ends_ask_stable(rd_kafka_t *client, const rd_kafka_metadata_t *metadata,
+    struct groups_sample *sample, int64_t deadline_ns)
+{
+    size_t count;
+    struct place *places = collect(sample, waits_long, &count);
+    find_leaders(metadata, places, count, sample);
+    (void)ask_all(client, places, count, true, sample, deadline_ns);
+    for (size_t g = 0; g < sample->group_count; g++) {
+        for (size_t i = 0; i < sample->groups[g].lane_count; i++) {
+            struct group_lane *lane = &sample->groups[g].lanes[i];
+            const struct place *place = find_place(places, count, lane);
+            if (place != NULL)
+                lane->stable = place->end;
+        }
+    }
+    free(places);
 }

@@ -20,4 +20,12 @@ struct groups_sample;
 bool groups_ends_ask(rd_kafka_t *client, const rd_kafka_metadata_t *metadata,
     struct groups_sample *sample, int64_t deadline_ns);
 
+/* Fill `stable` of the lanes whose oldest event has waited for longer than consumers take between two commits:
+ * `client` must read committed events. What is not answered stays -1, and is no problem. */
+void groups_ends_ask_stable(rd_kafka_t *client, const rd_kafka_metadata_t *metadata,
+    struct groups_sample *sample, int64_t deadline_ns);
+
+/* Whether there is such a lane. */
+bool groups_ends_want_stable(const struct groups_sample *sample);
+
 #endif

@@ -100,6 +100,7 @@ group_state_add(struct group_state *group, const char *topic, int32_t partition,
         .committed = -1,
         .log_start = -1,
         .end = -1,
+        .stable = -1,
         .oldest_ns = CLOCK_NONE,
         .oldest_offset = -1};
     return lane;

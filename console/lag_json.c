@@ -197,6 +197,7 @@ read_lane(json_t *object, const char *topic, struct group_lane *lane, struct lag
         .committed = count_of(object, "committed"),
         .log_start = count_of(object, "log_start"),
         .end = count_of(object, "end"),
+        .stable = -1,
         .oldest_ns = CLOCK_NONE,
         .oldest_offset = -1,
         .member = text_copy(object, "member"),

@@ -184,6 +184,7 @@ add_points(struct lag_look *look)
                 .committed = lane->committed,
                 .end = lane->end,
                 .log_start = lane->log_start,
+                .stable = lane->stable,
                 .oldest_ns = lane->oldest_ns,
                 .members = group->member_count,
                 .phase = phase_of(group),

@@ -85,6 +85,34 @@ stops_at_once_when_nobody_is_there(void **unused)
     assert_lag_state(&verdict, LAG_STOP, "no member, and 40 events wait behind @50");
 }
 
+/* No event is to blame, and no consumer: whoever reads committed events waits for a producer. */
+static void
+knows_a_stall_at_a_transaction_that_is_open(void **unused)
+{
+    (void)unused;
+    struct lag_point points[2] = {{.at_ns = LAG_START_NS,
+        .committed = 50,
+        .end = 90,
+        .log_start = 0,
+        .stable = 50,
+        .oldest_ns = CLOCK_NONE,
+        .members = 1,
+        .phase = STABLE}};
+    points[1] = points[0];
+    points[1].at_ns += 20 * NS_PER_S;
+    struct lag_verdict verdict;
+    lag_judge(points, 2, &lag_rules_default, &verdict);
+    assert_lag_state(
+        &verdict, LAG_STALL, "a transaction that began at @50 is open, and 40 events wait");
+    assert_non_null(strstr(verdict.next, "kafka-transactions"));
+    points[1].stable = 70;
+    lag_judge(points, 2, &lag_rules_default, &verdict);
+    assert_lag_state(&verdict, LAG_STALL, "not moved for 20 s, while 40 events wait");
+    points[1].stable = 90;
+    lag_judge(points, 2, &lag_rules_default, &verdict);
+    assert_lag_state(&verdict, LAG_STALL, "not moved for 20 s, while 40 events wait");
+}
+
 /* A consumer that ends at an event and is started again: to start it is no advice. */
 static void
 tells_a_stop_of_members_that_come_and_go(void **unused)
@@ -335,6 +363,7 @@ main(void)
         cmocka_unit_test(does_not_call_a_pause_between_commits_a_stall),
         cmocka_unit_test(is_a_stall_when_the_commit_stands_and_events_wait),
         cmocka_unit_test(stops_at_once_when_nobody_is_there),
+        cmocka_unit_test(knows_a_stall_at_a_transaction_that_is_open),
         cmocka_unit_test(tells_a_stop_of_members_that_come_and_go),
         cmocka_unit_test(gives_a_group_that_never_joins_time),
         cmocka_unit_test(tells_a_rewind_even_when_nothing_waits_any_more),

@@ -6,7 +6,7 @@ static void
 add(struct lag_table *table, const char *group, int32_t partition, int64_t second)
 {
     lag_table_add(table, group, "orders", partition,
-        &(struct lag_point){.at_ns = second * NS_PER_S, .committed = second});
+        &(struct lag_point){.at_ns = second * NS_PER_S, .committed = second, .stable = -1});
 }
 
 static void
@@ -56,7 +56,8 @@ leaves_out_what_is_between_two_that_say_the_same(void **unused)
     struct lag_table *table = lag_table_new();
     for (int64_t second = 1; second <= 1000; second++)
         lag_table_add(table, "a", "orders", 0,
-            &(struct lag_point){.at_ns = second * NS_PER_S, .committed = second < 900 ? 5 : 6});
+            &(struct lag_point){
+                .at_ns = second * NS_PER_S, .committed = second < 900 ? 5 : 6, .stable = -1});
 
     size_t count;
     const struct lag_point *points = lag_table_points(table, "a", "orders", 0, &count);

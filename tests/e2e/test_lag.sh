@@ -6,6 +6,7 @@ unset KAFKA_ADDRESS # groups of other scripts would come and go
 need_broker --log-requests
 orders=orders
 poison=poison
+open=open
 url=kafka://$address
 
 lag() { # lag ARGUMENT...: as JSON into $work/lag.json
@@ -50,8 +51,14 @@ exits() { # exits CODE COMMAND...
 }
 
 # A member that has everything, and keeps it while the script looks.
-member_is_there() {
-    lag --samples 1 "$url" && state_is alive "$orders" 0 OK
+has_read_all() { # has_read_all GROUP TOPIC PARTITION
+    lag --samples 1 "$url" && state_is "$@" OK
+}
+
+# No event is to blame when a consumer of committed events waits for a producer.
+open_transaction_is_named() {
+    lag --group waits --stall-after 1 --samples 3 "$url" && cat "$work/lag.json" &&
+        grep -q '"state":"STALL".*a transaction that began at @5 is open, and 3 events wait' "$work/lag.json"
 }
 
 # Two instances of one program on one host: whose partition is whose must be told.
@@ -118,13 +125,21 @@ need commit careful "$poison" 0 2
 check "the numbers are another client's, and nothing changed" same_numbers
 start member kcat -b "$address" -G alive -X auto.offset.reset=earliest -X auto.commit.interval.ms=200 "$orders"
 member=$pid
-check "a member keeps up" wait_until 30 "the group is OK" member_is_there
+check "a member keeps up" wait_until 30 "the group is OK" has_read_all alive "$orders" 0
 check "the numbers with a member are the same too" same_numbers
 check "a commit that went back" went_back
 check "a check of states" exits 10 lag --fail-on STOP,STALL --stall-after 2 --interval 1 "$url/$poison"
 check "a check of seconds" exits 10 lag --max-seconds 0.001 "$url/$poison"
 check "a check that finds nothing" exits 0 lag --fail-on STOP,STALL --samples 2 --group alive "$url"
 check "the stuck event, beside the last good one" shows_the_stuck_event
+need "$client" topic "$address" "$open" 1
+need "$producer" produce "$address" "$open" 0 5
+start waiting kcat -b "$address" -G waits -X auto.offset.reset=earliest -X auto.commit.interval.ms=200 "$open"
+waiting=$pid
+check "what is committed is read" wait_until 30 "it is OK" has_read_all waits "$open" 0
+need "$producer" transact "$address" "$open" 5 3 open
+check "a transaction that is open" wait_until 30 "it is named" open_transaction_is_named
+check "who waits for it leaves" stop_gently "$waiting"
 start twin kcat -b "$address" -G twins -X client.id=twin -X auto.offset.reset=earliest "$orders"
 one=$pid
 start twin kcat -b "$address" -G twins -X client.id=twin -X auto.offset.reset=earliest "$orders"

@@ -17,6 +17,7 @@ test_judge_at(const struct lag_series_row *rows, size_t count, int64_t oldest_ns
             .committed = rows[i].committed,
             .end = rows[i].end,
             .log_start = rows[i].log_start,
+            .stable = -1,
             .oldest_ns = oldest_ns,
             .members = rows[i].members,
             .phase = rows[i].phase};
