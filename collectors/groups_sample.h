@@ -27,7 +27,7 @@ struct group_lane {
     int64_t committed; /* the next offset it will read; -1: never committed, or unknown */
     int64_t log_start;
     int64_t end;       /* the high watermark: also counts events of open transactions */
-    int64_t stable;    /* the oldest open transaction's begin, else the end; -1: unknown, not asked */
+    int64_t stable;    /* where the oldest open transaction begins, else the end; -1: unknown */
     int64_t oldest_ns; /* time of the first event at or behind `committed`; CLOCK_NONE: unknown */
     int64_t oldest_offset; /* that event's; -1: unknown */
     bool nothing_waits;    /* behind `committed` there are only marks of transactions */
