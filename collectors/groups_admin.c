@@ -17,6 +17,9 @@
 /* Requests handed to the library at a time; it sends them to each broker one behind the other. */
 #define REQUESTS_AHEAD 512
 
+/* A coordinator that answers says the next thing within this. */
+#define QUIET_NS (INT64_C(2) * NS_PER_S)
+
 /* --- waiting ------------------------------------------------------------------------------------ */
 
 int64_t
@@ -145,9 +148,19 @@ take_answer(struct groups_admin *admin, rd_kafka_event_t *event)
         take_commits(admin, group, results[0]);
 }
 
+/* How long the next answer is waited for when one came. */
+static int64_t
+next_deadline(int64_t deadline_ns, int64_t latest_ns)
+{
+    int64_t until_ns = clock_monotonic_ns() + QUIET_NS;
+    if (until_ns > latest_ns)
+        until_ns = latest_ns;
+    return until_ns > deadline_ns ? until_ns : deadline_ns;
+}
+
 void
-groups_admin_read_commits(
-    struct groups_admin *admin, struct groups_sample *sample, int64_t deadline_ns)
+groups_admin_read_commits(struct groups_admin *admin, struct groups_sample *sample,
+    int64_t deadline_ns, int64_t latest_ns)
 {
     const atomic_bool *is_cancelled = admin->options.is_cancelled;
     for (size_t i = 0; i < sample->group_count; i++)
@@ -165,6 +178,7 @@ groups_admin_read_commits(
         if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT) {
             take_answer(admin, event);
             answered++;
+            deadline_ns = next_deadline(deadline_ns, latest_ns);
         }
         rd_kafka_event_destroy(event);
     }

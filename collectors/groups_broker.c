@@ -25,6 +25,9 @@
 #define FIRST_ANSWER_MS 3000 /* a broker that says nothing in this time is not there */
 #define LIST_MS         2000
 
+/* Who asks for all groups at once waits for them, while coordinators answer. */
+#define COMMITS_NS (INT64_C(60) * NS_PER_S)
+
 /* Where a sample can be cancelled: no wait inside the library is longer. */
 #define CANCEL_MS 900
 
@@ -483,7 +486,11 @@ groups_broker_sample(struct groups_broker *broker, struct groups_sample *sample,
             groups_sample_done(sample);
             return false;
         }
-        groups_admin_read_commits(&broker->admin, sample, deadline_ns);
+        groups_admin_read_commits(&broker->admin, sample, deadline_ns,
+            broker->groups_at_a_time > 0 ? deadline_ns : deadline_ns + COMMITS_NS);
+        /* However long that took: a commit without the end of its partition says nothing. */
+        if (deadline_ns < clock_monotonic_ns() + broker->wait_ms * NS_PER_MS / 2)
+            deadline_ns = clock_monotonic_ns() + broker->wait_ms * NS_PER_MS / 2;
         read_members(broker, sample, deadline_ns);
     }
     broker->is_suspect = sample->problem_count > 0;

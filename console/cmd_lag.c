@@ -25,6 +25,7 @@
 #define FAIL_ON_STEP_NS (5 * NS_PER_S)
 #define SAMPLES_MAX     100000
 #define EXIT_FAIL_ON    10
+#define NOTED_MAX       20 /* groups whose problems are told */
 
 struct settings {
     const char *group;
@@ -159,6 +160,7 @@ note(const struct lag_run *run, const char *text)
 static void
 note_problems(const struct lag_run *run, const struct groups_sample *sample)
 {
+    size_t noted = 0;
     for (size_t i = 0; i < sample->problem_count; i++)
         note(run, sample->problems[i]);
     for (size_t i = 0; i < sample->group_count; i++) {
@@ -166,11 +168,18 @@ note_problems(const struct lag_run *run, const struct groups_sample *sample)
         bool is_asked_for = run->settings->group != NULL && group->lane_count == 0;
         if (group->problem[0] == '\0' && !is_asked_for)
             continue;
+        if (noted++ >= NOTED_MAX)
+            continue;
         char *text = alloc_format("group %s: %s", group->name,
             group->problem[0] != '\0' ? group->problem
                                       : "no commit, and no partition is assigned, on these topics");
         note(run, text);
         free(text);
+    }
+    if (noted > NOTED_MAX) {
+        char text[64];
+        (void)snprintf(text, sizeof(text), "%zu more groups like these", noted - NOTED_MAX);
+        note(run, text);
     }
 }
 
