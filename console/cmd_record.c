@@ -16,17 +16,15 @@
 #include "console/command.h"
 #include "console/config.h"
 #include "console/config_taps.h"
-#include "console/json_event.h"
 #include "console/lag_sampling.h"
 #include "console/log.h"
 #include "console/metrics_server.h"
 #include "console/notify.h"
-#include "console/output.h"
+#include "console/record_told.h"
 #include "index/live.h"
 
 #define LOOK_MS       50
 #define FULL_RETRY_MS 500
-#define PROGRESS_NS   (5 * NS_PER_S)
 
 struct record_settings {
     const char *from;
@@ -40,20 +38,6 @@ struct record_settings {
     bool no_lag;
 };
 
-/* Why recording ended; in the summary. */
-enum record_end {
-    RECORD_STOPPED, /* by a signal */
-    RECORD_FOR_OVER,
-    RECORD_UNTIL_REACHED,
-    RECORD_FAILED,
-};
-
-/* What was last said about a tap, so that only changes are said. */
-struct tap_said {
-    enum tap_state state;
-    char error[sizeof(((struct live_tap *)NULL)->error)];
-};
-
 struct recording {
     const struct invocation *invocation;
     struct recorder *recorder;
@@ -61,82 +45,8 @@ struct recording {
     struct lag_sampling *sampling;  /* NULL: groups are not watched */
     char *directory;
     struct live_status *status;
-    struct tap_said said[LIVE_TAPS];
-    bool was_full;
-    char trouble[320];  /* of the tape, as it was said last */
-    int64_t started_ns; /* monotonic, like the others */
-    int64_t progress_ns;
-    uint64_t progress_events;
+    struct record_told told;
 };
-
-/* ---- what is said ---- */
-
-static void
-say_tap(const struct live_tap *tap)
-{
-    struct buffer pairs = {0};
-    log_add_text(&pairs, "tap", tap->name);
-    log_add_text(&pairs, "state", tap_state_text(tap->state));
-    log_add_text(&pairs, "url", tap->url);
-    if (tap->error[0] != '\0')
-        log_add_text(&pairs, "reason", tap->error);
-    log_say(tap->state == TAP_FAILED ? "error" : tap->error[0] != '\0' ? "warn" : "info", &pairs);
-    buffer_done(&pairs);
-}
-
-static void
-say_changes(struct recording *recording)
-{
-    const struct live_status *status = recording->status;
-    for (uint32_t i = 0; i < status->tap_count; i++) {
-        const struct live_tap *tap = &status->taps[i];
-        struct tap_said *said = &recording->said[i];
-        if (tap->state == said->state && strcmp(tap->error, said->error) == 0)
-            continue;
-        say_tap(tap);
-        said->state = tap->state;
-        memcpy(said->error, tap->error, sizeof(said->error));
-    }
-    if ((status->disk_full != 0) != recording->was_full) {
-        recording->was_full = status->disk_full != 0;
-        log_say_text(recording->was_full ? "error" : "info", "disk",
-            recording->was_full ? "full: nothing is recorded until there is room"
-                                : "has room again: recording goes on");
-    }
-}
-
-static void
-say_trouble(struct recording *recording)
-{
-    char trouble[sizeof(recording->trouble)] = "";
-    (void)recorder_trouble(recording->recorder, trouble, sizeof(trouble));
-    if (strcmp(trouble, recording->trouble) == 0)
-        return;
-    log_say_text(trouble[0] != '\0' ? "warn" : "info", "tape",
-        trouble[0] != '\0' ? trouble : "is cared for again");
-    memcpy(recording->trouble, trouble, sizeof(trouble));
-}
-
-static void
-say_progress(struct recording *recording)
-{
-    const struct live_status *status = recording->status;
-    int64_t now = clock_monotonic_ns();
-    if (now < recording->progress_ns + PROGRESS_NS)
-        return;
-    double seconds = (double)(now - recording->progress_ns) / (double)NS_PER_S;
-    struct buffer pairs = {0};
-    log_add_number(&pairs, "events", status->events);
-    buffer_printf(
-        &pairs, " rate=%.0f", (double)(status->events - recording->progress_events) / seconds);
-    log_add_number(&pairs, "bytes", status->bytes);
-    log_add_number(&pairs, "dropped", status->dropped);
-    log_add_number(&pairs, "queue_bytes", status->queue_bytes);
-    log_say("info", &pairs);
-    buffer_done(&pairs);
-    recording->progress_ns = now;
-    recording->progress_events = status->events;
-}
 
 /* ---- options ---- */
 
@@ -271,7 +181,7 @@ must_end(const struct recording *recording)
     const struct record_settings *settings = recording->invocation->settings;
     return signals_pending() > 0 ||
            (settings->for_ns > 0 &&
-               clock_monotonic_ns() - recording->started_ns >= settings->for_ns);
+               clock_monotonic_ns() - recording->told.started_ns >= settings->for_ns);
 }
 
 /* A full disk ends nobody's recording: while it is running it waits for room (the indexer does), and so it does
@@ -284,9 +194,7 @@ start_when_there_is_room(
         if (err->code != ERROR_DISK_FULL || must_end(recording) ||
             (options->until_ns > 0 && clock_now_ns() >= options->until_ns))
             return false;
-        if (!recording->was_full)
-            log_say_text("error", "disk", "full: nothing is recorded until there is room");
-        recording->was_full = true;
+        record_told_disk(&recording->told, true);
         struct pollfd signals = {.fd = signals_fd(), .events = POLLIN};
         (void)poll(&signals, 1, FULL_RETRY_MS);
     }
@@ -299,10 +207,10 @@ wait_for_end(struct recording *recording, struct error *err)
     const struct record_settings *settings = recording->invocation->settings;
     for (;;) {
         recorder_status(recording->recorder, recording->status);
-        say_changes(recording);
-        say_trouble(recording);
+        record_told_changes(&recording->told, recording->status);
+        record_told_trouble(&recording->told, recording->recorder);
         if (!recording->invocation->quiet)
-            say_progress(recording);
+            record_told_progress(&recording->told, recording->status);
         if (recorder_has_failed(recording->recorder, err))
             return RECORD_FAILED;
         if (recorder_is_finished(recording->recorder))
@@ -310,26 +218,10 @@ wait_for_end(struct recording *recording, struct error *err)
         if (signals_pending() > 0)
             return RECORD_STOPPED;
         if (settings->for_ns > 0 &&
-            clock_monotonic_ns() - recording->started_ns >= settings->for_ns)
+            clock_monotonic_ns() - recording->told.started_ns >= settings->for_ns)
             return RECORD_FOR_OVER;
         recorder_wait(recording->recorder, signals_fd(), LOOK_MS);
     }
-}
-
-static const char *
-end_text(enum record_end end)
-{
-    switch (end) {
-    case RECORD_STOPPED:
-        return "stopped";
-    case RECORD_FOR_OVER:
-        return "for";
-    case RECORD_UNTIL_REACHED:
-        return "until";
-    case RECORD_FAILED:
-        return "failed";
-    }
-    return "failed";
 }
 
 /* The page was published a last time when everything was on the tape. */
@@ -345,76 +237,6 @@ read_last_page(struct recording *recording)
     live_close(live);
 }
 
-static uint32_t
-count_streams(const struct live_status *status)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < status->stream_count && i < LIVE_STREAMS; i++)
-        count += status->streams[i].events > 0;
-    return count;
-}
-
-static void
-add_tap_json(struct buffer *to, const struct live_tap *tap)
-{
-    buffer_append_text(to, "{\"tap\":");
-    json_append_string(to, bytes_of(tap->name));
-    buffer_append_text(to, ",\"url\":");
-    json_append_string(to, bytes_of(tap->url));
-    buffer_printf(to, ",\"state\":\"%s\",\"reason\":", tap_state_text(tap->state));
-    if (tap->error[0] == '\0')
-        buffer_append_text(to, "null");
-    else
-        json_append_string(to, bytes_of(tap->error));
-    buffer_printf(to,
-        ",\"events\":\"%llu\",\"bytes\":\"%llu\",\"dropped\":\"%llu\",\"retries\":\"%llu\"}",
-        (unsigned long long)tap->events, (unsigned long long)tap->bytes,
-        (unsigned long long)tap->dropped, (unsigned long long)tap->retries);
-}
-
-static bool
-print_json(
-    const struct recording *recording, enum record_end end, double seconds, struct error *err)
-{
-    const struct live_status *status = recording->status;
-    struct output output;
-    output_start(&output, STDOUT_FILENO);
-    struct buffer *to = &output.buffer;
-    buffer_append_text(to, "{\"v\":1,\"done\":true,\"tape\":");
-    json_append_string(to, bytes_of(recording->directory));
-    buffer_printf(to,
-        ",\"end\":\"%s\",\"events\":\"%llu\",\"bytes\":\"%llu\",\"streams\":%u,\"dropped\":\"%llu\""
-        ",\"refused\":\"%llu\",\"end_seq\":\"%llu\",\"seconds\":%.3f,\"taps\":[",
-        end_text(end), (unsigned long long)status->events, (unsigned long long)status->bytes,
-        count_streams(status), (unsigned long long)status->dropped,
-        (unsigned long long)status->refused_events, (unsigned long long)status->end_seq, seconds);
-    for (uint32_t i = 0; i < status->tap_count; i++) {
-        if (i > 0)
-            buffer_append_byte(to, ',');
-        add_tap_json(to, &status->taps[i]);
-    }
-    buffer_append_text(to, "]}\n");
-    return output_finish(&output, err);
-}
-
-static void
-say_summary(const struct recording *recording, enum record_end end, double seconds)
-{
-    const struct live_status *status = recording->status;
-    struct buffer pairs = {0};
-    log_add_text(&pairs, "end", end_text(end));
-    log_add_text(&pairs, "tape", recording->directory);
-    log_add_number(&pairs, "events", status->events);
-    log_add_number(&pairs, "bytes", status->bytes);
-    log_add_number(&pairs, "streams", count_streams(status));
-    log_add_number(&pairs, "dropped", status->dropped);
-    log_add_number(&pairs, "refused", status->refused_events);
-    buffer_printf(&pairs, " seconds=%.3f rate=%.0f", seconds,
-        seconds > 0 ? (double)status->events / seconds : 0.0);
-    log_say("info", &pairs);
-    buffer_done(&pairs);
-}
-
 /* A tap that failed for good is no success, also when the others reached their end. */
 static bool
 all_taps_well(const struct live_status *status, struct error *err)
@@ -424,28 +246,6 @@ all_taps_well(const struct live_status *status, struct error *err)
             return error_set(
                 err, ERROR_REMOTE, "tap '%s': %s", status->taps[i].name, status->taps[i].error);
     return true;
-}
-
-/* A run to the end that recorded nothing is seldom what was meant. On a tape that knows no stream yet,
- * "resume" begins where the streams end; and no --from goes back before where the tape ends. */
-static void
-say_nothing_recorded(const struct recording *recording, enum record_end end)
-{
-    const struct record_settings *settings = recording->invocation->settings;
-    const struct live_status *status = recording->status;
-    if (end != RECORD_UNTIL_REACHED || settings->until == NULL ||
-        strcmp(settings->until, "end") != 0 || status->events != 0)
-        return;
-    const char *level = status->end_seq == 0 ? "warn" : "info";
-    if (settings->from != NULL)
-        log_say_text(level, "nothing",
-            "there is nothing new; what the tape has, or left out as a hole, is not read again: to "
-            "have a stream from its beginning, record it into a new --tape");
-    else if (status->end_seq == 0)
-        log_say_text(level, "nothing",
-            "a new tape begins at the end of its streams, and goes on there; to have what was "
-            "there "
-            "before, record with --from beginning into a new --tape");
 }
 
 static int
@@ -476,13 +276,14 @@ run_recorder(struct recording *recording, struct error *err)
     is_well = is_well && is_whole;
 
     read_last_page(recording);
-    double seconds = (double)(clock_monotonic_ns() - recording->started_ns) / (double)NS_PER_S;
-    say_changes(recording);
-    say_summary(recording, end, seconds);
-    say_nothing_recorded(recording, end);
+    const struct record_settings *settings = recording->invocation->settings;
+    bool is_to_the_end = settings->until != NULL && strcmp(settings->until, "end") == 0;
+    record_told_changes(&recording->told, recording->status);
+    record_told_end(
+        &recording->told, recording->status, end, is_to_the_end, settings->from != NULL);
     is_well = is_well && all_taps_well(recording->status, err);
     if (recording->invocation->json)
-        is_well = print_json(recording, end, seconds, err) && is_well;
+        is_well = record_told_json(&recording->told, recording->status, end, err) && is_well;
     return is_well ? 0 : command_fail(err);
 }
 
@@ -515,8 +316,7 @@ start_and_run(const struct invocation *invocation, struct recorder_options *opti
     recording->invocation = invocation;
     recording->directory = directory;
     recording->status = alloc_zeroed(sizeof(*recording->status));
-    recording->started_ns = clock_monotonic_ns();
-    recording->progress_ns = recording->started_ns;
+    record_told_start(&recording->told, directory);
     options->directory = directory;
     if (!settings->no_lag && !config->lag.off) {
         recording->sampling = lag_sampling_new();
