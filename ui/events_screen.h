@@ -1,4 +1,4 @@
-/* events_screen.h - the state of the Events screen, shared by the file that changes it and the one
+/* events_screen.h - the state of the Events screen, shared by the files that change it and the one
  * that draws it. */
 #ifndef UI_EVENTS_SCREEN_H
 #define UI_EVENTS_SCREEN_H
@@ -10,8 +10,6 @@
 #include "ui/detail.h"
 #include "ui/event_list.h"
 
-struct deck;
-
 /* The rows are those of the deck's head and filter as counted by `moves` and `filters`. The cursor is
  * an index into them; without has_cursor it stays on the newest one. */
 struct events {
@@ -19,7 +17,6 @@ struct events {
     unsigned moves;
     unsigned filters;
     bool is_begun;
-    bool was_live;
     bool is_loading;
     bool has_cursor;
     size_t cursor;
@@ -36,10 +33,5 @@ struct events {
     int detail_rows;
     struct detail detail;
 };
-
-void events_keep_cursor(struct events *events);
-
-/* Go to the next or previous row with the searched text. */
-void events_find(struct events *events, struct deck *deck, bool forward);
 
 #endif
