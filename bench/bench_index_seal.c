@@ -124,7 +124,7 @@ write_journal(struct run *run, uint64_t id)
     struct journal_header header = {.id = id, .base_seq = run->regions[0].first_seq};
     double start = seconds_now();
     double cpu = seconds_cpu();
-    if (!journal_create(&journal, run->directory, &header, &err))
+    if (!journal_create(&journal, run->directory, &header, NULL, &err))
         figures_fail(&err);
     double synced = start;
     for (size_t i = 0; i < run->region_count; i++) {

@@ -87,8 +87,37 @@ enum frame_state {
     FRAME_GOOD,
     FRAME_SHORT, /* the file ends inside it */
     FRAME_BAD,
+    FRAME_NONE,       /* the end mark: nothing comes behind it */
     FRAME_UNREADABLE, /* *err is set */
 };
+
+static bool
+is_end_mark(const struct journal *journal, const unsigned char *head)
+{
+    return journal->header.is_reused &&
+           load_u32(head + FRAME_AT_CHECKSUM) == journal_frame_checksum(head, BYTES_NULL);
+}
+
+/* What a frame's header says, as far as it can be true; FRAME_GOOD: it is all there. */
+static enum frame_state
+read_head(const struct journal *journal, const unsigned char *head, uint64_t at, uint64_t file_size,
+    struct frame *frame)
+{
+    uint32_t length = load_u32(head + FRAME_AT_LENGTH);
+    *frame = (struct frame){
+        .at = at,
+        .body_bytes = length,
+        .event_count = load_u32(head + FRAME_AT_EVENTS),
+        .first_seq = load_u64(head + FRAME_AT_SEQ),
+    };
+    if (load_u32(head + FRAME_AT_MAGIC) != FRAME_MAGIC || frame->first_seq < journal->end_seq)
+        return FRAME_BAD;
+    if (length == 0)
+        return is_end_mark(journal, head) ? FRAME_NONE : FRAME_BAD;
+    if (length > FRAME_MAX_BODY || frame->event_count > length / RECORD_HEADER_BYTES)
+        return FRAME_BAD;
+    return at + FRAME_HEADER_BYTES + length > file_size ? FRAME_SHORT : FRAME_GOOD;
+}
 
 /* Look at the frame at `at`. With `verify` its checksum too. */
 static enum frame_state
@@ -101,29 +130,17 @@ look_at_frame(struct journal *journal, struct window *window, uint64_t at, uint6
         return FRAME_UNREADABLE;
     if (got < FRAME_HEADER_BYTES)
         return FRAME_SHORT;
+    enum frame_state state = read_head(journal, head, at, file_size, frame);
+    if (state != FRAME_GOOD || (!verify && frame->event_count > 0))
+        return state;
 
-    uint32_t length = load_u32(head + FRAME_AT_LENGTH);
-    *frame = (struct frame){
-        .at = at,
-        .body_bytes = length,
-        .event_count = load_u32(head + FRAME_AT_EVENTS),
-        .first_seq = load_u64(head + FRAME_AT_SEQ),
-    };
-    if (load_u32(head + FRAME_AT_MAGIC) != FRAME_MAGIC || length == 0 || length > FRAME_MAX_BODY ||
-        frame->event_count > length / RECORD_HEADER_BYTES || frame->first_seq < journal->end_seq)
-        return FRAME_BAD;
-    if (at + FRAME_HEADER_BYTES + length > file_size)
-        return FRAME_SHORT;
-    if (!verify && frame->event_count > 0)
-        return FRAME_GOOD;
-
-    size_t whole = FRAME_HEADER_BYTES + (size_t)length;
+    size_t whole = FRAME_HEADER_BYTES + (size_t)frame->body_bytes;
     head = look(journal, window, at, whole, &got, err);
     if (head == NULL)
         return FRAME_UNREADABLE;
     if (got < whole)
         return FRAME_SHORT;
-    if (journal_frame_checksum(head, bytes_make(head + FRAME_HEADER_BYTES, length)) !=
+    if (journal_frame_checksum(head, bytes_make(head + FRAME_HEADER_BYTES, frame->body_bytes)) !=
         load_u32(head + FRAME_AT_CHECKSUM))
         return FRAME_BAD;
     frame->verified = true;
@@ -191,7 +208,7 @@ journal_open_headless(struct journal *journal, const char *path, uint64_t id, st
     *journal = (struct journal){
         .fd = fd,
         .path = alloc_text(path),
-        .header = {.id = id},
+        .header = {.id = id, .is_reused = true}, /* it may be */
         .scanned = JOURNAL_HEADER_BYTES,
     };
     uint64_t first_seq = 0;
@@ -250,40 +267,83 @@ take_frame(struct journal *journal, struct window *window, const struct frame *f
     return true;
 }
 
+/* Is `frame` the last one? It may still be on its way, and is believed only with its checksum. In a file that was used
+ * before something stands behind it in any case, but what another journal left has lower seqs. */
+static bool
+is_last(struct journal *journal, struct window *window, const struct frame *frame,
+    uint64_t file_size, struct error *err)
+{
+    uint64_t end = frame->at + FRAME_HEADER_BYTES + frame->body_bytes;
+    if (!journal->header.is_reused || end == file_size)
+        return end == file_size;
+    size_t got;
+    const unsigned char *head = look(journal, window, end, FRAME_HEADER_BYTES, &got, err);
+    return head == NULL || got < FRAME_HEADER_BYTES ||
+           load_u32(head + FRAME_AT_MAGIC) != FRAME_MAGIC ||
+           load_u64(head + FRAME_AT_SEQ) < frame->first_seq + frame->event_count;
+}
+
+/* The frame at journal->scanned is not whole, and somebody may be writing it: is it worth searching behind it? In a file
+ * that was used before there is much to search: only when it is not whole the next time either, and once. */
+static bool
+must_search(struct journal *journal)
+{
+    if (!journal->header.is_reused)
+        return true;
+    bool is_new = journal->unfinished != journal->scanned;
+    bool must = !is_new && !journal->was_searched;
+    journal->unfinished = journal->scanned;
+    journal->was_searched = !is_new;
+    return must;
+}
+
+/* The frame at journal->scanned is not whole: go on behind it, with a note, where something good follows or nobody writes any
+ * more. *is_over: nothing more is there for now. */
+static bool
+step_over(struct journal *journal, struct window *window, uint64_t file_size, bool is_final,
+    bool *is_over, struct error *err)
+{
+    *is_over = !is_final && !must_search(journal);
+    if (*is_over)
+        return true;
+    err->code = ERROR_NONE;
+    uint64_t next = find_next_frame(journal, window, journal->scanned + 1, file_size, err);
+    if (next == 0) {
+        *is_over = !is_final;
+        if (err->code != ERROR_NONE || !is_final)
+            return err->code == ERROR_NONE;
+        next = file_size;
+    }
+    add_damage(journal, &(struct journal_damage){.at = journal->scanned,
+                            .bytes = next - journal->scanned,
+                            .first_seq = journal->end_seq,
+                            .end_seq = journal->end_seq});
+    journal->scanned = next;
+    return true;
+}
+
 static bool
 scan_on(struct journal *journal, struct window *window, uint64_t file_size, bool verify,
     bool is_final, journal_control *control, void *self, struct error *err)
 {
-    while (journal->scanned < file_size) {
+    bool is_over = false;
+    while (journal->scanned < file_size && !is_over) {
         struct frame frame;
         enum frame_state state =
             look_at_frame(journal, window, journal->scanned, file_size, verify, &frame, err);
-        /* The last frame may still be on its way: believe it only with its checksum. */
         if (state == FRAME_GOOD && !frame.verified &&
-            frame.at + FRAME_HEADER_BYTES + frame.body_bytes == file_size)
+            is_last(journal, window, &frame, file_size, err))
             state = look_at_frame(journal, window, frame.at, file_size, true, &frame, err);
         if (state == FRAME_UNREADABLE)
             return false;
-        if (state == FRAME_GOOD) {
-            if (!take_frame(journal, window, &frame, control, self, err))
-                return false;
-            continue;
-        }
-
-        err->code = ERROR_NONE;
-        uint64_t next = find_next_frame(journal, window, journal->scanned + 1, file_size, err);
-        if (next == 0) {
-            if (err->code != ERROR_NONE)
-                return false;
-            if (!is_final)
-                return true;
-            next = file_size;
-        }
-        add_damage(journal, &(struct journal_damage){.at = journal->scanned,
-                                .bytes = next - journal->scanned,
-                                .first_seq = journal->end_seq,
-                                .end_seq = journal->end_seq});
-        journal->scanned = next;
+        is_over = state == FRAME_NONE;
+        bool good = true;
+        if (state == FRAME_GOOD)
+            good = take_frame(journal, window, &frame, control, self, err);
+        else if (!is_over)
+            good = step_over(journal, window, file_size, is_final, &is_over, err);
+        if (!good)
+            return false;
     }
     return true;
 }

@@ -17,6 +17,7 @@
 #include "index/record.h"
 
 struct error;
+struct journal_spare;
 struct lanes;
 
 #define JOURNAL_HEADER_BYTES 64u
@@ -29,6 +30,8 @@ struct journal_header {
     uint64_t id;                         /* the number in the file's name */
     uint64_t base_seq;                   /* seq of its first event */
     int64_t created_ns;
+    bool
+        is_reused; /* the file was another journal's before: what is behind the end mark means nothing */
 };
 
 /* ---- writing ---- */
@@ -37,16 +40,19 @@ struct journal_file {
     int fd;
     uint64_t size; /* bytes that are acknowledged; what is behind them is cut */
     bool is_torn;  /* and could not be cut yet: nothing may be appended behind it */
+    uint64_t
+        rest; /* where what another journal left ends; not above `size`: there is nothing left of it */
     struct journal_header header;
     char *path;
 };
 
-/* Make DIRECTORY/ID.jnl with its header, and make its name durable. */
+/* Make DIRECTORY/ID.jnl with its header, and make its name durable. It is made of the file in `spare` when there is one
+ * (NULL: of none). */
 bool journal_create(struct journal_file *file, const char *directory,
-    const struct journal_header *header, struct error *err);
+    const struct journal_header *header, struct journal_spare *spare, struct error *err);
 
 /* Append one frame with one writev: `event_count` is 0 for control records. On failure what was
- * written of it is cut off again. */
+ * written of it is cut off again. In a file that was used before, an end mark goes with it. */
 bool journal_append(struct journal_file *file, uint32_t event_count, uint64_t first_seq,
     struct bytes body, struct error *err);
 
@@ -90,6 +96,8 @@ struct journal {
     struct journal_damage *damage;
     size_t damage_count;
     size_t damage_capacity;
+    uint64_t unfinished; /* where a frame was not whole when it was looked at last; 0: nowhere */
+    bool was_searched;   /* and nothing good was found behind it */
 };
 
 /* What a scan calls for each control record; views die after the call. */

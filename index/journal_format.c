@@ -5,13 +5,16 @@
 #include "base/crc32c.h"
 #include "base/error.h"
 
-static const unsigned char journal_magic[8] = {'T', 'D', 'J', 'R', 'N', 'L', 0, 1};
+static const unsigned char journal_magic[7] = {'T', 'D', 'J', 'R', 'N', 'L', 0};
 
 #define MAGIC_STEM_BYTES 6u
+#define VERSION_PLAIN    1
+#define VERSION_REUSED   2 /* the frames end at a mark, or at the end of the file */
 
 /* File header; docs/FORMAT.md. */
 enum {
     AT_MAGIC = 0,
+    AT_VERSION = 7,
     AT_HEADER_SIZE = 8,
     AT_INCOMPATIBLE = 12,
     AT_UUID = 20,
@@ -26,6 +29,7 @@ journal_header_encode(const struct journal_header *header, unsigned char to[JOUR
 {
     memset(to, 0, JOURNAL_HEADER_BYTES);
     memcpy(to + AT_MAGIC, journal_magic, sizeof(journal_magic));
+    to[AT_VERSION] = header->is_reused ? VERSION_REUSED : VERSION_PLAIN;
     store_u16(to + AT_HEADER_SIZE, JOURNAL_HEADER_BYTES);
     memcpy(to + AT_UUID, header->uuid, TAPE_UUID_BYTES);
     store_u64(to + AT_ID, header->id);
@@ -44,6 +48,7 @@ journal_header_decode(const unsigned char from[JOURNAL_HEADER_BYTES], struct jou
     if (load_u32(from + AT_CHECKSUM) != crc32c(0, from, AT_CHECKSUM))
         return error_set(err, ERROR_DAMAGED, "the checksum of its header differs");
     if (memcmp(from + AT_MAGIC, journal_magic, sizeof(journal_magic)) != 0 ||
+        (from[AT_VERSION] != VERSION_PLAIN && from[AT_VERSION] != VERSION_REUSED) ||
         load_u32(from + AT_INCOMPATIBLE) != 0)
         return error_set(err, ERROR_DAMAGED,
             "it was written by a newer tapedeck in a format that this one (%s) does not know",
@@ -53,6 +58,7 @@ journal_header_decode(const unsigned char from[JOURNAL_HEADER_BYTES], struct jou
     header->id = load_u64(from + AT_ID);
     header->base_seq = load_u64(from + AT_BASE_SEQ);
     header->created_ns = (int64_t)load_u64(from + AT_CREATED);
+    header->is_reused = from[AT_VERSION] == VERSION_REUSED;
     return true;
 }
 
@@ -62,4 +68,13 @@ journal_frame_checksum(const unsigned char head[FRAME_HEADER_BYTES], struct byte
     uint32_t crc = crc32c(0, head, FRAME_AT_CHECKSUM);
     crc = crc32c(crc, head + FRAME_AT_SEQ, FRAME_HEADER_BYTES - FRAME_AT_SEQ);
     return crc32c(crc, body.data, body.length);
+}
+
+void
+journal_end_mark(unsigned char to[FRAME_HEADER_BYTES], uint64_t end_seq)
+{
+    memset(to, 0, FRAME_HEADER_BYTES);
+    store_u32(to + FRAME_AT_MAGIC, FRAME_MAGIC);
+    store_u64(to + FRAME_AT_SEQ, end_seq);
+    store_u32(to + FRAME_AT_CHECKSUM, journal_frame_checksum(to, BYTES_NULL));
 }

@@ -32,6 +32,9 @@ void journal_header_encode(
 bool journal_header_decode(const unsigned char from[JOURNAL_HEADER_BYTES],
     struct journal_header *header, struct error *err);
 
+/* The mark behind the last frame of a file that was used before: a frame's header without a body. */
+void journal_end_mark(unsigned char to[FRAME_HEADER_BYTES], uint64_t end_seq);
+
 /* Over the header, without the checksum itself, and the body. */
 uint32_t journal_frame_checksum(const unsigned char head[FRAME_HEADER_BYTES], struct bytes body);
 

@@ -65,7 +65,8 @@ static void
 finish(struct seal_finisher *finisher, uint64_t id, struct seal_file *file)
 {
     struct error err;
-    bool is_sealed = seal_journal_commit(finisher->options.directory, id, file, &err);
+    bool is_sealed =
+        seal_journal_commit(finisher->options.directory, id, file, finisher->options.spare, &err);
     bool good = is_sealed && follow(finisher, id, &err);
     note(finisher, good ? NULL : &err);
     if (is_sealed)

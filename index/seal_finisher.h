@@ -23,11 +23,13 @@
 #define SEAL_FINISHER_FILES 2
 
 struct error;
+struct journal_spare;
 struct seal_finisher;
 
 struct seal_finisher_options {
     const char *directory; /* of the caller, who keeps it */
     struct retention retention;
+    struct journal_spare *spare; /* of the caller; NULL: none */
     /* Journal `id` is not sealed after all, and may be tried again later. Called from the thread, no lock held. */
     void (*failed)(void *self, uint64_t id);
     void *self;

@@ -11,6 +11,7 @@
 #include "index/hole.h"
 #include "index/hole_record.h"
 #include "index/journal.h"
+#include "index/journal_spare.h"
 #include "index/part_file.h"
 #include "index/places.h"
 #include "index/stream_table.h"
@@ -151,10 +152,13 @@ seal_journal(const char *directory, uint64_t id, const struct seal_options *opti
 }
 
 bool
-seal_journal_commit(const char *directory, uint64_t id, struct seal_file *file, struct error *err)
+seal_journal_commit(const char *directory, uint64_t id, struct seal_file *file,
+    struct journal_spare *spare, struct error *err)
 {
     if (!seal_commit(directory, file, err))
         return false;
+    if (journal_spare_give(spare, id))
+        return true;
     char *path = part_file_path(directory, id, "jnl");
     bool good =
         unlink(path) == 0 || error_set_system(err, "cannot remove the sealed journal %s", path);

@@ -15,6 +15,7 @@
 #include "index/seal.h"
 
 struct error;
+struct journal_spare;
 
 /* Seal DIRECTORY/ID.jnl, to which nobody appends any more, as far as *file. The journal stays. What `options` say of
  * headers comes from the tape.
@@ -24,9 +25,9 @@ struct error;
 bool seal_journal(const char *directory, uint64_t id, const struct seal_options *options,
     struct seal_file *file, struct error *err);
 
-/* Put the segment in the journal's place. *file is used up, also on failure; then the journal stays, with the errors of
- * seal_commit(). */
-bool seal_journal_commit(
-    const char *directory, uint64_t id, struct seal_file *file, struct error *err);
+/* Put the segment in the journal's place; `spare` (NULL: nobody) is offered its file. *file is used up, also on failure;
+ * then the journal stays, with the errors of seal_commit(). */
+bool seal_journal_commit(const char *directory, uint64_t id, struct seal_file *file,
+    struct journal_spare *spare, struct error *err);
 
 #endif

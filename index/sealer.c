@@ -53,7 +53,7 @@ sealer_seal_journal(const char *directory, uint64_t id, enum block_codec codec, 
     struct seal_options options = {.codec = codec};
     struct seal_file file;
     return seal_journal(directory, id, &options, &file, err) &&
-           seal_journal_commit(directory, id, &file, err);
+           seal_journal_commit(directory, id, &file, NULL, err);
 }
 
 /* ---- what waits ---- */
@@ -242,11 +242,12 @@ free_sealer(struct sealer *sealer)
 }
 
 static bool
-start_threads(struct sealer *sealer, const struct retention *retention, struct error *err)
+start_threads(struct sealer *sealer, const struct sealer_options *wanted, struct error *err)
 {
     struct seal_finisher_options options = {
         .directory = sealer->directory,
-        .retention = *retention,
+        .retention = wanted->retention,
+        .spare = wanted->spare,
         .failed = take_back,
         .self = sealer,
     };
@@ -266,7 +267,7 @@ sealer_start(const struct sealer_options *options, struct error *err)
     sealer->help = seal_help_new();
     (void)pthread_mutex_init(&sealer->lock, NULL);
     thread_condition_init(&sealer->changed);
-    if (!start_threads(sealer, &options->retention, err)) {
+    if (!start_threads(sealer, options, err)) {
         free_sealer(sealer);
         return NULL;
     }

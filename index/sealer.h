@@ -20,12 +20,15 @@
 #include "index/retention.h"
 
 struct error;
+struct journal_spare;
 struct sealer;
 
 struct sealer_options {
     const char *directory;
     enum block_codec codec;
     struct retention retention;
+    struct journal_spare
+        *spare; /* is offered the files of journals that are sealed; NULL: they are removed */
 };
 
 struct sealer *sealer_start(const struct sealer_options *options, struct error *err);

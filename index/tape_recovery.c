@@ -76,8 +76,8 @@ cut_torn_tail(struct tape_recovery *found, const char *path, struct error *err)
         if (last->at + last->bytes == (uint64_t)status.st_size) {
             good = truncate(path, (off_t)last->at) == 0 ||
                    error_set_system(err, "cannot cut the torn end of %s", path);
-            add_repair(found, alloc_format("cut %llu torn bytes behind the last whole frame of %s",
-                                  (unsigned long long)last->bytes, path));
+            add_repair(
+                found, alloc_format("cut what was torn behind the last whole frame of %s", path));
         }
     }
     journal_close(&journal);
@@ -98,7 +98,8 @@ take_file(void *self, const struct part_file *file)
 {
     struct recovering *recovering = self;
     if (strcmp(file->suffix, "tmp") == 0 || /* a segment that was never finished */
-        strcmp(file->suffix, "new") == 0)   /* a journal that never began */
+        strcmp(file->suffix, "new") == 0 || /* a journal that never began */
+        strcmp(file->suffix, "old") == 0)   /* one that was sealed, kept for another */
         remove_file(recovering, file->id, file->suffix);
     else if (strcmp(file->suffix, "jnl") == 0)
         part_ids_add(&recovering->found->journals, file->id);
@@ -106,10 +107,9 @@ take_file(void *self, const struct part_file *file)
         part_ids_add(&recovering->segments, file->id);
 }
 
-/* Is the journal only left over from a crash, because all of it is in a segment? While the segment cannot
- * be opened it is all that there is, and is sealed once more. */
+/* Is there a segment of this number that can be opened? */
 static bool
-is_left_over(const struct recovering *recovering, uint64_t id)
+is_sealed(const struct recovering *recovering, uint64_t id)
 {
     if (!part_ids_has(&recovering->segments, id))
         return false;
@@ -120,6 +120,31 @@ is_left_over(const struct recovering *recovering, uint64_t id)
     segment_close(segment);
     free(path);
     return is_whole;
+}
+
+/* Has the file still the header of a sealed journal that it was before? Then a power failure came before any of its own
+ * bytes was on the disk for certain (journal_spare.h). */
+static bool
+never_began(const struct recovering *recovering, uint64_t id)
+{
+    struct error ignored;
+    struct journal journal;
+    char *path = part_file_path(recovering->directory, id, "jnl");
+    bool is_other = false;
+    if (journal_open(&journal, path, &ignored)) {
+        is_other = journal.header.id < id && is_sealed(recovering, journal.header.id);
+        journal_close(&journal);
+    }
+    free(path);
+    return is_other;
+}
+
+/* Is the journal only left over from a crash, because all of it is in a segment? While the segment cannot
+ * be opened it is all that there is, and is sealed once more. */
+static bool
+is_left_over(const struct recovering *recovering, uint64_t id)
+{
+    return is_sealed(recovering, id) || never_began(recovering, id);
 }
 
 /* List the files. A journal whose segment is there is left over from a crash and goes. */

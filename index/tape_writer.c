@@ -18,6 +18,7 @@
 #include "index/event.h"
 #include "index/hole_record.h"
 #include "index/journal.h"
+#include "index/journal_spare.h"
 #include "index/journal_sync.h"
 #include "index/lanes.h"
 #include "index/places.h"
@@ -54,6 +55,7 @@ struct tape_writer {
     pthread_mutex_t stream_lock;
     struct stream_table streams; /* those of `found`, and new ones */
     struct journal_sync *sync;
+    struct journal_spare *spare;
     struct sealer *sealer; /* NULL: finished journals stay journals */
     struct buffer control; /* for building control frames */
 };
@@ -87,6 +89,7 @@ start_sealer(struct tape_writer *writer, struct error *err)
         .directory = writer->directory,
         .codec = writer->options.codec == BLOCK_RAW ? BLOCK_ZSTD : writer->options.codec,
         .retention = writer->options.retention,
+        .spare = writer->spare,
     };
     writer->sealer = sealer_start(&options, err);
     if (writer->sealer == NULL)
@@ -120,6 +123,7 @@ tape_writer_open(
     writer->directory = alloc_text(directory);
     writer->lock_fd = -1;
     writer->journal.fd = -1;
+    writer->spare = journal_spare_new(directory);
     (void)pthread_mutex_init(&writer->stream_lock, NULL);
     if (options != NULL)
         writer->options = *options;
@@ -156,7 +160,9 @@ tape_writer_close(struct tape_writer *writer)
     if (writer == NULL)
         return;
     roll(writer);
+    journal_spare_close(writer->spare);
     sealer_stop(writer->sealer, true);
+    journal_spare_free(writer->spare);
     journal_sync_stop(writer->sync);
     if (writer->lock_fd >= 0)
         (void)close(writer->lock_fd);
@@ -225,6 +231,7 @@ check_free(struct tape_writer *writer, struct error *err)
     }
     if (!writer->is_full)
         return true;
+    journal_spare_drop(writer->spare);
     return error_set(err, ERROR_DISK_FULL,
         "less than %.1f %% of the disk of %s is free: nothing more is recorded until there is room",
         writer->options.min_free * 100, writer->directory);
@@ -241,7 +248,7 @@ need_journal(struct tape_writer *writer, struct error *err)
         .created_ns = clock_now_ns(),
     };
     memcpy(header.uuid, writer->found.uuid, sizeof(header.uuid));
-    if (!journal_create(&writer->journal, writer->directory, &header, err))
+    if (!journal_create(&writer->journal, writer->directory, &header, writer->spare, err))
         return false;
     writer->next_id++;
     writer->defined = 0;

@@ -19,6 +19,7 @@
 #include "index/hole.h"
 #include "index/hole_record.h"
 #include "index/journal.h"
+#include "index/journal_format.h"
 #include "index/lanes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -34,26 +35,13 @@ require(bool condition)
         abort();
 }
 
-/* The header that a recorder writes. */
+/* The header that a recorder writes, in a new file or in one that was used before. */
 static const unsigned char *
-header_bytes(void)
+header_bytes(bool is_reused)
 {
-    static unsigned char header[JOURNAL_HEADER_BYTES];
-    static bool is_made;
-    if (is_made)
-        return header;
-    char directory[] = "/tmp/fuzz-frame.XXXXXX";
-    struct journal_file file;
-    struct error err;
-    require(mkdtemp(directory) != NULL);
-    require(journal_create(&file, directory, &(struct journal_header){.id = 1}, &err));
-    FILE *stream = fopen(file.path, "rbe");
-    require(stream != NULL && fread(header, sizeof(header), 1, stream) == 1);
-    (void)fclose(stream);
-    journal_file_close(&file);
-    file_remove_tree(directory);
-    is_made = true;
-    return header;
+    static unsigned char bytes[JOURNAL_HEADER_BYTES];
+    journal_header_encode(&(struct journal_header){.id = 1, .is_reused = is_reused}, bytes);
+    return bytes;
 }
 
 static void
@@ -123,12 +111,12 @@ scan(const char *path, bool verify, bool is_final)
 }
 
 static void
-try_file(const unsigned char *data, size_t size)
+try_file(bool is_reused, const unsigned char *data, size_t size)
 {
     char path[64];
     int fd = memfd_create("journal", MFD_CLOEXEC);
     require(fd >= 0);
-    require(write(fd, header_bytes(), JOURNAL_HEADER_BYTES) == JOURNAL_HEADER_BYTES);
+    require(write(fd, header_bytes(is_reused), JOURNAL_HEADER_BYTES) == JOURNAL_HEADER_BYTES);
     require(write(fd, data, size) == (ssize_t)size);
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     scan(path, false, false);
@@ -161,9 +149,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned char *bytes = alloc_zeroed(size + 1);
     if (size > 0)
         memcpy(bytes, data, size);
-    try_file(bytes, size);
+    try_file(false, bytes, size);
+    try_file(true, bytes, size);
     fit_checksums(bytes, size);
-    try_file(bytes, size);
+    try_file(false, bytes, size);
+    try_file(true, bytes, size);
     free(bytes);
     return 0;
 }

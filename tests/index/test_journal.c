@@ -77,7 +77,7 @@ write_golden(const char *directory)
     char label[] = "shop/orders";
     struct stream stream = {.tap = tap, .name = name, .label = label};
     struct batch *batch = golden_batch();
-    assert_ok(journal_create(&file, directory, &golden_header, &err));
+    assert_ok(journal_create(&file, directory, &golden_header, NULL, &err));
     stream_record_append(&control, &stream);
     assert_ok(journal_append(&file, 0, GOLDEN_SEQ, bytes_make(control.data, control.length), &err));
     control.length = 0;

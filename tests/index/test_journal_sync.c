@@ -102,7 +102,7 @@ new_journal(struct fixture *fixture)
     struct error err;
     struct journal_file file;
     struct journal_header header = {.id = ++fixture->next_id};
-    assert_ok(journal_create(&file, fixture->directory, &header, &err));
+    assert_ok(journal_create(&file, fixture->directory, &header, NULL, &err));
     return file;
 }
 
