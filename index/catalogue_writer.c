@@ -298,7 +298,7 @@ catalogue_writer_add(struct catalogue_writer *writer, uint64_t id, struct error 
 static void
 add_if_segment(void *self, const struct part_file *file)
 {
-    if (strcmp(file->suffix, "seg") == 0)
+    if (strcmp(file->suffix, "seg") == 0 && file->is_file)
         part_ids_add(self, file->id);
 }
 

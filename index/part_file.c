@@ -2,13 +2,14 @@
 
 #include <ctype.h>
 #include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 
-#define ID_DIGITS 8
+#define ID_DIGITS      8
+#define ID_DIGITS_MOST 18
 
 char *
 part_file_path(const char *directory, uint64_t id, const char *suffix)
@@ -19,15 +20,26 @@ part_file_path(const char *directory, uint64_t id, const char *suffix)
 bool
 part_file_parse(const char *name, struct part_file *file)
 {
-    char *end;
-    if (!isdigit((unsigned char)name[0]))
+    size_t digits = 0;
+    while (digits <= ID_DIGITS_MOST && isdigit((unsigned char)name[digits]))
+        digits++;
+    if (digits < ID_DIGITS || digits > ID_DIGITS_MOST || name[digits] != '.')
         return false;
-    errno = 0;
-    uint64_t id = strtoull(name, &end, 10);
-    if (errno != 0 || end - name < ID_DIGITS || *end != '.')
-        return false;
-    *file = (struct part_file){.name = name, .id = id, .suffix = end + 1};
+    *file = (struct part_file){
+        .name = name, .id = strtoull(name, NULL, 10), .suffix = name + digits + 1, .is_file = true};
     return true;
+}
+
+bool
+part_file_is_file(const char *directory, const struct dirent *entry)
+{
+    if (entry->d_type == DT_REG)
+        return true;
+    struct stat status;
+    char *path = alloc_format("%s/%s", directory, entry->d_name);
+    bool is_file = stat(path, &status) == 0 ? S_ISREG(status.st_mode) : lstat(path, &status) != 0;
+    free(path);
+    return is_file;
 }
 
 bool
@@ -40,8 +52,10 @@ part_file_each(const char *directory, void (*use)(void *self, const struct part_
     struct dirent *entry;
     while ((entry = readdir(files)) != NULL) { /* NOLINT(concurrency-mt-unsafe) */
         struct part_file file;
-        if (part_file_parse(entry->d_name, &file))
-            use(self, &file);
+        if (!part_file_parse(entry->d_name, &file))
+            continue;
+        file.is_file = part_file_is_file(directory, entry);
+        use(self, &file);
     }
     (void)closedir(files);
     return true;

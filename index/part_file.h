@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct dirent;
 struct error;
 
 /* "DIRECTORY/NNNNNNNN.SUFFIX"; freed by the caller. */
@@ -19,10 +20,16 @@ struct part_file {
     const char *name;
     uint64_t id;
     const char *suffix; /* "jnl", "seg" ... */
+    bool
+        is_file; /* a plain file or a link to one; what is not must not be opened: a pipe makes who opens it wait */
 };
 
-/* Take a name without its directory apart; false when it is none of this form. */
+/* Take a name without its directory apart, as that of a file; false when it is none of this form, or has a number of more
+ * than 18 digits: no recorder comes that far, and behind them there might be none for the next. */
 bool part_file_parse(const char *name, struct part_file *file);
+
+/* Is the entry of `directory` a plain file, or a link to one? One that is gone again is taken for a file. */
+bool part_file_is_file(const char *directory, const struct dirent *entry);
 
 /* Call `use` for each file of `directory` with such a name, in no order. False with ERROR_SYSTEM when the directory
  * cannot be read; errno says why. */

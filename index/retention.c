@@ -109,7 +109,7 @@ look_at(void *self, const struct part_file *file)
 {
     struct findings *findings = self;
     bool is_segment = strcmp(file->suffix, "seg") == 0;
-    if (!is_segment && strcmp(file->suffix, "jnl") != 0)
+    if ((!is_segment && strcmp(file->suffix, "jnl") != 0) || !file->is_file)
         return;
     char *path = alloc_format("%s/%s", findings->directory, file->name);
     struct stat status = {0};

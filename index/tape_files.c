@@ -1,6 +1,7 @@
 /* From the files of a directory to the parts of a tape. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +137,9 @@ struct listing {
     struct listed *rows;
     size_t count;
     size_t capacity;
+    struct listed *odd; /* named like files of a tape, and no files */
+    size_t odd_count;
+    size_t odd_capacity;
     bool is_tape; /* something of ours was there */
 };
 
@@ -154,7 +158,26 @@ listing_done(struct listing *listing)
 {
     for (size_t i = 0; i < listing->count; i++)
         free(listing->rows[i].name);
+    for (size_t i = 0; i < listing->odd_count; i++)
+        free(listing->odd[i].name);
     free(listing->rows);
+    free(listing->odd);
+}
+
+static void
+add_row(struct listing *listing, const struct listed *row)
+{
+    listing->rows =
+        alloc_grow(listing->rows, listing->count, &listing->capacity, sizeof(*listing->rows));
+    listing->rows[listing->count++] = *row;
+}
+
+static void
+add_odd(struct listing *listing, const struct listed *row)
+{
+    listing->odd =
+        alloc_grow(listing->odd, listing->odd_count, &listing->odd_capacity, sizeof(*listing->odd));
+    listing->odd[listing->odd_count++] = *row;
 }
 
 /* By number; of two kinds with the same one, the better first. */
@@ -178,9 +201,10 @@ list_directory(const char *path, struct listing *listing, struct error *err)
         if (!parse_name(entry->d_name, &row.id, &row.kind))
             continue;
         row.name = alloc_text(entry->d_name);
-        listing->rows =
-            alloc_grow(listing->rows, listing->count, &listing->capacity, sizeof(*listing->rows));
-        listing->rows[listing->count++] = row;
+        if (part_file_is_file(path, entry))
+            add_row(listing, &row);
+        else
+            add_odd(listing, &row);
     }
     (void)closedir(directory);
     if (listing->count > 1)
@@ -296,6 +320,30 @@ add_unread(struct tape *tape, const struct listed *row, const char *text)
     (void)snprintf(unread->text, sizeof(unread->text), "%.255s", text);
 }
 
+/* What is no file holds no seqs: it is said and no more. */
+static void
+note_odd(struct tape *tape, const struct listing *listing)
+{
+    for (size_t i = 0; i < listing->odd_count; i++)
+        tape_note_damage(tape, 0, 0,
+            "%s/%s is no file but a directory, a pipe or a link to nothing; it is left out: move "
+            "it "
+            "away",
+            tape->directory, listing->odd[i].name);
+}
+
+/* A file that the system does not let us read, or cannot read, is one that cannot be opened, as a damaged one. Where
+ * it has no descriptors or memory left, that is the same for all of them. */
+static bool
+is_unreadable(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno != EMFILE && errno != ENFILE && errno != ENOMEM;
+    (void)close(fd);
+    return true;
+}
+
 /* Open a file of the listing. NULL without an error: it is gone again, or damaged and named. */
 static struct part *
 open_part(struct tape *tape, struct catalogue *catalogue, const struct listed *row, bool *failed,
@@ -318,6 +366,11 @@ open_part(struct tape *tape, struct catalogue *catalogue, const struct listed *r
         tape->must_list = true; /* sealed or deleted between listing and opening */
     } else if (err->code == ERROR_DAMAGED && strstr(err->text, "newer") == NULL) {
         add_unread(tape, row, err->text);
+    } else if (err->code == ERROR_SYSTEM && is_unreadable(path)) {
+        add_unread(tape, row, err->text);
+        if (!tape->has_unreadable)
+            (void)snprintf(tape->unreadable, sizeof(tape->unreadable), "%.255s", err->text);
+        tape->has_unreadable = true;
     } else {
         *failed = true;
     }
@@ -398,6 +451,8 @@ tape_list_parts(struct tape *tape, struct error *err)
     size_t count = 0;
     bool failed = false;
     tape->unread_count = 0;
+    tape->has_unreadable = false;
+    note_odd(tape, &listing);
     for (size_t i = 0; i < listing.count && !failed; i++) {
         if (count > 0 && parts[count - 1]->name_id == listing.rows[i].id)
             continue; /* the journal of a segment that can be read: left over from a crash */
@@ -427,6 +482,12 @@ tape_list_parts(struct tape *tape, struct error *err)
     tape_fit_order(tape->parts, tape->part_count);
     tape->must_fit = true;
     return true;
+}
+
+const char *
+tape_unreadable(const struct tape *tape)
+{
+    return tape->has_unreadable ? tape->unreadable : NULL;
 }
 
 bool

@@ -62,6 +62,10 @@ bool tape_is_own(const struct tape *tape, const char *path,
 /* The tape's own number, out of its files; false when no file says one. */
 bool tape_uuid(const struct tape *tape, unsigned char uuid[TAPE_UUID_BYTES]);
 
+/* Why the system did not read one of the tape's files; NULL: it read all of them. What is in it is not known, so
+ * nobody may write behind it. */
+const char *tape_unreadable(const struct tape *tape);
+
 /* Where the tape's walks have their blocks from. */
 struct block_pool *tape_block_pool(struct tape *tape);
 

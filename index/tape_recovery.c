@@ -23,6 +23,7 @@
 struct recovering {
     const char *directory;
     struct part_ids segments;
+    uint64_t highest; /* number of all names, also of what is no file */
     struct tape_recovery *found;
 };
 
@@ -97,6 +98,10 @@ static void
 take_file(void *self, const struct part_file *file)
 {
     struct recovering *recovering = self;
+    if (file->id > recovering->highest)
+        recovering->highest = file->id;
+    if (!file->is_file)
+        return;
     if (strcmp(file->suffix, "tmp") == 0 || /* a segment that was never finished */
         strcmp(file->suffix, "new") == 0 || /* a journal that never began */
         strcmp(file->suffix, "old") == 0)   /* one that was sealed, kept for another */
@@ -229,7 +234,14 @@ read_tape(struct recovering *recovering, struct error *err)
     if (tape == NULL)
         return false;
     size_t count;
-    const struct lane_summary *lanes = tape_lanes(tape, &count, err);
+    const struct lane_summary *lanes = NULL;
+    if (tape_unreadable(tape) != NULL) /* which seqs it has is not known */
+        (void)error_set(err, ERROR_SYSTEM,
+            "%s; nothing is written behind a file that cannot be read: make it readable, or move "
+            "it away",
+            tape_unreadable(tape));
+    else
+        lanes = tape_lanes(tape, &count, err);
     if (lanes != NULL) {
         copy_streams(found, tape);
         copy_checkpoints(found, lanes, count);
@@ -270,7 +282,7 @@ repair(struct recovering *recovering, const struct places *given, struct error *
         return false;
     uint64_t journal = part_ids_last(&found->journals);
     uint64_t segment = part_ids_last(&recovering->segments);
-    found->next_id = (journal > segment ? journal : segment) + 1;
+    found->next_id = recovering->highest + 1;
     if (journal > segment) {
         char *path = part_file_path(recovering->directory, journal, "jnl");
         bool good = cut_torn_tail(found, path, err);

@@ -53,6 +53,8 @@ struct tape {
     struct unread_file *unread; /* as of the last listing */
     size_t unread_count;
     size_t unread_capacity;
+    char unreadable[256]; /* the first of them that the system did not read, and why */
+    bool has_unreadable;
     bool must_fit; /* the parts are others than when it was seen whether they fit together */
 };
 

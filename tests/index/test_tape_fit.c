@@ -182,6 +182,66 @@ a_file_that_cannot_be_opened_says_which_seqs_it_had(void **state)
     tape_close(tape);
 }
 
+/* 100 more events behind what is there. */
+static void
+go_on(const char *directory)
+{
+    struct tape_writer *writer = test_writer_sealing(directory, 0, true);
+    test_append(
+        writer, tape_writer_stream(writer, "shop", "orders"), 0, (int64_t)SEGMENTS * EACH, EACH);
+    tape_writer_close(writer);
+}
+
+/* Nobody else has them open: who opened the pipe would wait for ever. */
+static void
+what_is_no_file_is_named_and_hides_nothing(void **state)
+{
+    char *directory = path_of(*state, "00000006.seg");
+    char *pipe = path_of(*state, "00000007.jnl");
+    char *link = path_of(*state, "00000008.seg");
+    assert_int_equal(mkdir(directory, 0700), 0);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    assert_int_equal(symlink("nowhere", link), 0);
+    expect(*state, 500, 3, "is no file");
+    go_on(*state);
+    expect(*state, 600, 3, "is no file");
+    struct error err = {0};
+    struct retention_result result;
+    assert_ok(retention_apply(*state, &(struct retention){.keep_bytes = 1, .keep_newest = true},
+        clock_now_ns(), false, &result, &err));
+    assert_int_equal(result.deleted_files, 5);
+    free(directory);
+    free(pipe);
+    free(link);
+}
+
+static void
+a_number_behind_which_there_is_none_is_not_of_the_tape(void **state)
+{
+    copy(*state, "00000005.seg", *state, "18446744073709551615.seg");
+    copy(*state, "00000005.seg", *state, "99999999999999999999999.seg");
+    expect(*state, 500, 0, NULL);
+    go_on(*state);
+    expect(*state, 600, 0, NULL);
+}
+
+/* Reading one's own memory at 0 is an error, as reading a bad place of a disk is. */
+static void
+a_file_that_cannot_be_read_hides_no_other_and_nothing_is_written_behind_it(void **state)
+{
+    struct error err = {0};
+    char *link = path_of(*state, "00000000.jnl");
+    assert_int_equal(symlink("/proc/self/mem", link), 0);
+    expect(*state, 500, 1, "00000000.jnl: cannot read");
+    assert_null(tape_writer_open(*state, NULL, &err));
+    assert_non_null(strstr(err.text, "cannot read"));
+    assert_non_null(strstr(err.text, "move it away"));
+    assert_int_equal(unlink(link), 0);
+    go_on(*state);
+    expect(*state, 600, 0, NULL);
+    free(link);
+}
+
 static void
 renamed_files_are_read_in_their_place(void **state)
 {
@@ -366,6 +426,9 @@ main(void)
         TEST(a_file_that_is_gone_is_missed_and_its_offsets_are_a_hole),
         TEST(a_file_that_is_gone_from_the_beginning_is_missed_too),
         TEST(a_file_that_cannot_be_opened_says_which_seqs_it_had),
+        TEST(what_is_no_file_is_named_and_hides_nothing),
+        TEST(a_number_behind_which_there_is_none_is_not_of_the_tape),
+        TEST(a_file_that_cannot_be_read_hides_no_other_and_nothing_is_written_behind_it),
         TEST(renamed_files_are_read_in_their_place),
         TEST(swapped_files_are_read_in_their_places),
         TEST(a_copy_gives_no_event_twice),
