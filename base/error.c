@@ -87,6 +87,7 @@ error_exit_code(const struct error *err)
     case ERROR_REFUSED:
         return 5;
     case ERROR_DAMAGED:
+    case ERROR_NEWER:
         return 6;
     case ERROR_DISK_FULL:
         return 7;

@@ -23,6 +23,7 @@ enum error_code {
     ERROR_DAMAGED,   /* the tape is damaged; the text names the repair command: 6 */
     ERROR_DISK_FULL, /* no space left where the tape is: 7 */
     ERROR_LIMIT,     /* a size, count or time limit of ours was reached: 1 */
+    ERROR_NEWER,     /* the tape was written by a tapedeck that knows more than this one: 6 */
 };
 
 struct error {

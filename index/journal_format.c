@@ -50,7 +50,7 @@ journal_header_decode(const unsigned char from[JOURNAL_HEADER_BYTES], struct jou
     if (memcmp(from + AT_MAGIC, journal_magic, sizeof(journal_magic)) != 0 ||
         (from[AT_VERSION] != VERSION_PLAIN && from[AT_VERSION] != VERSION_REUSED) ||
         load_u32(from + AT_INCOMPATIBLE) != 0)
-        return error_set(err, ERROR_DAMAGED,
+        return error_set(err, ERROR_NEWER,
             "it was written by a newer tapedeck in a format that this one (%s) does not know",
             TAPEDECK_VERSION);
 

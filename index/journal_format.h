@@ -28,7 +28,7 @@ enum {
 void journal_header_encode(
     const struct journal_header *header, unsigned char to[JOURNAL_HEADER_BYTES]);
 
-/* False with ERROR_DAMAGED: no journal, a broken header, or a newer format. */
+/* False with ERROR_DAMAGED: no journal, or a broken header; ERROR_NEWER: a newer format. */
 bool journal_header_decode(const unsigned char from[JOURNAL_HEADER_BYTES],
     struct journal_header *header, struct error *err);
 

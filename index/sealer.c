@@ -123,7 +123,7 @@ seal_waiting(struct sealer *sealer, size_t index, struct seal_room *room)
     seal_help_wake(sealer->help);
     (void)snprintf(sealer->problem, sizeof(sealer->problem), "%.*s",
         (int)sizeof(sealer->problem) - 1, good ? "" : err.text);
-    if (!good && err.code != ERROR_DAMAGED && err.code != ERROR_FORMAT) {
+    if (!good && err.code != ERROR_DAMAGED && err.code != ERROR_FORMAT && err.code != ERROR_NEWER) {
         put_waiting(sealer, journal.id, journal.bytes);
         sealer->retry_ns = clock_monotonic_ns() + RETRY_NS;
     }

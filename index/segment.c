@@ -90,12 +90,12 @@ take_section_row(struct segment *segment, const struct section_row *row, struct 
     if (row->type == 0 || row->type >= SECTION_KNOWN) {
         if ((row->flags & SECTION_FLAG_REQUIRED) == 0)
             return true;
-        return error_set(err, ERROR_DAMAGED,
+        return error_set(err, ERROR_NEWER,
             "needs section type %u, which this tapedeck does not know; read it with a newer one",
             row->type);
     }
     if (row->codec != 0)
-        return error_set(err, ERROR_DAMAGED,
+        return error_set(err, ERROR_NEWER,
             "section type %u has codec %u, which this tapedeck does not know; read it with a newer "
             "one",
             row->type, row->codec);

@@ -290,7 +290,7 @@ static struct segment *
 open_again(struct segment_file *file, bool *is_salvaged, struct error *err)
 {
     struct segment *segment = open_file(file, err);
-    if (segment != NULL || err->code != ERROR_DAMAGED || strstr(err->text, "newer") != NULL)
+    if (segment != NULL || err->code != ERROR_DAMAGED)
         return segment;
     struct error why = *err;
     segment = salvage(file->tape, file->path, file->info.id, why.text, err);

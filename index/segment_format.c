@@ -107,7 +107,7 @@ segment_header_put(const struct segment_header *header, unsigned char to[SEGMENT
 static bool
 refuse_version(unsigned version, struct error *err)
 {
-    return error_set(err, ERROR_DAMAGED,
+    return error_set(err, ERROR_NEWER,
         "is of format version %u, this tapedeck knows %u; read it with the tapedeck that wrote it, "
         "or a newer one",
         version, SEGMENT_VERSION);
@@ -116,7 +116,7 @@ refuse_version(unsigned version, struct error *err)
 static bool
 refuse_flags(uint32_t flags, struct error *err)
 {
-    return error_set(err, ERROR_DAMAGED,
+    return error_set(err, ERROR_NEWER,
         "uses features (%#x) that this tapedeck does not know; read it with a newer one", flags);
 }
 

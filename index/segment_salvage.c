@@ -35,12 +35,6 @@ struct salvage {
 
 /* ---- header, trailer, sections ---- */
 
-static bool
-is_newer(const struct error *err)
-{
-    return strstr(err->text, "newer") != NULL;
-}
-
 /* False: of a newer version, or reading failed. */
 static bool
 read_ends(struct salvage *self, uint64_t id, struct error *err)
@@ -48,7 +42,7 @@ read_ends(struct salvage *self, uint64_t id, struct error *err)
     struct segment_info *info = &self->segment->info;
     unsigned char bytes[SEGMENT_TRAILER_BYTES];
     self->has_header = segment_read_header(self->segment, err);
-    if (!self->has_header && (err->code != ERROR_DAMAGED || is_newer(err)))
+    if (!self->has_header && err->code != ERROR_DAMAGED)
         return false;
     if (!self->has_header)
         info->id = id;
@@ -58,7 +52,7 @@ read_ends(struct salvage *self, uint64_t id, struct error *err)
             self->segment, bytes, sizeof(bytes), info->file_bytes - sizeof(bytes), err))
         return false;
     self->has_trailer = segment_trailer_get(bytes, &self->trailer, err);
-    if (!self->has_trailer && is_newer(err))
+    if (!self->has_trailer && err->code == ERROR_NEWER)
         return false;
     self->has_trailer = self->has_trailer && self->trailer.end_seq >= self->trailer.first_seq &&
                         self->trailer.file_bytes == info->file_bytes &&

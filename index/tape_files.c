@@ -364,7 +364,7 @@ open_part(struct tape *tape, struct catalogue *catalogue, const struct listed *r
         part->references = 1;
     } else if (access(path, F_OK) != 0) {
         tape->must_list = true; /* sealed or deleted between listing and opening */
-    } else if (err->code == ERROR_DAMAGED && strstr(err->text, "newer") == NULL) {
+    } else if (err->code == ERROR_DAMAGED) {
         add_unread(tape, row, err->text);
     } else if (err->code == ERROR_SYSTEM && is_unreadable(path)) {
         add_unread(tape, row, err->text);

@@ -70,7 +70,7 @@ cut_torn_tail(struct tape_recovery *found, const char *path, struct error *err)
 
     struct journal journal;
     if (!journal_open(&journal, path, err))
-        return err->code == ERROR_DAMAGED && strstr(err->text, "newer") == NULL;
+        return err->code == ERROR_DAMAGED;
     bool good = journal_scan(&journal, true, true, ignore_control, NULL, err);
     if (good && journal.damage_count > 0) {
         const struct journal_damage *last = &journal.damage[journal.damage_count - 1];

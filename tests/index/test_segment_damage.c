@@ -20,7 +20,7 @@ expect_refused(const struct fixture *fixture, const char *why)
     write_file(fixture->path, fixture->bytes.data, fixture->bytes.length);
     struct segment *segment = segment_open(fixture->path, &err);
     assert_null(segment);
-    assert_int_equal(err.code, ERROR_DAMAGED);
+    assert_int_equal(err.code, ERROR_NEWER);
     if (strstr(err.text, why) == NULL || strstr(err.text, fixture->path) == NULL)
         fail_msg("expected '%s' in '%s'", why, err.text);
 }

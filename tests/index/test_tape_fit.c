@@ -192,6 +192,21 @@ go_on(const char *directory)
     tape_writer_close(writer);
 }
 
+/* What is said of a file of a newer version has that word in it, and so may a path. */
+static void
+the_name_of_the_directory_does_not_matter(void **state)
+{
+    char *directory = alloc_format("%s/newer", (char *)*state);
+    make_tape(directory);
+    write_text(directory, "00000003.seg", "this is no segment");
+    expect(directory, 400, 1, "00000003.seg");
+    write_text(directory, "00000006.jnl",
+        "this is no journal either, though it is long enough to have the header of a journal");
+    go_on(directory);
+    expect(directory, 500, 2, "00000003.seg");
+    free(directory);
+}
+
 /* Nobody else has them open: who opened the pipe would wait for ever. */
 static void
 what_is_no_file_is_named_and_hides_nothing(void **state)
@@ -426,6 +441,7 @@ main(void)
         TEST(a_file_that_is_gone_is_missed_and_its_offsets_are_a_hole),
         TEST(a_file_that_is_gone_from_the_beginning_is_missed_too),
         TEST(a_file_that_cannot_be_opened_says_which_seqs_it_had),
+        TEST(the_name_of_the_directory_does_not_matter),
         TEST(what_is_no_file_is_named_and_hides_nothing),
         TEST(a_number_behind_which_there_is_none_is_not_of_the_tape),
         TEST(a_file_that_cannot_be_read_hides_no_other_and_nothing_is_written_behind_it),
