@@ -363,6 +363,43 @@ journal_scan(struct journal *journal, bool verify, bool is_final, journal_contro
     return done || error_wrap(err, "journal %s", journal->path);
 }
 
+/* Was the broken frame written to its end? In a file that was used before, bytes of the earlier journal follow where a write
+ * was stopped, and a mark where it was not. */
+static bool
+was_whole(struct journal *journal, struct window *window, const struct frame *frame,
+    uint64_t file_size, struct error *err)
+{
+    if (!journal->header.is_reused)
+        return true;
+    uint64_t end = frame->at + FRAME_HEADER_BYTES + frame->body_bytes;
+    return end == file_size ||
+           (end < file_size && !is_last(journal, window, frame, file_size, err));
+}
+
+bool
+journal_end_is_broken(struct journal *journal, uint64_t at, bool *is_broken, struct error *err)
+{
+    static const unsigned char zeros[FRAME_HEADER_BYTES] = {0};
+    unsigned char head[FRAME_HEADER_BYTES];
+    struct frame frame = {0};
+    struct stat status;
+    struct window window = {.at = at, .width = NARROW_WINDOW_BYTES};
+    size_t got;
+    if (fstat(journal->fd, &status) != 0)
+        return error_set_system(err, "cannot look at journal %s", journal->path);
+    enum frame_state state =
+        look_at_frame(journal, &window, at, (uint64_t)status.st_size, true, &frame, err);
+    if (state == FRAME_UNREADABLE ||
+        !file_read_at(journal->fd, head, sizeof(head), at, &got, err)) {
+        buffer_done(&window.buffer);
+        return error_wrap(err, "journal %s", journal->path);
+    }
+    *is_broken = state == FRAME_BAD && memcmp(head, zeros, got) != 0 &&
+                 was_whole(journal, &window, &frame, (uint64_t)status.st_size, err);
+    buffer_done(&window.buffer);
+    return true;
+}
+
 /* `bytes` are the frame's header and the `got` - FRAME_HEADER_BYTES that are there of its body. */
 static bool
 check_frame(const struct journal *journal, struct frame *frame, const unsigned char *bytes,

@@ -119,6 +119,11 @@ bool journal_open_headless(
 bool journal_scan(struct journal *journal, bool verify, bool is_final, journal_control *control,
     void *self, struct error *err);
 
+/* Are the bytes at `at`, behind the last whole frame, a frame that was whole once? A recorder that was stopped in the
+ * middle leaves the beginning of one (or zeros, where the power failed), and nothing in that was acknowledged. */
+bool journal_end_is_broken(
+    struct journal *journal, uint64_t at, bool *is_broken, struct error *err);
+
 /* Read a frame's body into `buffer` (its content is replaced) and check it. False with ERROR_DAMAGED
  * when the checksum differs. */
 bool journal_read_frame(

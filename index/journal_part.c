@@ -150,6 +150,21 @@ lanes_of(struct part *part, struct tape *tape, struct error *err)
     return good ? self->lanes : NULL;
 }
 
+/* While it may still be written, what is behind the last whole frame is no damage to those who read on. */
+static bool
+tell_broken_end(struct journal_as_part *self, struct tape *tape, struct error *err)
+{
+    bool is_broken;
+    uint64_t at = self->journal.scanned;
+    if (!journal_end_is_broken(&self->journal, at, &is_broken, err))
+        return false;
+    if (is_broken)
+        tape_note_damage(tape, 0, 0,
+            "journal %s: its end, from %llu on, is broken: the events in it are lost",
+            self->journal.path, (unsigned long long)at);
+    return true;
+}
+
 static bool
 verify(struct part *part, struct tape *tape, struct error *err)
 {
@@ -163,7 +178,7 @@ verify(struct part *part, struct tape *tape, struct error *err)
     }
     buffer_done(&buffer);
     tell_damage(self, tape);
-    return good;
+    return good && (part->is_final || tell_broken_end(self, tape, err));
 }
 
 static void

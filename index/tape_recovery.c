@@ -75,10 +75,13 @@ cut_torn_tail(struct tape_recovery *found, const char *path, struct error *err)
     if (good && journal.damage_count > 0) {
         const struct journal_damage *last = &journal.damage[journal.damage_count - 1];
         if (last->at + last->bytes == (uint64_t)status.st_size) {
-            good = truncate(path, (off_t)last->at) == 0 ||
-                   error_set_system(err, "cannot cut the torn end of %s", path);
-            add_repair(
-                found, alloc_format("cut what was torn behind the last whole frame of %s", path));
+            bool is_broken = false;
+            good = journal_end_is_broken(&journal, last->at, &is_broken, err) &&
+                   (truncate(path, (off_t)last->at) == 0 ||
+                       error_set_system(err, "cannot cut the torn end of %s", path));
+            add_repair(found, alloc_format("cut what was %s behind the last whole frame of %s%s",
+                                  is_broken ? "broken" : "torn", path,
+                                  is_broken ? ": the events in it are lost" : ""));
         }
     }
     journal_close(&journal);

@@ -151,6 +151,15 @@ a_reader_follows_it(void **state)
     free(path);
 }
 
+static bool
+end_is_broken(struct journal *journal, uint64_t at)
+{
+    struct error err;
+    bool is_broken;
+    assert_ok(journal_end_is_broken(journal, at, &is_broken, &err));
+    return is_broken;
+}
+
 /* A frame of which the first `length` bytes are there, as a recorder leaves it that is killed just then. */
 static void
 tear(struct journal_file *file, int count, size_t length)
@@ -189,6 +198,7 @@ a_torn_frame_is_not_there_yet(void **state)
         assert_int_equal(journal.frame_count, 1);
         assert_int_equal(journal.damage_count, 1);
         assert_int_equal(journal.end_seq, OLD_EVENTS + 9);
+        assert_false(end_is_broken(&journal, journal.damage[0].at));
         journal_close(&journal);
         assert_int_equal(unlink(file.path), 0);
         journal_file_close(&file);
@@ -216,6 +226,33 @@ damage_is_stepped_over_and_named(void **state)
     assert_int_equal(journal.damage[0].first_seq, OLD_EVENTS + 9);
     assert_int_equal(journal.damage[0].end_seq, OLD_EVENTS + 14);
     assert_int_equal(journal.frame_count, 2);
+    journal_close(&journal);
+    journal_file_close(&file);
+}
+
+static void
+a_whole_frame_that_is_broken_is_none_that_was_torn(void **state)
+{
+    struct error err;
+    struct journal_file file = reuse(*state);
+    append(&file, OLD_EVENTS, 9);
+    uint64_t at = file.size;
+    append(&file, OLD_EVENTS + 9, 5);
+    int fd = open(file.path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, "?", 1, (off_t)file.size - 2), 1);
+    (void)close(fd);
+    struct journal journal;
+    assert_ok(journal_open(&journal, file.path, &err));
+    scan(&journal, false);
+    assert_int_equal(journal.frame_count, 1);
+    assert_true(end_is_broken(&journal, at));
+    journal_close(&journal);
+    append(&file, OLD_EVENTS + 14, 5);
+    assert_ok(journal_open(&journal, file.path, &err));
+    scan(&journal, true);
+    assert_int_equal(journal.damage_count, 1);
+    assert_false(end_is_broken(&journal, journal.scanned)); /* the mark */
     journal_close(&journal);
     journal_file_close(&file);
 }
@@ -409,6 +446,8 @@ main(void)
             a_torn_frame_is_not_there_yet, temp_directory_set_up, temp_directory_tear_down),
         cmocka_unit_test_setup_teardown(
             damage_is_stepped_over_and_named, temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(a_whole_frame_that_is_broken_is_none_that_was_torn,
+            temp_directory_set_up, temp_directory_tear_down),
         cmocka_unit_test_setup_teardown(is_read_by_its_frames_where_the_header_is_broken,
             temp_directory_set_up, temp_directory_tear_down),
         cmocka_unit_test_setup_teardown(a_file_with_the_header_of_a_sealed_journal_goes,

@@ -141,6 +141,55 @@ every_flipped_bit_is_noticed_or_harmless(void **state)
     free(path);
 }
 
+/* How many places are named when everything is checked; all but the last 10 events are there. */
+static size_t
+places_when_verified(const char *directory)
+{
+    struct error err = {0};
+    const struct tape_damage *damage;
+    struct tape *tape = test_open(directory);
+    assert_int_equal(test_count_all(tape, 0), 20);
+    bool is_whole = tape_verify(tape, &err);
+    size_t count = tape_damage(tape, &damage);
+    assert_true(is_whole == (count == 0));
+    if (count > 0)
+        assert_non_null(strstr(damage[0].text, "its end"));
+    tape_close(tape);
+    return count;
+}
+
+/* A crash leaves the beginning of a frame. One that is all there and has another checksum was acknowledged. */
+static void
+a_broken_frame_at_the_end_is_damage_and_a_torn_one_is_not(void **state)
+{
+    struct error err = {0};
+    struct tape_writer *writer = test_writer(*state, 0);
+    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
+    for (int64_t offset = 0; offset < 30; offset += 10)
+        test_append(writer, orders, 0, offset, 10);
+    tape_writer_close(writer);
+    char *path = only_journal(*state);
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    int fd = open(path, O_RDWR);
+    assert_int_equal(pwrite(fd, "?", 1, status.st_size - 1), 1);
+    assert_int_equal(places_when_verified(*state), 1);
+    assert_int_equal(ftruncate(fd, status.st_size - 1), 0);
+    assert_int_equal(places_when_verified(*state), 0);
+    assert_int_equal(ftruncate(fd, status.st_size), 0); /* all there again, the last byte a zero */
+    assert_int_equal(places_when_verified(*state), 1);
+
+    struct tape_writer_options options = {.min_free = -1, .keep_journals = true};
+    writer = tape_writer_open(*state, &options, &err);
+    assert_ok(writer != NULL);
+    assert_non_null(strstr(tape_writer_repairs(writer), "was broken"));
+    assert_non_null(strstr(tape_writer_repairs(writer), "are lost"));
+    tape_writer_close(writer);
+    assert_int_equal(places_when_verified(*state), 0);
+    (void)close(fd);
+    free(path);
+}
+
 int
 main(void)
 {
@@ -150,6 +199,7 @@ main(void)
         TEST(cuts_a_torn_tail_at_every_length),
         TEST(keeps_both_sides_of_damage_in_the_middle),
         TEST(every_flipped_bit_is_noticed_or_harmless),
+        TEST(a_broken_frame_at_the_end_is_damage_and_a_torn_one_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
