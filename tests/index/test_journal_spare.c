@@ -244,14 +244,16 @@ a_whole_frame_that_is_broken_is_none_that_was_torn(void **state)
     (void)close(fd);
     struct journal journal;
     assert_ok(journal_open(&journal, file.path, &err));
-    scan(&journal, false);
+    assert_ok(journal_scan(&journal, true, true, no_control, NULL, &err));
     assert_int_equal(journal.frame_count, 1);
+    assert_int_equal(journal.damage_count, 1);
+    assert_int_equal(journal.damage[0].at, at);
     assert_true(end_is_broken(&journal, at));
     journal_close(&journal);
     append(&file, OLD_EVENTS + 14, 5);
     assert_ok(journal_open(&journal, file.path, &err));
-    scan(&journal, true);
-    assert_int_equal(journal.damage_count, 1);
+    assert_ok(journal_scan(&journal, true, true, no_control, NULL, &err));
+    assert_int_equal(journal.frame_count, 2);
     assert_false(end_is_broken(&journal, journal.scanned)); /* the mark */
     journal_close(&journal);
     journal_file_close(&file);
