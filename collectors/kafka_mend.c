@@ -48,7 +48,7 @@ start_anew(struct kafka_member *member, struct member_topic *topic, const char *
         if (!lane->is_ours)
             continue;
         if (lane->lane->next >= 0)
-            outlet_hole(member->outlet, lane->lane, lane->lane->next, -1, HOLE_UNKNOWN);
+            outlet_hole(member->outlet, lane->lane, lane->lane->next, -1, HOLE_RECREATED);
         *lane = (struct member_lane){
             .topic = topic,
             .lane = outlet_lane(member->outlet, topic->log.stream, p),

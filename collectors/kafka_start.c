@@ -138,7 +138,7 @@ kafka_start_anew(struct kafka_lanes *lanes, struct kafka_topic *topic, const cha
         struct kafka_lane *lane = &topic->lanes[p];
         kafka_proof_end(&lanes->prover, &lane->proof);
         if (lane->lane->next >= 0)
-            outlet_hole(lanes->outlet, lane->lane, lane->lane->next, -1, HOLE_UNKNOWN);
+            outlet_hole(lanes->outlet, lane->lane, lane->lane->next, -1, HOLE_RECREATED);
         if (lane->state == KAFKA_LANE_READING || lane->state == KAFKA_LANE_REACHED) {
             (void)rd_kafka_consume_stop(topic->rkt, p);
             lanes->reading -= lane->state == KAFKA_LANE_READING;

@@ -414,7 +414,7 @@ static bool
 take_reason(const json_t *value, enum hole_reason *reason)
 {
     const char *text = json_string_value(value);
-    for (int i = HOLE_UNKNOWN; text != NULL && i <= HOLE_COMPACTED_OR_ABORTED; i++) {
+    for (int i = HOLE_UNKNOWN; text != NULL && i < HOLE_REASON_COUNT; i++) {
         *reason = (enum hole_reason)i;
         if (strcmp(text, hole_reason_text(*reason)) == 0)
             return true;

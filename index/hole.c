@@ -16,6 +16,8 @@ hole_reason_text(enum hole_reason reason)
         return "DAMAGED";
     case HOLE_COMPACTED_OR_ABORTED:
         return "COMPACTED_OR_ABORTED";
+    case HOLE_RECREATED:
+        return "TOPIC_RECREATED";
     }
     return "UNKNOWN";
 }

@@ -12,9 +12,10 @@ enum hole_reason {
     HOLE_DROPPED,      /* we received or should have received them and could not keep them */
     HOLE_DAMAGED,      /* they were on the tape and the bytes are broken */
     HOLE_COMPACTED_OR_ABORTED, /* no event is at these offsets: compaction, aborted, control records */
+    HOLE_RECREATED, /* the topic was deleted and made again, or cut: what it had here is not known */
 };
 
-#define HOLE_REASON_COUNT 6
+#define HOLE_REASON_COUNT 7
 
 /* "RETENTION", ... as in JSON and on screens. */
 const char *hole_reason_text(enum hole_reason reason);

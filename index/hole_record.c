@@ -59,7 +59,7 @@ hole_record_read(const struct record *record, struct hole *hole)
         .partition = (int32_t)record->partition,
         .from = (int64_t)record->position,
         .to = (int64_t)load_u64(record->payload.data),
-        .reason = reason > HOLE_COMPACTED_OR_ABORTED ? HOLE_UNKNOWN : (enum hole_reason)reason,
+        .reason = reason >= HOLE_REASON_COUNT ? HOLE_UNKNOWN : (enum hole_reason)reason,
         .noticed_ns = record->received_ns,
     };
     return true;

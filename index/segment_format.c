@@ -274,7 +274,7 @@ hole_row_get(const unsigned char from[HOLE_ROW_BYTES], struct hole *hole)
         .partition = (int32_t)load_u32(from + HOLE_PARTITION),
         .from = get_i64(from + HOLE_FROM),
         .to = get_i64(from + HOLE_TO),
-        .reason = reason > HOLE_COMPACTED_OR_ABORTED ? HOLE_UNKNOWN : (enum hole_reason)reason,
+        .reason = reason >= HOLE_REASON_COUNT ? HOLE_UNKNOWN : (enum hole_reason)reason,
         .noticed_ns = get_i64(from + HOLE_NOTICED),
     };
 }

@@ -122,14 +122,16 @@ knowledge(enum hole_reason reason)
         return 0;
     case HOLE_UNKNOWN:
         return 1;
-    case HOLE_DROPPED:
+    case HOLE_RECREATED:
         return 2;
-    case HOLE_DAMAGED:
+    case HOLE_DROPPED:
         return 3;
-    case HOLE_RETENTION:
+    case HOLE_DAMAGED:
         return 4;
-    case HOLE_COMPACTED_OR_ABORTED:
+    case HOLE_RETENTION:
         return 5;
+    case HOLE_COMPACTED_OR_ABORTED:
+        return 6;
     }
     return 0;
 }

@@ -169,7 +169,7 @@ records_a_topic_that_was_made_anew_as_another_stream(void **state)
     assert_int_equal(taped_holes(setting->directory, "shop/orders", 0, &hole, 1), 1);
     assert_int_equal(hole.from, 30);
     assert_int_equal(hole.to, -1);
-    assert_int_equal(hole.reason, HOLE_UNKNOWN);
+    assert_int_equal(hole.reason, HOLE_RECREATED);
     taped_done(&taped);
 }
 

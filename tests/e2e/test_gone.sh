@@ -38,7 +38,7 @@ stream_is() { # stream_is STREAM LINES: the stream on the tape is exactly what t
 
 has_hole() { # of unknown size, at the end of the old stream
     "$tapedeck" streams --tape "$tape" --json | grep "\"stream\":\"$goes\"" |
-        grep -q '"to":null,"reason":"UNKNOWN"'
+        grep -q '"to":null,"reason":"TOPIC_RECREATED"'
 }
 
 make() { # make TOPIC FIRST COUNT

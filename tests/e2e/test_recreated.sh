@@ -34,7 +34,7 @@ keep_lines() { # keep_lines NAME: what the topic is now
 }
 
 has_hole() { # has_hole STREAM: of unknown size at its end
-    "$tapedeck" streams --tape "$tape" --json | grep "\"stream\":\"$1\"" | grep -q '"to":null,"reason":"UNKNOWN"'
+    "$tapedeck" streams --tape "$tape" --json | grep "\"stream\":\"$1\"" | grep -q '"to":null,"reason":"TOPIC_RECREATED"'
 }
 
 # --- between two recordings -----------------------------------------------------------------------

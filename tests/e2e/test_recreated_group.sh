@@ -38,7 +38,7 @@ stream_becomes() { # stream_becomes STREAM LINES: soon, while it is recorded
 }
 
 ends_in_a_hole() { # ends_in_a_hole STREAM: of unknown size
-    "$tapedeck" streams --tape "$tape" --json | grep "\"stream\":\"$1\"" | grep -q '"to":null,"reason":"UNKNOWN"'
+    "$tapedeck" streams --tape "$tape" --json | grep "\"stream\":\"$1\"" | grep -q '"to":null,"reason":"TOPIC_RECREATED"'
 }
 
 committed_is_of_the_new_log() { # no offset of the group is behind the end of the log
