@@ -162,7 +162,8 @@ note_problems(const struct lag_run *run, const struct groups_sample *sample)
 {
     size_t noted = 0;
     for (size_t i = 0; i < sample->problem_count; i++)
-        note(run, sample->problems[i]);
+        if (strcmp(sample->problems[i], run->noted) != 0)
+            note(run, sample->problems[i]);
     for (size_t i = 0; i < sample->group_count; i++) {
         const struct group_state *group = &sample->groups[i];
         bool is_asked_for = run->settings->group != NULL && group->lane_count == 0;
