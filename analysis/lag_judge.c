@@ -228,6 +228,12 @@ judge_rebalancing(struct judge *judge)
     return true;
 }
 
+static const char *
+waits(int64_t events)
+{
+    return events == 1 ? "event waits" : "events wait";
+}
+
 /* How often a member came while the commit stood, so went again and had committed nothing. */
 static int32_t
 count_fruitless(const struct judge *judge)
@@ -269,9 +275,9 @@ judge_stop(struct judge *judge)
             "the event it stands at");
         return true;
     }
-    lag_verdict_say(judge->verdict, LAG_STOP, "%s, and %" PRId64 " events wait behind @%" PRId64,
+    lag_verdict_say(judge->verdict, LAG_STOP, "%s, and %" PRId64 " %s behind @%" PRId64,
         is_empty ? "it has no member" : "it has no member that joins, its commit stands still",
-        judge->verdict->lag, last->committed);
+        judge->verdict->lag, waits(judge->verdict->lag), last->committed);
     lag_verdict_advise(
         judge->verdict, "start its consumers; if it is not used any more, delete the group");
     return true;
@@ -303,8 +309,9 @@ judge_stall(struct judge *judge)
         return true;
     }
     lag_verdict_say(judge->verdict, LAG_STALL,
-        "the commit @%" PRId64 " has not moved for %.0f s, while %" PRId64 " events wait",
-        last->committed, (double)judge->verdict->stood_ns / (double)NS_PER_S, judge->verdict->lag);
+        "the commit @%" PRId64 " has not moved for %.0f s, while %" PRId64 " %s", last->committed,
+        (double)judge->verdict->stood_ns / (double)NS_PER_S, judge->verdict->lag,
+        waits(judge->verdict->lag));
     lag_verdict_advise(
         judge->verdict, "tapedeck stuck shows the event it stands at, beside the last good one");
     return true;
@@ -418,6 +425,51 @@ judge_moving(struct judge *judge)
         lag_verdict_say(verdict, LAG_OK, "commits advance");
 }
 
+/* Members that were given the partition while events came, and that committed nothing: since when, or CLOCK_NONE. */
+static int64_t
+uncommitted_since(const struct judge *judge, int64_t *came)
+{
+    const struct lag_point *first = NULL;
+    for (size_t i = judge->count; i-- > 0;) {
+        const struct lag_point *point = &judge->points[i];
+        if (point->end < 0)
+            continue;
+        if (point->committed >= 0 || point->members <= 0)
+            break;
+        first = point;
+    }
+    if (first == NULL || judge->last->end <= first->end)
+        return CLOCK_NONE;
+    *came = judge->last->end - first->end;
+    return first->at_ns;
+}
+
+/* Without a commit nobody knows where it is; that it does not get on can be known all the same. */
+static void
+judge_uncommitted(struct judge *judge)
+{
+    const struct lag_point *last = judge->last;
+    struct lag_verdict *verdict = judge->verdict;
+    int64_t came;
+    int64_t since_ns = uncommitted_since(judge, &came);
+    if (last->end == last->log_start) {
+        verdict->lag = 0;
+        verdict->seconds = 0.0;
+        lag_verdict_say(
+            verdict, LAG_IDLE, "the partition holds no event, and the group has no commit on it");
+    } else if (since_ns != CLOCK_NONE && last->at_ns - since_ns >= judge->rules->stall_ns) {
+        lag_verdict_say(verdict, LAG_WARN,
+            "its member has committed nothing here for %.0f s, while %" PRId64 " %s came",
+            lag_seconds_between(since_ns, last->at_ns), came, came == 1 ? "event" : "events");
+        lag_verdict_advise(verdict, "it hangs or ends in the first event that it reads, or keeps "
+                                    "its offsets elsewhere: look at "
+                                    "the consumer's log");
+    } else {
+        lag_verdict_say(verdict, LAG_UNKNOWN,
+            "the group has no commit here: where it begins is its own auto.offset.reset");
+    }
+}
+
 static bool
 judge_unknown(struct judge *judge)
 {
@@ -426,17 +478,12 @@ judge_unknown(struct judge *judge)
     if (last->end < 0) {
         lag_verdict_say(verdict, LAG_UNKNOWN, "where the partition ends is not known");
         lag_verdict_advise(verdict, "see whether its leader is there");
-    } else if (last->committed < 0 && last->end == last->log_start) {
-        verdict->lag = 0;
-        verdict->seconds = 0.0;
-        lag_verdict_say(
-            verdict, LAG_IDLE, "the partition holds no event, and the group has no commit on it");
-    } else if (last->committed < 0) {
-        lag_verdict_say(verdict, LAG_UNKNOWN,
-            "the group has no commit here: where it begins is its own auto.offset.reset");
-    } else {
-        return false;
+        return true;
     }
+    if (last->committed >= 0)
+        return false;
+    if (!judge_rebalancing(judge))
+        judge_uncommitted(judge);
     return true;
 }
 

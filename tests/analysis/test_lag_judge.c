@@ -352,6 +352,34 @@ is_ok_while_what_waits_is_young(void **unused)
     assert_lag_state(&verdict, LAG_STOP, "no member");
 }
 
+/* A new consumer that ends in its first event, again and again, has no commit that could stand. */
+static void
+warns_of_members_that_commit_nothing_while_events_come(void **unused)
+{
+    (void)unused;
+    static const struct lag_series_row rows[] = {{0, -1, 90, 0, 1, STABLE},
+        {5, -1, 90, 0, 1, STABLE}, {10, -1, 91, 0, 1, STABLE}, {15, -1, 120, 0, 1, STABLE}};
+    struct lag_verdict verdict = test_judge(rows, 3);
+    assert_lag_state(&verdict, LAG_UNKNOWN, "no commit here");
+    verdict = test_judge(rows, 4);
+    assert_lag_state(&verdict, LAG_WARN, "committed nothing here for 15 s, while 30 events came");
+    assert_int_equal(verdict.lag, -1);
+    static const struct lag_series_row quiet[] = {
+        {0, -1, 90, 0, 1, STABLE}, {60, -1, 90, 0, 1, STABLE}};
+    verdict = test_judge(quiet, 2);
+    assert_lag_state(&verdict, LAG_UNKNOWN, "no commit here");
+}
+
+static void
+knows_a_rebalance_before_the_first_commit(void **unused)
+{
+    (void)unused;
+    static const struct lag_series_row rows[] = {
+        {0, -1, 90, 0, 2, LAG_PHASE_REBALANCING}, {20, -1, 95, 0, 2, LAG_PHASE_REBALANCING}};
+    struct lag_verdict verdict = test_judge(rows, 2);
+    assert_lag_state(&verdict, LAG_REBALANCING, "for 20 s now");
+}
+
 int
 main(void)
 {
@@ -382,6 +410,8 @@ main(void)
         cmocka_unit_test(warns_before_retention_comes),
         cmocka_unit_test(knows_no_lag_without_a_commit_or_an_end),
         cmocka_unit_test(is_ok_while_what_waits_is_young),
+        cmocka_unit_test(warns_of_members_that_commit_nothing_while_events_come),
+        cmocka_unit_test(knows_a_rebalance_before_the_first_commit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
