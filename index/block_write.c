@@ -13,9 +13,9 @@
 #include "index/column.h"
 #include "index/header_shape.h"
 
-/* Level 1, but with what it takes for inputs of more than 256 KiB (a larger table, matches of 7 bytes: faster to write and
- * to read, and as small), and a step more between the places where a match is looked for. Together a fifth
- * faster, and between 3 % smaller and 6 % larger. */
+/* Level 1, with a step more between the places where a match is looked for (an eighth faster, and between 2 % smaller and
+ * 4 % larger), and with the table and the matches that it has for inputs of more than 256 KiB (up to 6 % faster to write
+ * and 9 % to read, and up to 1 % smaller). */
 #define ZSTD_LEVEL     1
 #define ZSTD_TABLE_LOG 14
 #define ZSTD_MATCH     7

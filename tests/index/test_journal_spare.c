@@ -151,6 +151,16 @@ a_reader_follows_it(void **state)
     free(path);
 }
 
+/* As a disk does. */
+static void
+spoil(const struct journal_file *file, uint64_t at)
+{
+    int fd = open(file->path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, "?", 1, (off_t)at), 1);
+    (void)close(fd);
+}
+
 static bool
 end_is_broken(struct journal *journal, uint64_t at)
 {
@@ -214,10 +224,7 @@ damage_is_stepped_over_and_named(void **state)
     uint64_t at = file.size;
     append(&file, OLD_EVENTS + 9, 5);
     append(&file, OLD_EVENTS + 14, 4);
-    int fd = open(file.path, O_WRONLY | O_CLOEXEC);
-    assert_true(fd >= 0);
-    assert_int_equal(pwrite(fd, "?", 1, (off_t)at), 1); /* in the magic of the second */
-    (void)close(fd);
+    spoil(&file, at); /* in the magic of the second */
     struct journal journal;
     assert_ok(journal_open(&journal, file.path, &err));
     scan(&journal, false);
@@ -238,10 +245,7 @@ a_whole_frame_that_is_broken_is_none_that_was_torn(void **state)
     append(&file, OLD_EVENTS, 9);
     uint64_t at = file.size;
     append(&file, OLD_EVENTS + 9, 5);
-    int fd = open(file.path, O_WRONLY | O_CLOEXEC);
-    assert_true(fd >= 0);
-    assert_int_equal(pwrite(fd, "?", 1, (off_t)file.size - 2), 1);
-    (void)close(fd);
+    spoil(&file, file.size - 2);
     struct journal journal;
     assert_ok(journal_open(&journal, file.path, &err));
     assert_ok(journal_scan(&journal, true, true, no_control, NULL, &err));
@@ -266,10 +270,7 @@ is_read_by_its_frames_where_the_header_is_broken(void **state)
     struct journal_file file = reuse(*state);
     append(&file, OLD_EVENTS, 9);
     append(&file, OLD_EVENTS + 9, 5);
-    int fd = open(file.path, O_WRONLY | O_CLOEXEC);
-    assert_true(fd >= 0);
-    assert_int_equal(pwrite(fd, "?", 1, 30), 1);
-    (void)close(fd);
+    spoil(&file, 30);
     struct journal journal;
     assert_false(journal_open(&journal, file.path, &err));
     assert_ok(journal_open_headless(&journal, file.path, 2, &err));
