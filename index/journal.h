@@ -40,14 +40,14 @@ struct journal_file {
     int fd;
     uint64_t size; /* bytes that are acknowledged; what is behind them is cut */
     bool is_torn;  /* and could not be cut yet: nothing may be appended behind it */
-    uint64_t
-        rest; /* where what another journal left ends; not above `size`: there is nothing left of it */
+    uint64_t rest; /* where ends what another journal left; not above `size`: no more */
+    bool is_named; /* its name is on the disk, or whoever syncs it was told to bring it there */
     struct journal_header header;
     char *path;
 };
 
-/* Make DIRECTORY/ID.jnl with its header, and make its name durable. It is made of the file in `spare` when there is one
- * (NULL: of none). */
+/* Make DIRECTORY/ID.jnl with its header, of the file in `spare` when there is one (NULL: of none). Neither it nor its
+ * name is on the disk then: journal_name_sync(). */
 bool journal_create(struct journal_file *file, const char *directory,
     const struct journal_header *header, struct journal_spare *spare, struct error *err);
 
@@ -55,6 +55,9 @@ bool journal_create(struct journal_file *file, const char *directory,
  * written of it is cut off again. In a file that was used before, an end mark goes with it. */
 bool journal_append(struct journal_file *file, uint32_t event_count, uint64_t first_seq,
     struct bytes body, struct error *err);
+
+/* Bring the name of the journal at `path` to the disk. */
+bool journal_name_sync(const char *path, struct error *err);
 
 /* Cut everything behind `size` bytes off again. */
 void journal_take_back(struct journal_file *file, uint64_t size);

@@ -15,6 +15,7 @@ struct job {
     int fd;
     char *path;
     bool is_finished;
+    bool has_new_name;
     int64_t asked_ns; /* monotonic */
 };
 
@@ -38,8 +39,9 @@ do_job(const struct job *job, struct error *err)
 {
     struct stat status;
     bool is_sealed = job->is_finished && fstat(job->fd, &status) == 0 && status.st_nlink == 0;
-    bool good = is_sealed || fdatasync(job->fd) == 0 ||
-                error_set_system(err, "cannot sync journal %s", job->path);
+    bool good = is_sealed || ((!job->has_new_name || journal_name_sync(job->path, err)) &&
+                                 (fdatasync(job->fd) == 0 ||
+                                     error_set_system(err, "cannot sync journal %s", job->path)));
     if (job->is_finished)
         (void)close(job->fd);
     return good;
@@ -87,22 +89,28 @@ run(void *self)
 
 /* The job for `file` that has not begun yet, made if there is none. With the lock held. */
 static struct job *
-need_job(struct journal_sync *sync, const struct journal_file *file)
+need_job(struct journal_sync *sync, struct journal_file *file)
 {
     size_t begun = sync->is_busy ? 1 : 0;
-    if (sync->count > begun && sync->jobs[sync->count - 1].fd == file->fd)
+    bool has_new_name = !file->is_named;
+    file->is_named = true;
+    if (sync->count > begun && sync->jobs[sync->count - 1].fd == file->fd) {
+        sync->jobs[sync->count - 1].has_new_name |= has_new_name;
         return &sync->jobs[sync->count - 1];
+    }
     while (sync->count == JOURNAL_SYNC_FILES)
         (void)pthread_cond_wait(&sync->changed, &sync->lock);
     struct job *job = &sync->jobs[sync->count++];
-    *job = (struct job){
-        .fd = file->fd, .path = alloc_text(file->path), .asked_ns = clock_monotonic_ns()};
+    *job = (struct job){.fd = file->fd,
+        .path = alloc_text(file->path),
+        .has_new_name = has_new_name,
+        .asked_ns = clock_monotonic_ns()};
     (void)pthread_cond_broadcast(&sync->changed);
     return job;
 }
 
 void
-journal_sync_ask(struct journal_sync *sync, const struct journal_file *file)
+journal_sync_ask(struct journal_sync *sync, struct journal_file *file)
 {
     (void)pthread_mutex_lock(&sync->lock);
     (void)need_job(sync, file);

@@ -30,9 +30,9 @@ struct journal_sync;
 
 struct journal_sync *journal_sync_start(struct error *err);
 
-/* What is in `file` now is to be on the disk. Waits only while JOURNAL_SYNC_FILES others wait. `file` must stay
+/* What is in `file` now is to be on the disk, and its name, unless it is named already. Waits only while JOURNAL_SYNC_FILES others wait. `file` must stay
  * open until it is finished. */
-void journal_sync_ask(struct journal_sync *sync, const struct journal_file *file);
+void journal_sync_ask(struct journal_sync *sync, struct journal_file *file);
 
 /* The same for a journal that is complete: it is closed when that is done. One that has been removed by then is
  * in a segment, which is on the disk. *file is as after journal_file_close(). */

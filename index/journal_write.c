@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -47,7 +49,6 @@ journal_create(struct journal_file *file, const char *directory,
     good = good && begin(file->fd, &file->header, err);
     if (good && rename(unfinished, path) != 0)
         good = error_set_system(err, "cannot rename %s", unfinished);
-    good = good && file_sync_directory(directory, err);
     if (!good) {
         (void)unlink(unfinished);
         if (file->fd >= 0)
@@ -56,6 +57,17 @@ journal_create(struct journal_file *file, const char *directory,
         *file = (struct journal_file){.fd = -1};
     }
     free(unfinished);
+    return good;
+}
+
+bool
+journal_name_sync(const char *path, struct error *err)
+{
+    const char *slash = strrchr(path, '/');
+    char *directory =
+        slash == NULL ? alloc_text(".") : alloc_text_of(path, (size_t)(slash - path) + 1);
+    bool good = file_sync_directory(directory, err);
+    free(directory);
     return good;
 }
 

@@ -282,8 +282,12 @@ define_streams(struct tape_writer *writer, struct error *err)
 static bool
 sync_here(struct tape_writer *writer, struct error *err)
 {
-    return fdatasync(writer->journal.fd) == 0 ||
-           error_set_system(err, "cannot sync journal %s", writer->journal.path);
+    struct journal_file *journal = &writer->journal;
+    if (!journal->is_named && !journal_name_sync(journal->path, err))
+        return false;
+    journal->is_named = true;
+    return fdatasync(journal->fd) == 0 ||
+           error_set_system(err, "cannot sync journal %s", journal->path);
 }
 
 /* Did all syncs so far go well? Waits where they are late. */
@@ -293,6 +297,7 @@ check_sync(struct tape_writer *writer, int64_t now_monotonic_ns, struct error *e
     if (journal_sync_check(writer->sync, now_monotonic_ns, err))
         return true;
     writer->dirty = true; /* the next tick tries again */
+    writer->journal.is_named = false;
     return false;
 }
 

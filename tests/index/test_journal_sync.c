@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,6 +23,8 @@ static struct {
     int begun;
     int done;
     int failures; /* calls that still fail, with EIO */
+    int names;    /* calls for a directory: these two are for fsync */
+    int name_failures;
 } disk = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 int
@@ -39,6 +42,19 @@ fdatasync(int fd)
     (void)pthread_mutex_unlock(&disk.lock);
     errno = EIO;
     return fails ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
+
+int
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's are reserved */
+fsync(int fd)
+{
+    (void)pthread_mutex_lock(&disk.lock);
+    disk.names++;
+    bool fails = disk.name_failures > 0;
+    disk.name_failures -= fails;
+    (void)pthread_mutex_unlock(&disk.lock);
+    errno = EIO;
+    return fails ? -1 : (int)syscall(SYS_fsync, fd);
 }
 
 static void
@@ -78,7 +94,7 @@ set_up(void **state)
     struct error err;
     struct fixture *fixture = alloc_zeroed(sizeof(*fixture));
     disk.is_held = false;
-    disk.begun = disk.done = disk.failures = 0;
+    disk.begun = disk.done = disk.failures = disk.names = disk.name_failures = 0;
     fixture->directory = temp_directory_new();
     fixture->sync = journal_sync_start(&err);
     *state = fixture;
@@ -124,6 +140,29 @@ asking_does_not_wait_and_asks_that_wait_are_one(void **state)
     assert_ok(journal_sync_wait(fixture->sync, &err));
     assert_int_equal(disk.done, 2); /* the one that had begun does not cover what came later */
     journal_file_close(&file);
+}
+
+/* A file that is on the disk and has no name there is lost. Whoever appends does not wait for that either. */
+static void
+the_name_goes_to_the_disk_once_and_with_the_first_ask(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error err = {0};
+    struct journal_file file = new_journal(fixture);
+    assert_int_equal(disk.names, 0);
+    for (int i = 0; i < 3; i++) {
+        journal_sync_ask(fixture->sync, &file);
+        assert_ok(journal_sync_wait(fixture->sync, &err));
+        assert_int_equal(disk.names, 1);
+        assert_int_equal(disk.done, i + 1);
+    }
+    journal_file_close(&file);
+    file = new_journal(fixture);
+    disk.name_failures = 1;
+    journal_sync_finish(fixture->sync, &file);
+    assert_false(journal_sync_wait(fixture->sync, &err));
+    assert_non_null(strstr(err.text, "cannot sync directory"));
+    assert_int_equal(disk.done, 3); /* it is of no use without a name */
 }
 
 static void *
@@ -244,6 +283,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(asking_does_not_wait_and_asks_that_wait_are_one),
+        TEST(the_name_goes_to_the_disk_once_and_with_the_first_ask),
         TEST(waits_for_a_disk_that_is_late),
         TEST(waits_when_too_many_files_wait),
         TEST(a_failure_is_told_once),
