@@ -245,7 +245,10 @@ open_tape(struct ui_tape *tape, bool recording, bool with_groups)
 
     *tape = (struct ui_tape){.parent = temp_directory_new()};
     tape->directory = alloc_format("%s/shop-tape", tape->parent);
-    struct tape_writer_options options = {.durability = DURABILITY_KERNEL, .min_free = -1.0};
+    /* The console is forked beside a writer: threads that just start, or allocate, could leave it a lock that nobody opens.
+     * So there is no sealer then, and the other thread has done all that it has to. */
+    struct tape_writer_options options = {
+        .durability = DURABILITY_KERNEL, .min_free = -1.0, .keep_journals = recording};
     tape->writer = tape_writer_open(tape->directory, &options, &err);
     if (tape->writer == NULL)
         fail_msg("%s", err.text);
@@ -258,6 +261,7 @@ open_tape(struct ui_tape *tape, bool recording, bool with_groups)
     write_events(tape);
     if (recording) {
         publish(tape);
+        assert_ok(tape_writer_sync(tape->writer, &err));
         return;
     }
     tape_writer_close(tape->writer);
