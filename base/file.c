@@ -118,6 +118,15 @@ file_sync_directory(const char *path, struct error *err)
     return synced;
 }
 
+bool
+file_sync_parent(const char *path, struct error *err)
+{
+    char *parent = parent_of(path);
+    bool good = file_sync_directory(parent, err);
+    free(parent);
+    return good;
+}
+
 /* Write all of it to an open file, and close it. */
 static bool
 write_and_close(
@@ -160,15 +169,13 @@ file_replace(const char *path, const void *data, size_t length, struct error *er
         return write_through(path, data, length, err);
 
     char *temporary = alloc_format("%s.tmp", path);
-    char *parent = parent_of(path);
     bool done = write_new(temporary, data, length, err);
     if (done && rename(temporary, path) != 0)
         done = error_set_system(err, "cannot rename %s to %s", temporary, path);
     if (!done)
         (void)unlink(temporary);
-    done = done && file_sync_directory(parent, err);
+    done = done && file_sync_parent(path, err);
     free(temporary);
-    free(parent);
     return done;
 }
 

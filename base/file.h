@@ -31,6 +31,9 @@ bool file_make_directory(const char *path, struct error *err);
 /* fsync a directory, so that names in it survive a power loss. */
 bool file_sync_directory(const char *path, struct error *err);
 
+/* The same for the directory that `path` is in. */
+bool file_sync_parent(const char *path, struct error *err);
+
 /* Close a file that was read. One that was deleted meanwhile is closed on a thread of its own: whoever
  * closes it last waits until the kernel has given back its blocks, 100 ms for 64 MiB and longer on a busy
  * disk, and that shall not be a screen. */

@@ -298,7 +298,7 @@ must_search(struct journal *journal)
 }
 
 /* The frame at journal->scanned is not whole: go on behind it, with a note, where something good follows or nobody writes any
- * more. *is_over: nothing more is there for now. */
+ * more. *is_over: nothing more can be read. */
 static bool
 step_over(struct journal *journal, struct window *window, uint64_t file_size, bool is_final,
     bool *is_over, struct error *err)

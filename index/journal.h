@@ -47,7 +47,7 @@ struct journal_file {
 };
 
 /* Make DIRECTORY/ID.jnl with its header, of the file in `spare` when there is one (NULL: of none). Neither it nor its
- * name is on the disk then: journal_name_sync(). */
+ * name is on the disk then: file_sync_parent(). */
 bool journal_create(struct journal_file *file, const char *directory,
     const struct journal_header *header, struct journal_spare *spare, struct error *err);
 
@@ -55,9 +55,6 @@ bool journal_create(struct journal_file *file, const char *directory,
  * written of it is cut off again. In a file that was used before, an end mark goes with it. */
 bool journal_append(struct journal_file *file, uint32_t event_count, uint64_t first_seq,
     struct bytes body, struct error *err);
-
-/* Bring the name of the journal at `path` to the disk. */
-bool journal_name_sync(const char *path, struct error *err);
 
 /* Cut everything behind `size` bytes off again. */
 void journal_take_back(struct journal_file *file, uint64_t size);

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/thread.h"
 #include "index/journal.h"
 
@@ -39,7 +40,7 @@ do_job(const struct job *job, struct error *err)
 {
     struct stat status;
     bool is_sealed = job->is_finished && fstat(job->fd, &status) == 0 && status.st_nlink == 0;
-    bool good = is_sealed || ((!job->has_new_name || journal_name_sync(job->path, err)) &&
+    bool good = is_sealed || ((!job->has_new_name || file_sync_parent(job->path, err)) &&
                                  (fdatasync(job->fd) == 0 ||
                                      error_set_system(err, "cannot sync journal %s", job->path)));
     if (job->is_finished)

@@ -3,11 +3,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -57,17 +55,6 @@ journal_create(struct journal_file *file, const char *directory,
         *file = (struct journal_file){.fd = -1};
     }
     free(unfinished);
-    return good;
-}
-
-bool
-journal_name_sync(const char *path, struct error *err)
-{
-    const char *slash = strrchr(path, '/');
-    char *directory =
-        slash == NULL ? alloc_text(".") : alloc_text_of(path, (size_t)(slash - path) + 1);
-    bool good = file_sync_directory(directory, err);
-    free(directory);
     return good;
 }
 

@@ -283,7 +283,7 @@ static bool
 sync_here(struct tape_writer *writer, struct error *err)
 {
     struct journal_file *journal = &writer->journal;
-    if (!journal->is_named && !journal_name_sync(journal->path, err))
+    if (!journal->is_named && !file_sync_parent(journal->path, err))
         return false;
     journal->is_named = true;
     return fdatasync(journal->fd) == 0 ||

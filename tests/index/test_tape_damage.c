@@ -47,15 +47,22 @@ cuts_a_torn_tail_at_every_length(void **state)
     free(path);
 }
 
+/* 30 events in three frames of one journal. */
 static void
-keeps_both_sides_of_damage_in_the_middle(void **state)
+write_three_frames(const char *directory)
 {
-    struct error err = {0};
-    struct tape_writer *writer = test_writer(*state, 0);
+    struct tape_writer *writer = test_writer(directory, 0);
     const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
     for (int64_t offset = 0; offset < 30; offset += 10)
         test_append(writer, orders, 0, offset, 10);
     tape_writer_close(writer);
+}
+
+static void
+keeps_both_sides_of_damage_in_the_middle(void **state)
+{
+    struct error err = {0};
+    write_three_frames(*state);
 
     /* A byte in the body of the second event frame. */
     char *path = only_journal(*state);
@@ -87,7 +94,7 @@ keeps_both_sides_of_damage_in_the_middle(void **state)
     tape_close(tape);
 
     /* The next recorder says so and goes on behind. */
-    writer = test_writer(*state, 0);
+    struct tape_writer *writer = test_writer(*state, 0);
     assert_non_null(tape_writer_repairs(writer));
     assert_int_equal(tape_writer_end_seq(writer), 30);
     tape_writer_close(writer);
@@ -163,11 +170,7 @@ static void
 a_broken_frame_at_the_end_is_damage_and_a_torn_one_is_not(void **state)
 {
     struct error err = {0};
-    struct tape_writer *writer = test_writer(*state, 0);
-    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
-    for (int64_t offset = 0; offset < 30; offset += 10)
-        test_append(writer, orders, 0, offset, 10);
-    tape_writer_close(writer);
+    write_three_frames(*state);
     char *path = only_journal(*state);
     struct stat status;
     assert_int_equal(stat(path, &status), 0);
@@ -180,7 +183,7 @@ a_broken_frame_at_the_end_is_damage_and_a_torn_one_is_not(void **state)
     assert_int_equal(places_when_verified(*state), 1);
 
     struct tape_writer_options options = {.min_free = -1, .keep_journals = true};
-    writer = tape_writer_open(*state, &options, &err);
+    struct tape_writer *writer = tape_writer_open(*state, &options, &err);
     assert_ok(writer != NULL);
     assert_non_null(strstr(tape_writer_repairs(writer), "was broken"));
     assert_non_null(strstr(tape_writer_repairs(writer), "are lost"));
