@@ -1,7 +1,7 @@
 /* journal_spare.h - the file of a journal that is sealed, kept for the next journal.
  *
- * To write over pages that are in the page cache, and over blocks that are the file's, costs the processor a third of what new
- * ones cost, removing included; PostgreSQL and SQLite use their logs again for the same reason.
+ * To write over pages that are in the page cache, and over blocks that are the file's, costs the processor much less than
+ * new ones, which must be given back too; PostgreSQL and SQLite use their logs again for the same reason.
  *
  * Data: at most one file, DIRECTORY/NNNNNNNN.old, N being the journal that it was; a recorder that was killed leaves it, the
  * next one removes it (tape_recovery.h).
