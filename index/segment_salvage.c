@@ -247,6 +247,12 @@ know_span(struct salvage *self, struct error *err)
     return true;
 }
 
+static bool
+is_seen(const struct salvage *self, uint64_t place)
+{
+    return (self->seen[place / 8] >> (place % 8) & 1) != 0;
+}
+
 /* Note the seqs of a block. False: one of them is there already. */
 static bool
 see(struct salvage *self, const struct block *block)
@@ -254,7 +260,7 @@ see(struct salvage *self, const struct block *block)
     uint64_t first = self->segment->info.first_seq;
     for (uint32_t i = 0; i < block->count; i++) {
         uint64_t place = block->seqs[i] - first;
-        if ((self->seen[place / 8] >> (place % 8) & 1) != 0) {
+        if (is_seen(self, place)) {
             while (i-- > 0) {
                 place = block->seqs[i] - first;
                 self->seen[place / 8] &= (unsigned char)~(1u << (place % 8));
@@ -346,6 +352,26 @@ look_into_all(struct salvage *self)
     buffer_done(&bytes);
 }
 
+/* Both look at no more places than have an event, whatever span a broken trailer claims. Some place of
+ * the span must have none. */
+static uint64_t
+first_unseen(const struct salvage *self)
+{
+    uint64_t place = 0;
+    while (is_seen(self, place))
+        place++;
+    return place;
+}
+
+static uint64_t
+last_unseen(const struct salvage *self, uint64_t span)
+{
+    uint64_t place = span - 1;
+    while (is_seen(self, place))
+        place--;
+    return place;
+}
+
 static void
 tell_loss(const struct salvage *self, struct segment_loss *loss)
 {
@@ -356,13 +382,8 @@ tell_loss(const struct salvage *self, struct segment_loss *loss)
     if (there >= span)
         return;
     loss->events = span - there;
-    for (uint64_t place = 0; place < span; place++) {
-        if ((self->seen[place / 8] >> (place % 8) & 1) != 0)
-            continue;
-        if (loss->end_seq == 0)
-            loss->first_seq = info->first_seq + place;
-        loss->end_seq = info->first_seq + place + 1;
-    }
+    loss->first_seq = info->first_seq + first_unseen(self);
+    loss->end_seq = info->first_seq + last_unseen(self, span) + 1;
 }
 
 static bool
