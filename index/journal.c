@@ -119,7 +119,8 @@ read_head(const struct journal *journal, const unsigned char *head, uint64_t at,
     return at + FRAME_HEADER_BYTES + length > file_size ? FRAME_SHORT : FRAME_GOOD;
 }
 
-/* Look at the frame at `at`. With `verify` its checksum too. */
+/* Look at the frame at `at`. With `verify` its checksum too. Somebody may be writing it between two reads: what its header
+ * says is taken from the same bytes as the checksum. */
 static enum frame_state
 look_at_frame(struct journal *journal, struct window *window, uint64_t at, uint64_t file_size,
     bool verify, struct frame *frame, struct error *err)
@@ -140,6 +141,12 @@ look_at_frame(struct journal *journal, struct window *window, uint64_t at, uint6
         return FRAME_UNREADABLE;
     if (got < whole)
         return FRAME_SHORT;
+    uint32_t body_bytes = frame->body_bytes;
+    state = read_head(journal, head, at, file_size, frame);
+    if (state == FRAME_GOOD && frame->body_bytes != body_bytes)
+        state = FRAME_BAD;
+    if (state != FRAME_GOOD)
+        return state;
     if (journal_frame_checksum(head, bytes_make(head + FRAME_HEADER_BYTES, frame->body_bytes)) !=
         load_u32(head + FRAME_AT_CHECKSUM))
         return FRAME_BAD;
@@ -297,6 +304,16 @@ must_search(struct journal *journal)
     return must;
 }
 
+/* Is the frame at journal->scanned whole by now? There is a good one behind it, so whoever writes is done with it. */
+static bool
+is_whole_now(struct journal *journal, struct window *window, uint64_t file_size, struct error *err)
+{
+    struct frame frame;
+    window->buffer.length = 0;
+    return look_at_frame(journal, window, journal->scanned, file_size, true, &frame, err) ==
+           FRAME_GOOD;
+}
+
 /* The frame at journal->scanned is not whole: go on behind it, with a note, where something good follows or nobody writes any
  * more. *is_over: nothing more can be read. */
 static bool
@@ -313,6 +330,8 @@ step_over(struct journal *journal, struct window *window, uint64_t file_size, bo
         if (err->code != ERROR_NONE || !is_final)
             return err->code == ERROR_NONE;
         next = file_size;
+    } else if (is_whole_now(journal, window, file_size, err)) {
+        return true;
     }
     add_damage(journal, &(struct journal_damage){.at = journal->scanned,
                             .bytes = next - journal->scanned,

@@ -15,69 +15,15 @@
 #include "index/journal_spare.h"
 #include "index/part_file.h"
 #include "index/tape.h"
+#include "tests/support/index_journals.h"
 #include "tests/support/index_tape.h"
 #include "tests/support/unit.h"
-
-#define OLD_EVENTS 300
-#define OLD_FRAME  30
-
-static const struct stream orders = {.id = 0};
-
-static struct journal_file
-create(const char *directory, uint64_t id, uint64_t base_seq, struct journal_spare *spare)
-{
-    struct error err;
-    struct journal_file file;
-    struct journal_header header = {.id = id, .base_seq = base_seq};
-    assert_ok(journal_create(&file, directory, &header, spare, &err));
-    return file;
-}
-
-/* `count` events, seqs from `first_seq`, as one frame. */
-static void
-append(struct journal_file *file, uint64_t first_seq, int count)
-{
-    struct error err;
-    struct batch *batch = test_batch(&orders, 0, (int64_t)first_seq, count);
-    assert_ok(journal_append(file, (uint32_t)count, first_seq, batch_records(batch), &err));
-    batch_release(batch);
-}
-
-/* Journal 1 with OLD_EVENTS, finished. */
-static void
-write_old(const char *directory)
-{
-    struct journal_file file = create(directory, 1, 0, NULL);
-    for (int i = 0; i < OLD_EVENTS; i += OLD_FRAME)
-        append(&file, (uint64_t)i, OLD_FRAME);
-    journal_file_close(&file);
-}
-
-/* Journal 2, in the file of journal 1. */
-static struct journal_file
-reuse(const char *directory)
-{
-    write_old(directory);
-    struct journal_spare *spare = journal_spare_new(directory);
-    assert_true(journal_spare_give(spare, 1));
-    struct journal_file file = create(directory, 2, OLD_EVENTS, spare);
-    assert_true(file.header.is_reused);
-    journal_spare_free(spare);
-    return file;
-}
 
 static void
 no_control(void *self, const struct record *record)
 {
     (void)self;
     (void)record;
-}
-
-static void
-scan(struct journal *journal, bool is_final)
-{
-    struct error err;
-    assert_ok(journal_scan(journal, false, is_final, no_control, NULL, &err));
 }
 
 /* Who opens it now finds so many events in so many frames, and nothing is broken: while it is written, and after. */
@@ -89,10 +35,10 @@ expect(const char *directory, size_t frames, uint64_t events)
     for (int is_final = 0; is_final < 2; is_final++) {
         struct journal journal;
         assert_ok(journal_open(&journal, path, &err));
-        scan(&journal, is_final != 0);
-        scan(&journal, is_final != 0);
+        test_journal_scan(&journal, is_final != 0);
+        test_journal_scan(&journal, is_final != 0);
         assert_int_equal(journal.frame_count, frames);
-        assert_int_equal(journal.end_seq, OLD_EVENTS + events);
+        assert_int_equal(journal.end_seq, TEST_OLD_EVENTS + events);
         assert_int_equal(journal.damage_count, 0);
         journal_close(&journal);
     }
@@ -113,7 +59,7 @@ static void
 shows_nothing_of_what_was_there(void **state)
 {
     const char *directory = *state;
-    struct journal_file file = reuse(directory);
+    struct journal_file file = test_journal_reuse(directory);
     off_t old = size_of(directory, 2, "jnl");
     assert_true(old > 0);
     assert_int_equal(size_of(directory, 1, "old"), -1);
@@ -123,7 +69,7 @@ shows_nothing_of_what_was_there(void **state)
     uint64_t events = 0;
     /* Frames of other lengths, so that old ones begin inside of new ones; up to behind the old end. */
     for (int count = 1; (off_t)file.size < old + 1000; count = count % 7 + 1) {
-        append(&file, OLD_EVENTS + events, count);
+        test_journal_append(&file, TEST_OLD_EVENTS + events, count);
         events += (uint64_t)count;
         expect(directory, ++frames, events);
     }
@@ -136,14 +82,14 @@ static void
 a_reader_follows_it(void **state)
 {
     struct error err;
-    struct journal_file file = reuse(*state);
+    struct journal_file file = test_journal_reuse(*state);
     struct journal journal;
     char *path = part_file_path(*state, 2, "jnl");
     assert_ok(journal_open(&journal, path, &err));
     for (int i = 0; i < 20; i++) {
-        scan(&journal, false);
+        test_journal_scan(&journal, false);
         assert_int_equal(journal.frame_count, i);
-        append(&file, (uint64_t)(OLD_EVENTS + 3 * i), 3);
+        test_journal_append(&file, (uint64_t)(TEST_OLD_EVENTS + 3 * i), 3);
     }
     assert_int_equal(journal.damage_count, 0);
     journal_close(&journal);
@@ -178,7 +124,7 @@ tear(struct journal_file *file, int count, size_t length)
     struct error err;
     uint64_t from = file->size + length;
     assert_ok(file_read_whole(file->path, 1u << 20, &before, &err));
-    append(file, OLD_EVENTS + 9, count);
+    test_journal_append(file, TEST_OLD_EVENTS + 9, count);
     assert_true(file->size > from);
     int fd = open(file->path, O_WRONLY | O_CLOEXEC);
     assert_true(fd >= 0);
@@ -193,21 +139,21 @@ a_torn_frame_is_not_there_yet(void **state)
 {
     struct error err;
     for (size_t length = 8; length < 200; length += 24) {
-        struct journal_file file = reuse(*state);
-        append(&file, OLD_EVENTS, 9);
+        struct journal_file file = test_journal_reuse(*state);
+        test_journal_append(&file, TEST_OLD_EVENTS, 9);
         tear(&file, 2, length);
         struct journal journal;
         assert_ok(journal_open(&journal, file.path, &err));
         for (int i = 0; i < 4; i++) {
-            scan(&journal, false);
+            test_journal_scan(&journal, false);
             assert_int_equal(journal.frame_count, 1);
             assert_int_equal(journal.damage_count, 0);
         }
         /* When nobody writes any more, it is broken, and the only thing that is. */
-        scan(&journal, true);
+        test_journal_scan(&journal, true);
         assert_int_equal(journal.frame_count, 1);
         assert_int_equal(journal.damage_count, 1);
-        assert_int_equal(journal.end_seq, OLD_EVENTS + 9);
+        assert_int_equal(journal.end_seq, TEST_OLD_EVENTS + 9);
         assert_false(end_is_broken(&journal, journal.damage[0].at));
         journal_close(&journal);
         assert_int_equal(unlink(file.path), 0);
@@ -219,19 +165,19 @@ static void
 damage_is_stepped_over_and_named(void **state)
 {
     struct error err;
-    struct journal_file file = reuse(*state);
-    append(&file, OLD_EVENTS, 9);
+    struct journal_file file = test_journal_reuse(*state);
+    test_journal_append(&file, TEST_OLD_EVENTS, 9);
     uint64_t at = file.size;
-    append(&file, OLD_EVENTS + 9, 5);
-    append(&file, OLD_EVENTS + 14, 4);
+    test_journal_append(&file, TEST_OLD_EVENTS + 9, 5);
+    test_journal_append(&file, TEST_OLD_EVENTS + 14, 4);
     spoil(&file, at); /* in the magic of the second */
     struct journal journal;
     assert_ok(journal_open(&journal, file.path, &err));
-    scan(&journal, false);
-    scan(&journal, false);
+    test_journal_scan(&journal, false);
+    test_journal_scan(&journal, false);
     assert_int_equal(journal.damage_count, 1);
-    assert_int_equal(journal.damage[0].first_seq, OLD_EVENTS + 9);
-    assert_int_equal(journal.damage[0].end_seq, OLD_EVENTS + 14);
+    assert_int_equal(journal.damage[0].first_seq, TEST_OLD_EVENTS + 9);
+    assert_int_equal(journal.damage[0].end_seq, TEST_OLD_EVENTS + 14);
     assert_int_equal(journal.frame_count, 2);
     journal_close(&journal);
     journal_file_close(&file);
@@ -241,10 +187,10 @@ static void
 a_whole_frame_that_is_broken_is_none_that_was_torn(void **state)
 {
     struct error err;
-    struct journal_file file = reuse(*state);
-    append(&file, OLD_EVENTS, 9);
+    struct journal_file file = test_journal_reuse(*state);
+    test_journal_append(&file, TEST_OLD_EVENTS, 9);
     uint64_t at = file.size;
-    append(&file, OLD_EVENTS + 9, 5);
+    test_journal_append(&file, TEST_OLD_EVENTS + 9, 5);
     spoil(&file, file.size - 2);
     struct journal journal;
     assert_ok(journal_open(&journal, file.path, &err));
@@ -254,7 +200,7 @@ a_whole_frame_that_is_broken_is_none_that_was_torn(void **state)
     assert_int_equal(journal.damage[0].at, at);
     assert_true(end_is_broken(&journal, at));
     journal_close(&journal);
-    append(&file, OLD_EVENTS + 14, 5);
+    test_journal_append(&file, TEST_OLD_EVENTS + 14, 5);
     assert_ok(journal_open(&journal, file.path, &err));
     assert_ok(journal_scan(&journal, true, true, no_control, NULL, &err));
     assert_int_equal(journal.frame_count, 2);
@@ -267,16 +213,16 @@ static void
 is_read_by_its_frames_where_the_header_is_broken(void **state)
 {
     struct error err;
-    struct journal_file file = reuse(*state);
-    append(&file, OLD_EVENTS, 9);
-    append(&file, OLD_EVENTS + 9, 5);
+    struct journal_file file = test_journal_reuse(*state);
+    test_journal_append(&file, TEST_OLD_EVENTS, 9);
+    test_journal_append(&file, TEST_OLD_EVENTS + 9, 5);
     spoil(&file, 30);
     struct journal journal;
     assert_false(journal_open(&journal, file.path, &err));
     assert_ok(journal_open_headless(&journal, file.path, 2, &err));
-    scan(&journal, true);
-    assert_int_equal(journal.header.base_seq, OLD_EVENTS);
-    assert_int_equal(journal.end_seq, OLD_EVENTS + 14);
+    test_journal_scan(&journal, true);
+    assert_int_equal(journal.header.base_seq, TEST_OLD_EVENTS);
+    assert_int_equal(journal.end_seq, TEST_OLD_EVENTS + 14);
     assert_int_equal(journal.damage_count, 0);
     journal_close(&journal);
     journal_file_close(&file);
@@ -285,13 +231,13 @@ is_read_by_its_frames_where_the_header_is_broken(void **state)
 static void
 what_is_taken_back_is_gone(void **state)
 {
-    struct journal_file file = reuse(*state);
-    append(&file, OLD_EVENTS, 9);
+    struct journal_file file = test_journal_reuse(*state);
+    test_journal_append(&file, TEST_OLD_EVENTS, 9);
     uint64_t size = file.size;
-    append(&file, OLD_EVENTS + 9, 5);
+    test_journal_append(&file, TEST_OLD_EVENTS + 9, 5);
     journal_take_back(&file, size);
     expect(*state, 1, 9);
-    append(&file, OLD_EVENTS + 9, 2);
+    test_journal_append(&file, TEST_OLD_EVENTS + 9, 2);
     expect(*state, 2, 11);
     assert_int_equal(size_of(*state, 2, "jnl"), file.size);
     journal_file_close(&file);
@@ -301,18 +247,18 @@ static void
 is_not_used_while_somebody_reads_it(void **state)
 {
     struct error err;
-    write_old(*state);
+    test_journal_write_old(*state);
     struct journal journal;
     char *path = part_file_path(*state, 1, "jnl");
     assert_ok(journal_open(&journal, path, &err));
     struct journal_spare *spare = journal_spare_new(*state);
     assert_true(journal_spare_give(spare, 1));
-    struct journal_file file = create(*state, 2, OLD_EVENTS, spare);
+    struct journal_file file = test_journal_create(*state, 2, TEST_OLD_EVENTS, spare);
     assert_false(file.header.is_reused);
     assert_int_equal(size_of(*state, 1, "old"), -1);
-    append(&file, OLD_EVENTS, 9);
-    scan(&journal, true);
-    assert_int_equal(journal.end_seq, OLD_EVENTS);
+    test_journal_append(&file, TEST_OLD_EVENTS, 9);
+    test_journal_scan(&journal, true);
+    assert_int_equal(journal.end_seq, TEST_OLD_EVENTS);
     assert_int_equal(journal.damage_count, 0);
     journal_close(&journal);
     journal_file_close(&file);
@@ -324,7 +270,7 @@ is_not_used_while_somebody_reads_it(void **state)
 static void
 is_not_used_while_it_has_another_name(void **state)
 {
-    write_old(*state);
+    test_journal_write_old(*state);
     char *path = part_file_path(*state, 1, "jnl");
     char *copy = part_file_path(*state, 1, "copy");
     assert_int_equal(link(path, copy), 0);
@@ -344,8 +290,8 @@ is_not_used_while_it_has_another_name(void **state)
 static void
 keeps_one_and_none_when_it_is_closed(void **state)
 {
-    write_old(*state);
-    struct journal_file second = create(*state, 2, OLD_EVENTS, NULL);
+    test_journal_write_old(*state);
+    struct journal_file second = test_journal_create(*state, 2, TEST_OLD_EVENTS, NULL);
     journal_file_close(&second);
     struct journal_spare *spare = journal_spare_new(*state);
     assert_true(journal_spare_give(spare, 1));
