@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "bench/data.h"
 #include "bench/figures.h"
+#include "bench/unpack.h"
 #include "index/cursor.h"
 #include "index/event.h"
 #include "index/query.h"
@@ -311,6 +312,42 @@ bench_substring(struct job *job, const char *name, double budget)
     figure_plain("  events found", events, "");
 }
 
+struct unpacking {
+    const struct job *job;
+    bool only_payloads;
+};
+
+static void
+run_unpack(void *self, struct part_results *results)
+{
+    const struct unpacking *unpacking = self;
+    (void)unpack_tape(
+        unpacking->job->tape, unpacking->only_payloads); /* brings the files into memory */
+    struct unpacked sum = unpack_tape(unpacking->job->tape, unpacking->only_payloads);
+    results->values[0] = (double)sum.events / sum.seconds / 1e6;
+    results->values[1] = sum.seconds / (double)sum.blocks * 1e3;
+    results->values[2] = (double)sum.payload_bytes / sum.seconds / 1e9;
+}
+
+/* What of the figures above is not ours. */
+static void
+bench_unpack(const struct job *job)
+{
+    double values[3][FIGURE_RUNS];
+    for (int run = 0; run < FIGURE_RUNS; run++) {
+        struct part_results results;
+        part_run(run_unpack, &(struct unpacking){job, false}, true, &results);
+        values[0][run] = results.values[0];
+        values[1][run] = results.values[1];
+        part_run(run_unpack, &(struct unpacking){job, true}, true, &results);
+        values[2][run] = results.values[2];
+    }
+    figure_plain(
+        "this machine: blocks decompressed, no more", median(values[0], FIGURE_RUNS), "M ev/s");
+    figure_plain("  mean for a block", median(values[1], FIGURE_RUNS), "ms");
+    figure_plain("  payloads alone", median(values[2], FIGURE_RUNS), "GB/s");
+}
+
 /* ---- with threads ---- */
 
 /* A search by the clock: how long it took, and with how many threads it ended. */
@@ -497,6 +534,7 @@ bench_zstd(struct job *job)
     bench_scan(job, "  the same, by seq", "stream=inventory partition=5", CURSOR_BY_SEQ, 0);
     bench_scan(job, "everything, by seq", "", CURSOR_BY_SEQ, 0);
     bench_scan(job, "everything, by offset", "", CURSOR_BY_OFFSET, 0);
+    bench_unpack(job);
     bench_substring(job, "substring over all payloads, zstd", 1);
     bench_race(job, "a rare literal counted", "payload~\"" DATA_RARE "\"", true);
     bench_race(job, "whole events, newest first", "stream=inventory", false);
@@ -511,6 +549,7 @@ bench_lz4(struct job *job)
     make_tape(job, BLOCK_LZ4);
     bench_substring(job, "substring over all payloads, LZ4", 2.2);
     bench_range(job, "a fifth of the time, LZ4, by seq", CURSOR_BY_SEQ, 0);
+    bench_unpack(job);
 }
 
 int
