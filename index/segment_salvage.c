@@ -174,51 +174,76 @@ take_index(struct salvage *self)
     return good;
 }
 
+/* The part of the file that is looked through: `length` bytes at file offset `at`. Each byte of the file is read about
+ * once, however many places look like a header. */
+struct search {
+    const struct segment *segment;
+    unsigned char *bytes; /* SEARCH_BYTES */
+    uint64_t at;
+    size_t length;
+};
+
+/* The bytes from `at` on, *length of them, a header's at least; NULL where there are fewer, or reading failed. */
+static const unsigned char *
+look(struct search *search, uint64_t at, size_t *length)
+{
+    struct error ignored;
+    uint64_t file_bytes = search->segment->info.file_bytes;
+    if (at + BLOCK_HEADER_BYTES > file_bytes)
+        return NULL;
+    if (at < search->at || at + BLOCK_HEADER_BYTES > search->at + search->length) {
+        uint64_t left = file_bytes - at;
+        search->at = at;
+        search->length = left < SEARCH_BYTES ? (size_t)left : SEARCH_BYTES;
+        if (!segment_read_at(search->segment, search->bytes, search->length, at, &ignored)) {
+            search->length = 0;
+            return NULL;
+        }
+    }
+    *length = search->length - (size_t)(at - search->at);
+    return search->bytes + (at - search->at);
+}
+
 /* Is there a header at `at`? One that says another place is a copy in somebody's payload. */
 static bool
-header_at(const struct salvage *self, uint64_t at, struct block_info *info)
+header_at(const struct salvage *self, struct search *search, uint64_t at, struct block_info *info)
 {
-    unsigned char bytes[BLOCK_HEADER_BYTES];
-    struct error ignored;
-    return at + sizeof(bytes) <= self->segment->info.file_bytes &&
-           segment_read_at(self->segment, bytes, sizeof(bytes), at, &ignored) &&
-           block_info_get(bytes, info) && info->at == at && fits(self, info);
+    size_t length;
+    const unsigned char *bytes = look(search, at, &length);
+    return bytes != NULL && block_info_get(bytes, info) && info->at == at && fits(self, info);
 }
 
 /* The next place at or behind `from` that may be a header; the end of the file when there is none. */
 static uint64_t
-find_magic(const struct segment *segment, uint64_t from, unsigned char *window)
+find_magic(struct search *search, uint64_t from)
 {
     static const unsigned char magic[4] = {'T', 'D', 'B', 'K'};
-    struct error ignored;
-    while (from + BLOCK_HEADER_BYTES <= segment->info.file_bytes) {
-        uint64_t left = segment->info.file_bytes - from;
-        size_t length = left < SEARCH_BYTES ? (size_t)left : SEARCH_BYTES;
-        if (!segment_read_at(segment, window, length, from, &ignored))
-            break;
-        const unsigned char *found = memmem(window, length, magic, sizeof(magic));
+    const unsigned char *bytes;
+    size_t length;
+    while ((bytes = look(search, from, &length)) != NULL) {
+        const unsigned char *found = memmem(bytes, length, magic, sizeof(magic));
         if (found != NULL)
-            return from + (uint64_t)(found - window);
+            return from + (uint64_t)(found - bytes);
         from += length - (sizeof(magic) - 1);
     }
-    return segment->info.file_bytes;
+    return search->segment->info.file_bytes;
 }
 
 static void
 walk_blocks(struct salvage *self)
 {
-    unsigned char *window = alloc_array(SEARCH_BYTES, 1);
+    struct search search = {.segment = self->segment, .bytes = alloc_array(SEARCH_BYTES, 1)};
     uint64_t at = SEGMENT_HEADER_BYTES;
     while (at < self->segment->info.file_bytes) {
         struct block_info info;
-        if (header_at(self, at, &info)) {
+        if (header_at(self, &search, at, &info)) {
             add_block(self, &info);
             at = end_of(&info);
         } else {
-            at = find_magic(self->segment, at + 1, window);
+            at = find_magic(&search, at + 1);
         }
     }
-    free(window);
+    free(search.bytes);
 }
 
 /* ---- what is in them ---- */

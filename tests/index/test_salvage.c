@@ -247,6 +247,28 @@ a_block_that_is_there_twice_is_read_once(void **state)
     tear_down(&broken);
 }
 
+/* Where everything looks like the beginning of a block, those that are one are found all the same. */
+static void
+what_looks_like_blocks_hides_none(void **state)
+{
+    static const char magic[] = {'T', 'D', 'B', 'K'};
+    (void)state;
+    struct broken broken;
+    struct error err = {0};
+    set_up(&broken, true);
+    struct segment *segment = segment_open(broken.path, &err);
+    assert_non_null(segment);
+    size_t second = (size_t)segment_block(segment, 1)->at;
+    uint64_t first_events = segment_block(segment, 0)->event_count;
+    segment_close(segment);
+    for (size_t at = 64; at < second; at++)
+        broken.whole.data[at] = (unsigned char)magic[at % sizeof(magic)];
+    put(&broken, broken.whole.length - 128);
+
+    assert_int_equal(lost(&broken, "magic", 0), first_events);
+    tear_down(&broken);
+}
+
 static void
 zeros_are_named_as_a_whole(void **state)
 {
@@ -305,6 +327,7 @@ main(void)
         cmocka_unit_test(a_segment_without_its_end_gives_the_blocks_before_it),
         cmocka_unit_test(both_ends_broken_lose_nothing_of_the_blocks_between),
         cmocka_unit_test(a_block_that_is_there_twice_is_read_once),
+        cmocka_unit_test(what_looks_like_blocks_hides_none),
         cmocka_unit_test(zeros_are_named_as_a_whole),
         cmocka_unit_test(a_journal_without_its_header_loses_no_event),
         cmocka_unit_test(a_recorder_goes_on_behind_a_file_that_was_salvaged),
