@@ -154,6 +154,24 @@ look_at_frame(struct journal *journal, struct window *window, uint64_t at, uint6
     return FRAME_GOOD;
 }
 
+/* So many bytes of what looked like frames may be checked in vain. All the broken frames of a journal have no more than
+ * its length; payloads that are made to look like frames inside each other would have its square. */
+#define IN_VAIN_MAX (UINT64_C(1) << 30)
+
+/* Is there a good frame at `at`, whose header is `head`? `apart` is for its body. */
+static bool
+is_good_frame(struct journal *journal, struct window *apart, const unsigned char *head, uint64_t at,
+    uint64_t file_size, struct error *err)
+{
+    struct frame frame;
+    if (read_head(journal, head, at, file_size, &frame) != FRAME_GOOD)
+        return false;
+    if (look_at_frame(journal, apart, at, file_size, true, &frame, err) == FRAME_GOOD)
+        return true;
+    journal->in_vain += frame.body_bytes;
+    return false;
+}
+
 /* The next good frame behind a broken one: the first place with the magic and a right checksum. 0
  * when there is none. */
 static uint64_t
@@ -162,29 +180,27 @@ find_next_frame(struct journal *journal, struct window *window, uint64_t from, u
 {
     unsigned char magic[4];
     store_u32(magic, FRAME_MAGIC);
+    struct window apart = {
+        .width = NARROW_WINDOW_BYTES}; /* `window` keeps the place of the search */
     uint64_t at = from;
-    while (at + FRAME_HEADER_BYTES <= file_size) {
+    uint64_t next = 0;
+    while (next == 0 && journal->in_vain <= IN_VAIN_MAX) {
         size_t got;
-        const unsigned char *bytes = look(journal, window, at, 65536, &got, err);
-        if (bytes == NULL || got < sizeof(magic))
-            return 0;
-        const unsigned char *found = memmem(bytes, got, magic, sizeof(magic));
-        if (found == NULL) {
-            at += got - (sizeof(magic) - 1);
-            if (got < 65536)
-                return 0;
+        const unsigned char *bytes = look(journal, window, at, FRAME_HEADER_BYTES, &got, err);
+        if (bytes == NULL || got < FRAME_HEADER_BYTES)
+            break;
+        size_t there = window->buffer.length - (size_t)(at - window->at);
+        const unsigned char *found = memmem(bytes, there, magic, sizeof(magic));
+        if (found != bytes) {
+            at += found == NULL ? there - (sizeof(magic) - 1) : (size_t)(found - bytes);
             continue;
         }
-        at += (uint64_t)(found - bytes);
-        struct frame frame;
-        struct window apart = {.width = NARROW_WINDOW_BYTES}; /* keeps the place of this search */
-        enum frame_state state = look_at_frame(journal, &apart, at, file_size, true, &frame, err);
-        buffer_done(&apart.buffer);
-        if (state == FRAME_GOOD)
-            return at;
+        if (is_good_frame(journal, &apart, bytes, at, file_size, err))
+            next = at;
         at++;
     }
-    return 0;
+    buffer_done(&apart.buffer);
+    return next;
 }
 
 /* The seq that the first whole frame begins with. */
@@ -317,8 +333,8 @@ is_whole_now(struct journal *journal, struct window *window, uint64_t file_size,
 /* The frame at journal->scanned is not whole: go on behind it, with a note, where something good follows or nobody writes any
  * more. *is_over: nothing more can be read. */
 static bool
-step_over(struct journal *journal, struct window *window, uint64_t file_size, bool is_final,
-    bool *is_over, struct error *err)
+step_over(struct journal *journal, struct window *window, const struct frame *frame,
+    uint64_t file_size, bool is_final, bool *is_over, struct error *err)
 {
     *is_over = !is_final && !must_search(journal);
     if (*is_over)
@@ -337,6 +353,7 @@ step_over(struct journal *journal, struct window *window, uint64_t file_size, bo
                             .bytes = next - journal->scanned,
                             .first_seq = journal->end_seq,
                             .end_seq = journal->end_seq});
+    journal->in_vain += frame->body_bytes <= FRAME_MAX_BODY ? frame->body_bytes : 0;
     journal->scanned = next;
     return true;
 }
@@ -347,7 +364,7 @@ scan_on(struct journal *journal, struct window *window, uint64_t file_size, bool
 {
     bool is_over = false;
     while (journal->scanned < file_size && !is_over) {
-        struct frame frame;
+        struct frame frame = {0};
         enum frame_state state =
             look_at_frame(journal, window, journal->scanned, file_size, verify, &frame, err);
         if (state == FRAME_GOOD && !frame.verified &&
@@ -360,7 +377,7 @@ scan_on(struct journal *journal, struct window *window, uint64_t file_size, bool
         if (state == FRAME_GOOD)
             good = take_frame(journal, window, &frame, control, self, err);
         else if (!is_over)
-            good = step_over(journal, window, file_size, is_final, &is_over, err);
+            good = step_over(journal, window, &frame, file_size, is_final, &is_over, err);
         if (!good)
             return false;
     }

@@ -98,6 +98,8 @@ struct journal {
     size_t damage_capacity;
     uint64_t unfinished; /* where a frame was not whole when it was looked at last; 0: nowhere */
     bool was_searched;   /* and nothing good was found behind it */
+    uint64_t
+        in_vain; /* bytes of what looked like frames behind broken ones, and had wrong checksums */
 };
 
 /* What a scan calls for each control record; views die after the call. */

@@ -1,6 +1,9 @@
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/file.h"
@@ -9,6 +12,7 @@
 #include "index/hole.h"
 #include "index/hole_record.h"
 #include "index/journal.h"
+#include "index/journal_format.h"
 #include "index/part_file.h"
 #include "tests/support/index_tape.h"
 #include "tests/support/unit.h"
@@ -178,6 +182,79 @@ reads_the_bytes_of_version_1(void **state)
     free(path);
 }
 
+/* Heads of frames inside each other, as payloads may have them: each says that `body_bytes` follow. */
+static void
+append_forged(const char *path, size_t count, uint32_t body_bytes)
+{
+    unsigned char head[FRAME_HEADER_BYTES] = {0};
+    FILE *file = fopen(path, "ab");
+    assert_non_null(file);
+    store_u32(head + FRAME_AT_MAGIC, FRAME_MAGIC);
+    store_u32(head + FRAME_AT_LENGTH, body_bytes);
+    store_u64(head + FRAME_AT_SEQ, GOLDEN_SEQ + 5);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(fwrite(head, sizeof(head), 1, file), 1);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* A journal with `count` such heads behind its good frame, and a good frame behind them. */
+static void
+open_forged(struct journal *journal, char *path, size_t count, uint32_t body_bytes)
+{
+    struct error err = {0};
+    struct buffer forged = {0};
+    append_forged(path, count, body_bytes);
+    assert_ok(file_read_whole(path, (size_t)1 << 24, &forged, &err));
+    struct batch *batch = golden_batch();
+    struct journal_file file = {.fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC),
+        .size = forged.length,
+        .is_named = true,
+        .header = golden_header,
+        .path = path};
+    assert_true(file.fd >= 0);
+    assert_ok(journal_append(
+        &file, batch_event_count(batch), GOLDEN_SEQ + 5, batch_records(batch), &err));
+    (void)close(file.fd);
+    batch_release(batch);
+    buffer_done(&forged);
+    assert_ok(journal_open(journal, path, &err));
+}
+
+static void
+finds_the_frame_behind_forged_ones(void **state)
+{
+    struct error err = {0};
+    struct journal journal;
+    struct controls controls = {0};
+    char *path = write_golden(*state);
+    open_forged(&journal, path, 1000, 16000);
+    assert_ok(journal_scan(&journal, false, true, check_control, &controls, &err));
+    assert_int_equal(journal.frame_count, 2);
+    assert_int_equal(journal.damage_count, 1);
+    assert_int_equal(journal.damage[0].bytes, 1000 * FRAME_HEADER_BYTES);
+    assert_true(journal.in_vain > 0);
+    journal_close(&journal);
+    free(path);
+}
+
+/* To check each of them would take the square of the file's length. */
+static void
+gives_up_on_forged_frames_inside_each_other(void **state)
+{
+    const uint32_t body_bytes = 2u << 20;
+    struct error err = {0};
+    struct journal journal;
+    struct controls controls = {0};
+    char *path = write_golden(*state);
+    open_forged(&journal, path, (size_t)(3u << 20) / FRAME_HEADER_BYTES, body_bytes);
+    assert_ok(journal_scan(&journal, true, true, check_control, &controls, &err));
+    assert_int_equal(journal.frame_count, 1);
+    assert_int_equal(journal.damage_count, 1);
+    assert_true(journal.in_vain <= (UINT64_C(1) << 30) + 2 * body_bytes);
+    journal_close(&journal);
+    free(path);
+}
+
 int
 main(void)
 {
@@ -186,6 +263,10 @@ main(void)
             writes_the_bytes_of_version_1, temp_directory_set_up, temp_directory_tear_down),
         cmocka_unit_test_setup_teardown(
             reads_the_bytes_of_version_1, temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(
+            finds_the_frame_behind_forged_ones, temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(gives_up_on_forged_frames_inside_each_other,
+            temp_directory_set_up, temp_directory_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
