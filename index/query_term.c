@@ -285,6 +285,59 @@ is_field_name(const struct query_lexer *lexer, size_t to)
     return false;
 }
 
+static bool
+is_any_word(const struct query_lexer *lexer, const char *const *words)
+{
+    for (; *words != NULL; words++) {
+        if (query_lex_is_word(lexer, *words))
+            return true;
+    }
+    return false;
+}
+
+/* "not in (", behind a field. */
+static bool
+is_not_in(struct query_lexer ahead)
+{
+    if (!query_lex_take_word(&ahead, "not"))
+        return false;
+    query_lex_space(&ahead);
+    if (!query_lex_take_word(&ahead, "in"))
+        return false;
+    query_lex_space(&ahead);
+    return query_lex_peek(&ahead) == '(';
+}
+
+/* text[lexer->at..to) is a bare word. Is it what other languages have for a term of this one? To look for that in
+ * payloads would find nothing and say no more. */
+static bool
+refuse_foreign(struct query_lexer *lexer, size_t to)
+{
+    static const char *const words[] = {"is", "like", "contains", "between", "matches", NULL};
+    size_t length = to - lexer->at;
+    const char *text = lexer->text + lexer->at;
+    if (length == 2 && (memcmp(text, "&&", 2) == 0 || memcmp(text, "||", 2) == 0))
+        return query_lex_expected(
+            lexer, lexer->at, text[0] == '&' ? "'and' (or \"&&\")" : "'or' (or \"||\")");
+
+    const char *colon = memchr(text, ':', length);
+    size_t name_end = colon == NULL ? to : lexer->at + (size_t)(colon - text);
+    if (!is_field_name(lexer, name_end))
+        return true;
+    if (colon != NULL)
+        return query_lex_expected(lexer, name_end,
+            "'=' and a value, or '~' and text in it (put text with a colon in quotes)");
+    struct query_lexer ahead = *lexer;
+    ahead.at = to;
+    query_lex_space(&ahead);
+    if (is_any_word(&ahead, words) || is_not_in(ahead))
+        return query_lex_expected(lexer, ahead.at,
+            "an operator (= != < <= > >= ~ in exists, or = null) behind '%.*s' (put a word to look "
+            "for in quotes)",
+            (int)(length < 60 ? length : 60), text);
+    return true;
+}
+
 /* True when an operator, "exists", or "in" in front of a list comes behind `to`. "in" alone is a
  * forgotten list behind a field, and just a word behind other words. */
 static bool
@@ -325,5 +378,5 @@ query_parse_term(struct query_parser *parser, uint32_t *index)
     size_t bracket = find_bracket(lexer, to);
     if (bracket < to)
         return parse_lane(parser, bracket, to, index);
-    return parse_payload_text(parser, index);
+    return refuse_foreign(lexer, to) && parse_payload_text(parser, index);
 }

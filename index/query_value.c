@@ -170,10 +170,30 @@ fill_whole(
         "a whole number from 0 to 18446744073709551615 for '%s'", query_fields[node->field].name);
 }
 
+/* A time of day behind a date, as other programs write moments. It would be looked for in payloads. */
+static bool
+is_time_of_day(struct query_lexer ahead)
+{
+    static const char pattern[] = "00:00";
+    query_lex_space(&ahead);
+    for (size_t i = 0; pattern[i] != '\0'; i++) {
+        char c = ahead.at < ahead.length ? ahead.text[ahead.at++] : '\0';
+        if (pattern[i] == '0' ? c < '0' || c > '9' : c != pattern[i])
+            return false;
+    }
+    return true;
+}
+
 static bool
 fill_moment(
     struct query_parser *parser, const struct query_literal *literal, struct query_node *node)
 {
+    struct query_lexer ahead = parser->lexer;
+    if (!literal->is_quoted && is_time_of_day(ahead)) {
+        query_lex_space(&ahead);
+        return query_lex_expected(&parser->lexer, ahead.at,
+            "a term (a time with a space in it needs quotes, or a T as in 2026-11-23T14:29)");
+    }
     /* Its text does not know the column; ours says the same. */
     struct error ignored;
     if (clock_parse((const char *)literal->text.data, literal->text.length, parser->now_ns,

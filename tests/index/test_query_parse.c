@@ -239,6 +239,54 @@ cuts_a_long_text_around_the_caret(void **state)
     free(text);
 }
 
+/* What other languages write, and would be looked for in payloads here, which finds nothing. */
+static void
+refuses_what_other_languages_write(void **state)
+{
+    (void)state;
+    refuses("key=a && key=b", 7, "expected 'and' (or \"&&\"), found '&&'");
+    refuses("key=a || key=b", 7, "expected 'or' (or \"||\"), found '||'");
+    refuses("stream:orders", 7,
+        "expected '=' and a value, or '~' and text in it (put text with a colon in quotes), found "
+        "':orders'");
+    refuses("value.amount:3", 13,
+        "expected '=' and a value, or '~' and text in it (put text with a colon in quotes), found "
+        "':3'");
+    static const char *const behind_key[] = {
+        "key is null", "key LIKE a", "key contains a", "key between 1", "key matches a"};
+    static const char *const found[] = {"is", "LIKE", "contains", "between", "matches"};
+    for (size_t i = 0; i < sizeof(found) / sizeof(found[0]); i++) {
+        char *wanted = alloc_format(
+            "expected an operator (= != < <= > >= ~ in exists, or = null) behind 'key' (put a word "
+            "to look for in quotes), found '%s'",
+            found[i]);
+        refuses(behind_key[i], 5, wanted);
+        free(wanted);
+    }
+    refuses("key not in (a, b)", 5,
+        "expected an operator (= != < <= > >= ~ in exists, or = null) behind 'key' (put a word to "
+        "look for in quotes), found 'not'");
+    refuses("since 2026-11-18 12:00", 18,
+        "expected a term (a time with a space in it needs quotes, or a T as in 2026-11-23T14:29), "
+        "found '12:00'");
+    refuses("time>=2026-11-18 12:00:30", 18,
+        "expected a term (a time with a space in it needs quotes, or a T as in 2026-11-23T14:29), "
+        "found '12:00:30'");
+}
+
+static void
+takes_words_of_other_languages_as_text(void **state)
+{
+    (void)state;
+    accepts("\"&&\" \"||\" \"stream:orders\" \"key\" is");
+    accepts("this is like that");
+    accepts("key not a");
+    accepts("key not (a or b)");
+    accepts("http://host:80 a:b |||");
+    accepts("since \"2026-11-18 12:00\" until 14:00");
+    accepts("since 2026-11-18 \"12:00\"");
+}
+
 static void
 limits_depth_terms_and_length(void **state)
 {
@@ -319,6 +367,8 @@ main(void)
         cmocka_unit_test(shows_nothing_raw_in_errors),
         cmocka_unit_test(draws_the_caret_under_the_column),
         cmocka_unit_test(cuts_a_long_text_around_the_caret),
+        cmocka_unit_test(refuses_what_other_languages_write),
+        cmocka_unit_test(takes_words_of_other_languages_as_text),
         cmocka_unit_test(limits_depth_terms_and_length),
         cmocka_unit_test(documents_every_field),
     };
