@@ -167,8 +167,11 @@ append_sum(struct buffer *to, const struct sum *sum, bool looked_at_all)
     buffer_printf(to, "%s event%s in %zu partition%s of %zu stream%s",
         replay_number(sum->events, number), sum->events == 1 ? "" : "s", sum->lanes,
         sum->lanes == 1 ? "" : "s", sum->streams, sum->streams == 1 ? "" : "s");
-    if (sum->events == 0)
+    if (sum->events == 0) {
+        if (looked_at_all)
+            buffer_append_text(to, " (tapedeck streams lists what is on the tape)");
         return;
+    }
     buffer_append_text(to, ", ");
     append_moment(to, sum->first_ns);
     buffer_append_text(to, " to ");

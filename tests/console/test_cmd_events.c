@@ -85,6 +85,12 @@ an_answer_ends_with_its_coverage(void **state)
                               "2026-11-23T14:29:40Z, noticed 2026-11-23T14:29:31Z\n");
     program_done(&program);
     program_home_run(
+        fixture, &program, WORDS("search", "stream=order", "--tape", fixture->tape), 0);
+    expect_text(&program.err,
+        "0 events in 0 partitions of 0 streams (tapedeck streams lists what is "
+        "on the tape); no known holes\n");
+    program_done(&program);
+    program_home_run(
         fixture, &program, WORDS("search", "key=o-1", "--tape", fixture->tape, "--quiet"), 0);
     assert_int_equal(program.err.length, 0);
     program_done(&program);
