@@ -38,7 +38,9 @@ coverage_times_of(struct cursor *cursor, const struct lane_summary *lane, const 
 {
     return (struct hole_times){
         .after_ns = time_at(cursor, lane, hole->from - 1, false),
-        .before_ns = hole->to < 0 ? CLOCK_NONE : time_at(cursor, lane, hole->to + 1, true),
+        .before_ns = hole->to < 0 || hole->to == INT64_MAX
+                         ? CLOCK_NONE
+                         : time_at(cursor, lane, hole->to + 1, true),
     };
 }
 

@@ -63,13 +63,26 @@ summarise(struct tape *tape, const struct lane *lane, struct lane_summary *summa
 
 /* ---- what nobody recorded ---- */
 
+/* The neighbours of an offset; the outermost ones are their own. */
+static int64_t
+behind(int64_t offset)
+{
+    return offset == INT64_MAX ? offset : offset + 1;
+}
+
+static int64_t
+before(int64_t offset)
+{
+    return offset == INT64_MIN ? offset : offset - 1;
+}
+
 /* The first offset that may be missing before those of `next`: behind what is known of the lane. False:
  * nothing is known, so that it may begin here. */
 static bool
 find_begin(const struct lane *known, bool is_front, int64_t *begin)
 {
     if (known != NULL && known->events > 0)
-        *begin = known->last_offset + 1;
+        *begin = behind(known->last_offset);
     else if (known != NULL && known->hole_count > 0)
         *begin = known->holes[0].from;
     else if (is_front)
@@ -86,9 +99,9 @@ leave_holes(const struct lane *lane, struct hole *gap)
     for (size_t i = 0; lane != NULL && i < lane->hole_count && gap->from <= gap->to; i++) {
         const struct hole *hole = &lane->holes[i];
         if (hole->from <= gap->from && hole->to >= gap->from)
-            gap->from = hole->to + 1;
+            gap->from = behind(hole->to);
         if (hole->to >= gap->to && hole->from <= gap->to)
-            gap->to = hole->from - 1;
+            gap->to = before(hole->from);
     }
 }
 
@@ -103,7 +116,7 @@ infer_holes(struct lanes *sum, const struct lanes *next, enum part_gap reason, b
         struct hole hole = {
             .stream_id = lane->stream_id,
             .partition = lane->partition,
-            .to = lane->first_offset - 1,
+            .to = before(lane->first_offset),
             .reason = reason == PART_GAP_DAMAGED ? HOLE_DAMAGED : HOLE_UNKNOWN,
             .noticed_ns = CLOCK_NONE,
         };
@@ -163,8 +176,11 @@ add_deleted_lane(struct adding *adding, const struct deletion_run *run, const st
         if (there == NULL || there->events == 0 || there->last_offset < from)
             continue;
         add_deleted(adding->sum, run, lane, from,
-            there->first_offset <= lane->last_offset ? there->first_offset - 1 : lane->last_offset);
-        from = there->last_offset + 1;
+            there->first_offset <= lane->last_offset ? before(there->first_offset)
+                                                     : lane->last_offset);
+        if (there->last_offset >= lane->last_offset)
+            return true;
+        from = behind(there->last_offset);
     }
     add_deleted(adding->sum, run, lane, from, lane->last_offset);
     return true;

@@ -138,7 +138,7 @@ add_hole(struct lane *lane, const struct hole *hole)
     if (last != NULL && last->from == hole->from && last->to == hole->to)
         return; /* written again after a failed append */
     if (last != NULL && last->reason == hole->reason && last->was_here == hole->was_here &&
-        last->to >= 0 && hole->from == last->to + 1) {
+        last->to >= 0 && last->to < INT64_MAX && hole->from == last->to + 1) {
         last->to = hole->to;
         if (hole->was_here) {
             widen(&last->first_ns, &last->last_ns, hole->first_ns);

@@ -42,7 +42,7 @@ struct merge {
     const struct stream *target;
     int32_t partition;
     int64_t checkpoint;
-    int64_t next;
+    uint64_t next;
     struct hole hole;
     struct reader readers[TAPE_MERGE_MAX];
     size_t reader_count;
@@ -154,11 +154,12 @@ reason_at(struct reader *reader, int64_t from, int64_t *to)
     return hole->from > from ? HOLE_NOT_RECORDED : hole->reason;
 }
 
-/* No tape has the events from..to: each piece gets the reason that knows most. */
+/* No tape has the events next..to: each piece gets the reason that knows most. */
 static void
-explain(struct merge *merge, int64_t from, int64_t to)
+explain(struct merge *merge, uint64_t next, int64_t to)
 {
-    while (from <= to) {
+    while (to >= 0 && next <= (uint64_t)to) {
+        int64_t from = (int64_t)next;
         int64_t last = to;
         enum hole_reason reason = HOLE_NOT_RECORDED;
         for (size_t i = 0; i < merge->reader_count; i++) {
@@ -167,12 +168,12 @@ explain(struct merge *merge, int64_t from, int64_t to)
                 reason = other;
         }
         grow_hole(merge, from, last, reason);
-        from = last + 1;
+        next = (uint64_t)last + 1;
     }
 }
 
 /* Where the lane begins on any of the tapes, be it with a hole. */
-static int64_t
+static uint64_t
 first_offset(const struct merge *merge)
 {
     int64_t first = INT64_MAX;
@@ -183,7 +184,7 @@ first_offset(const struct merge *merge)
         if (lane->hole_count > 0 && lane->holes[0].from < first)
             first = lane->holes[0].from;
     }
-    return first;
+    return first < 0 ? 0 : (uint64_t)first;
 }
 
 /* Behind the last event there may be holes, and of one nobody may know how far it goes. */
@@ -202,9 +203,9 @@ explain_end(struct merge *merge)
         }
     }
     explain(merge, merge->next, last);
-    if (last >= merge->next)
-        merge->next = last + 1;
-    if (open != NULL && open->from >= merge->next) {
+    if (last >= 0 && (uint64_t)last >= merge->next)
+        merge->next = (uint64_t)last + 1;
+    if (open != NULL && open->from >= 0 && (uint64_t)open->from >= merge->next) {
         explain(merge, merge->next, open->from - 1);
         end_hole(merge);
         merge->hole = (struct hole){.from = open->from, .to = -1, .reason = open->reason};
@@ -321,7 +322,7 @@ merge_events(struct merge *merge, struct error *err)
         int64_t offset = reader->event.offset;
         explain(merge, merge->next, offset - 1);
         end_hole(merge);
-        merge->next = offset + 1;
+        merge->next = (uint64_t)offset + 1;
         if (!put_event(merge, &reader->event, err) || !collapse(merge, reader, err))
             return false;
     }

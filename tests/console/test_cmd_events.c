@@ -98,6 +98,12 @@ an_answer_ends_with_its_coverage(void **state)
         fixture, &program, WORDS("events", "--limit", "1", "--tape", fixture->tape), 0);
     expect_text(&program.err, "not all was looked at; there are 5 events in 3 partitions");
     program_done(&program);
+
+    sample_tape_write_hole(fixture->tape, "orders", 16, INT64_MAX);
+    program_home_run(fixture, &program, WORDS("search", "key=o-1", "--tape", fixture->tape), 0);
+    expect_text(&program.err,
+        "shop/orders[0]@16..9223372036854775807  DROPPED, behind 2026-11-23T14:29:40Z");
+    program_done(&program);
 }
 
 static void

@@ -6,6 +6,8 @@
 #include "base/file.h"
 #include "index/batch.h"
 #include "index/cursor.h"
+#include "index/event.h"
+#include "index/hole.h"
 #include "index/retention.h"
 #include "index/sealer.h"
 #include "index/tape.h"
@@ -150,6 +152,38 @@ a_file_that_is_gone_is_missed_and_its_offsets_are_a_hole(void **state)
     struct tape *tape = open_and_expect(*state, 400, 1, "between 00000002.seg and 00000004.seg");
     expect_range(tape, 200, 300);
     expect_hole(tape, HOLE_UNKNOWN);
+    tape_close(tape);
+}
+
+/* The gap is no second hole where one reaches to the last offset there is. */
+static void
+a_hole_without_end_has_the_offsets_of_a_file_that_is_gone(void **state)
+{
+    struct error err = {0};
+    size_t lane_count;
+    struct tape_writer *writer = test_writer_sealing(*state, 0, true);
+    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
+    struct batch *batch = batch_new();
+    batch_add_hole(
+        batch, &(struct hole){
+                   .stream_id = orders->id, .from = 500, .to = INT64_MAX, .reason = HOLE_DROPPED});
+    assert_ok(tape_writer_append(writer, batch, &err));
+    batch_release(batch);
+    test_append(writer, orders, 0, 400, EACH);
+    tape_writer_close(writer);
+    for (int i = 5; i < 7; i++) {
+        writer = test_writer_sealing(*state, 0, true);
+        test_append(writer, tape_writer_stream(writer, "shop", "orders"), 0, (int64_t)i * EACH, 1);
+        tape_writer_close(writer);
+    }
+    char *path = path_of(*state, "00000007.seg");
+    assert_int_equal(unlink(path), 0);
+    free(path);
+
+    struct tape *tape = test_open(*state);
+    const struct lane_summary *lanes = tape_lanes(tape, &lane_count, &err);
+    assert_int_equal(lanes[0].hole_count, 1);
+    assert_true(lanes[0].holes[0].to == INT64_MAX);
     tape_close(tape);
 }
 
@@ -439,6 +473,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_whole_tape_fits),
         TEST(a_file_that_is_gone_is_missed_and_its_offsets_are_a_hole),
+        TEST(a_hole_without_end_has_the_offsets_of_a_file_that_is_gone),
         TEST(a_file_that_is_gone_from_the_beginning_is_missed_too),
         TEST(a_file_that_cannot_be_opened_says_which_seqs_it_had),
         TEST(the_name_of_the_directory_does_not_matter),

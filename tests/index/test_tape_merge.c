@@ -180,6 +180,18 @@ holes_stay_at_both_ends(void **state)
 }
 
 static void
+a_hole_may_reach_to_the_last_offset_there_is(void **state)
+{
+    struct setting *setting = *state;
+    put(setting, 0, "orders", 0, 0, 3);
+    put_hole(setting, 0, 3, INT64_MAX, HOLE_DROPPED);
+    put(setting, 1, "orders", 0, 0, 5);
+    put_hole(setting, 1, 5, INT64_MAX, HOLE_UNKNOWN);
+    merge_well(setting);
+    expect_result(setting, "shop/orders[0] 5 0-4 DROPPED:5-9223372036854775807");
+}
+
+static void
 lanes_of_one_tape_are_taken_over(void **state)
 {
     struct setting *setting = *state;
@@ -222,6 +234,18 @@ append_other(struct setting *setting, int which, int64_t offset, const char *pay
     assert_ok(tape_writer_append(writer, batch, &err));
     batch_release(batch);
     tape_writer_close(writer);
+}
+
+static void
+an_event_may_have_the_last_offset_there_is(void **state)
+{
+    struct setting *setting = *state;
+    append_other(setting, 0, INT64_MAX, "x", false);
+    append_other(setting, 1, INT64_MAX, "x", false);
+    merge_well(setting);
+    assert_int_equal(setting->counts.taken, 1);
+    assert_int_equal(setting->counts.duplicates, 1);
+    assert_int_equal(setting->counts.holes, 0);
 }
 
 static void
@@ -280,6 +304,8 @@ main(void)
         MERGE_TEST(what_nobody_has_stays_a_hole),
         MERGE_TEST(the_one_who_knows_most_says_why),
         MERGE_TEST(holes_stay_at_both_ends),
+        MERGE_TEST(a_hole_may_reach_to_the_last_offset_there_is),
+        MERGE_TEST(an_event_may_have_the_last_offset_there_is),
         MERGE_TEST(lanes_of_one_tape_are_taken_over),
         MERGE_TEST(merging_again_takes_nothing_twice),
         MERGE_TEST(the_first_tape_wins_where_contents_differ),

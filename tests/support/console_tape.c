@@ -80,8 +80,12 @@ write_holes(const char *directory, const char *stream, struct hole hole, int cou
     struct batch *batch = batch_new();
     hole.stream_id = tape_writer_stream(writer, "shop", stream)->id;
     hole.noticed_ns = SAMPLE_TIME_NS;
-    for (int i = 0; i < count; i++, hole.from += 2, hole.to += 2)
-        batch_add_hole(batch, &hole);
+    for (int i = 0; i < count; i++) {
+        struct hole moved = hole;
+        moved.from += 2 * (int64_t)i;
+        moved.to += 2 * (int64_t)i;
+        batch_add_hole(batch, &moved);
+    }
     assert_ok(tape_writer_append(writer, batch, &err));
     batch_release(batch);
     tape_writer_close(writer);
