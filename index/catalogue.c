@@ -131,6 +131,7 @@ is_plausible(const struct catalogue_row *row)
 {
     const struct segment_info *info = &row->info;
     return info->end_seq >= info->first_seq &&
+           info->end_seq - info->first_seq <= SEGMENT_SPAN_MAX &&
            info->event_count <= info->end_seq - info->first_seq && info->version == SEGMENT_VERSION;
 }
 

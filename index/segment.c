@@ -353,6 +353,8 @@ take_trailer(struct segment *segment, const struct segment_trailer *trailer, str
     if (trailer->first_seq != info->first_seq || trailer->end_seq < trailer->first_seq ||
         trailer->event_count > trailer->end_seq - trailer->first_seq)
         return damaged(err, "its header and its trailer contradict each other");
+    if (trailer->end_seq - trailer->first_seq > SEGMENT_SPAN_MAX)
+        return damaged(err, "it says that it has more seqs than a segment can have");
     info->version = SEGMENT_VERSION;
     info->end_seq = trailer->end_seq;
     info->event_count = trailer->event_count;

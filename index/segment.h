@@ -27,6 +27,9 @@ struct lanes;
 struct segment;
 struct stream;
 
+/* Seqs that one segment may stand for, with and without events: those of a journal of 48 GiB. */
+#define SEGMENT_SPAN_MAX (UINT64_C(1) << 30)
+
 struct segment_info {
     unsigned char uuid[BLOOM_UUID_BYTES]; /* of the tape */
     uint64_t id;

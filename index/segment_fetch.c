@@ -14,6 +14,9 @@
 #include "index/segment_walk.h"
 #include "index/tape_internal.h"
 
+/* Seqs without an event that a table of all of them may have besides as many as there are events. */
+#define SPARE_SEQS (UINT64_C(1) << 16)
+
 /* Is (stream, partition, offset) of the block's last event at or behind the wanted one? */
 static bool
 ends_behind(const struct block_info *info, uint32_t stream_id, int32_t partition, int64_t offset)
@@ -104,6 +107,35 @@ segment_fetch_offset(struct part_walk *walk, uint32_t stream_id, int32_t partiti
     return CURSOR_END;
 }
 
+/* Are there so many seqs without an event that a table of all of them is too much memory? A broken file may claim
+ * any number; a journal loses a few frames. */
+static bool
+is_sparse(const struct segment_info *info)
+{
+    return info->end_seq - info->first_seq > 2 * info->event_count + SPARE_SEQS;
+}
+
+/* Look for the event in each block that may have it. */
+static enum cursor_step
+search_seq(const struct segment_reading *read, uint64_t seq, struct event *event, struct error *err)
+{
+    for (uint32_t number = 0; number < segment_info(read->segment)->block_count; number++) {
+        const struct block_info *info = segment_block(read->segment, number);
+        if (seq < info->min_seq || seq > info->max_seq)
+            continue;
+        const struct block *block = block_cache_read(read->cache, number, BLOCK_ALL, err);
+        if (block == NULL && err->code != ERROR_DAMAGED)
+            return CURSOR_FAILED;
+        for (uint32_t i = 0; block != NULL && i < block->count; i++) {
+            if (block->seqs[i] == seq) {
+                block_event(block, i, event);
+                return CURSOR_EVENT;
+            }
+        }
+    }
+    return CURSOR_END;
+}
+
 /* Note where each event of the segment is. NULL with *err. */
 static struct block_row *
 make_by_seq(struct segment *segment, struct error *err)
@@ -138,6 +170,8 @@ segment_fetch_seq(struct part_walk *walk, uint64_t seq, struct event *event, str
     enum cursor_step step = segment_walk_open(walk, &read, err);
     if (step != CURSOR_EVENT)
         return step;
+    if (is_sparse(segment_info(read.segment)))
+        return search_seq(&read, seq, event, err);
     if (part->by_seq == NULL)
         part->by_seq = make_by_seq(read.segment, err);
     if (part->by_seq == NULL)

@@ -16,8 +16,6 @@
 #include "index/segment.h"
 #include "index/segment_internal.h"
 
-/* Seqs of one segment; memory for one bit of each is taken. */
-#define SPAN_MAX      (UINT64_C(1) << 30)
 #define SEARCH_BYTES  ((size_t)64 * 1024)
 #define SECTION_LIMIT (UINT64_C(64) * 1024 * 1024)
 
@@ -55,6 +53,7 @@ read_ends(struct salvage *self, uint64_t id, struct error *err)
     if (!self->has_trailer && err->code == ERROR_NEWER)
         return false;
     self->has_trailer = self->has_trailer && self->trailer.end_seq >= self->trailer.first_seq &&
+                        self->trailer.end_seq - self->trailer.first_seq <= SEGMENT_SPAN_MAX &&
                         self->trailer.file_bytes == info->file_bytes &&
                         (!self->has_header || self->trailer.first_seq == info->first_seq);
     return true;
@@ -267,7 +266,7 @@ know_span(struct salvage *self, struct error *err)
     info->created_ns = self->has_trailer ? self->trailer.created_ns : 0;
     if (info->block_count == 0)
         return error_set(err, ERROR_DAMAGED, "no block of it is left");
-    if (info->end_seq <= info->first_seq || info->end_seq - info->first_seq > SPAN_MAX)
+    if (info->end_seq <= info->first_seq || info->end_seq - info->first_seq > SEGMENT_SPAN_MAX)
         return error_set(err, ERROR_DAMAGED, "its blocks contradict each other");
     return true;
 }

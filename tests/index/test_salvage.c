@@ -5,8 +5,11 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/crc32c.h"
 #include "base/file.h"
 #include "index/cursor.h"
+#include "index/event.h"
 #include "index/segment.h"
 #include "index/tape.h"
 #include "tests/support/index_segments.h"
@@ -269,6 +272,56 @@ what_looks_like_blocks_hides_none(void **state)
     tear_down(&broken);
 }
 
+/* Let the trailer say that the segment ends behind `seqs` seqs, with a right checksum. */
+static void
+claim_span(struct broken *broken, uint64_t seqs)
+{
+    unsigned char *trailer = broken->whole.data + broken->whole.length - 128;
+    store_u64(trailer + 40, load_u64(trailer + 32) + seqs);
+    store_u32(trailer + 124, crc32c(0, trailer, 124));
+    put(broken, broken->whole.length);
+}
+
+static void
+an_end_that_no_segment_has_is_not_believed(void **state)
+{
+    (void)state;
+    struct broken broken;
+    set_up(&broken, true);
+    claim_span(&broken, UINT64_MAX - FILE_EVENTS);
+    assert_int_equal(lost(&broken, "end", 0), 0);
+    claim_span(&broken, (UINT64_C(1) << 30) + 1);
+    assert_int_equal(lost(&broken, "end", 1), 0);
+    tear_down(&broken);
+}
+
+/* A table of 2^30 seqs would take 8 GiB. */
+static void
+single_events_are_found_where_most_seqs_have_none(void **state)
+{
+    (void)state;
+    struct broken broken;
+    struct error err = {0};
+    struct event event;
+    set_up(&broken, true);
+    claim_span(&broken, UINT64_C(1) << 30);
+    char *last = alloc_format("%s/00000003.seg", broken.directory);
+    assert_int_equal(unlink(last), 0);
+    free(last);
+    struct tape *tape = test_open(broken.directory);
+    struct cursor *cursor = cursor_new(tape, &(struct cursor_options){.order = CURSOR_BY_SEQ});
+    for (uint64_t seq = FILE_EVENTS; seq < 2 * FILE_EVENTS; seq += 397) {
+        assert_int_equal(cursor_fetch_seq(cursor, seq, &event, &err), CURSOR_EVENT);
+        assert_true(event.seq == seq && seq_of(&event) == seq);
+    }
+    assert_int_equal(cursor_fetch_seq(cursor, 2 * FILE_EVENTS, &event, &err), CURSOR_END);
+    assert_int_equal(
+        cursor_fetch_seq(cursor, FILE_EVENTS + (UINT64_C(1) << 30) - 1, &event, &err), CURSOR_END);
+    cursor_free(cursor);
+    tape_close(tape);
+    tear_down(&broken);
+}
+
 static void
 zeros_are_named_as_a_whole(void **state)
 {
@@ -328,6 +381,8 @@ main(void)
         cmocka_unit_test(both_ends_broken_lose_nothing_of_the_blocks_between),
         cmocka_unit_test(a_block_that_is_there_twice_is_read_once),
         cmocka_unit_test(what_looks_like_blocks_hides_none),
+        cmocka_unit_test(an_end_that_no_segment_has_is_not_believed),
+        cmocka_unit_test(single_events_are_found_where_most_seqs_have_none),
         cmocka_unit_test(zeros_are_named_as_a_whole),
         cmocka_unit_test(a_journal_without_its_header_loses_no_event),
         cmocka_unit_test(a_recorder_goes_on_behind_a_file_that_was_salvaged),
