@@ -157,8 +157,9 @@ take_line(struct import *import, struct bytes text, struct error *err)
         return take_done(import, &line, err);
     import->has_done_line = false;
     bool good = take_event(import, &line, err);
-    return good || err->code != ERROR_LIMIT ||
-           error_wrap(err, "line %" PRIu64 ", column 1", import->input.number);
+    if (!good && err->code == ERROR_LIMIT)
+        (void)error_wrap(err, "line %" PRIu64 ", column 1", import->input.number);
+    return good;
 }
 
 /* Take lines to the end of the input. What stands before a bad line is on the tape in any case. */
