@@ -19,6 +19,7 @@
 #define PUBLISH_NS    (250 * NS_PER_MS)
 #define POP_MS        50
 #define FULL_RETRY_NS (250 * NS_PER_MS)
+#define SEAL_RETRY_NS (10 * NS_PER_MS)
 
 /* `status` belongs to the thread; others see it through the live page. failure is written once by
  * the thread before has_failed is stored with release. */
@@ -122,20 +123,28 @@ fail(struct indexer *indexer, const struct error *err)
     queue_close(indexer->queue);
 }
 
-/* Append, waiting for room on a full disk. A stop ends the wait after one more try. */
+/* Append, waiting for room on a full disk: that is not told as long as sealing makes room. A stop ends the wait when
+ * nothing makes room after one more try. */
 static bool
 append(struct indexer *indexer, struct batch *batch)
 {
     struct error err;
     for (;;) {
         bool last_try = atomic_load_explicit(&indexer->stopping, memory_order_relaxed);
-        if (tape_writer_append(indexer->writer, batch, &err)) {
+        bool makes_room = tape_writer_makes_room(indexer->writer);
+        if (tape_writer_try_append(indexer->writer, batch, &err)) {
             indexer->status->disk_full = 0;
             return true;
         }
-        if (err.code != ERROR_DISK_FULL || last_try) {
+        makes_room = makes_room || tape_writer_makes_room(indexer->writer);
+        if (err.code != ERROR_DISK_FULL || (last_try && !makes_room)) {
             fail(indexer, &err);
             return false;
+        }
+        if (makes_room) {
+            clock_sleep_until_ns(clock_monotonic_ns() + SEAL_RETRY_NS);
+            publish_when_due(indexer);
+            continue;
         }
         indexer->status->disk_full = 1;
         publish(indexer);

@@ -59,6 +59,9 @@ bool journal_append(struct journal_file *file, uint32_t event_count, uint64_t fi
 /* Cut everything behind `size` bytes off again. */
 void journal_take_back(struct journal_file *file, uint64_t size);
 
+/* Give back the room that another journal took in this file, and this one does not need. */
+void journal_trim(struct journal_file *file);
+
 void journal_file_close(struct journal_file *file);
 
 /* ---- reading ---- */

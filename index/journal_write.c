@@ -87,6 +87,13 @@ journal_take_back(struct journal_file *file, uint64_t size)
     (void)cut_end(file); /* else before the next append */
 }
 
+void
+journal_trim(struct journal_file *file)
+{
+    if (file->rest > file->size)
+        (void)cut_end(file); /* else it is tried again before the next append */
+}
+
 /* One writev; the position is behind the body. */
 static bool
 write_frame(struct journal_file *file, unsigned char *head, struct bytes body, uint64_t end_seq,

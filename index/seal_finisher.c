@@ -147,6 +147,15 @@ seal_finisher_add(struct seal_finisher *finisher, uint64_t id, struct seal_file 
 }
 
 bool
+seal_finisher_is_busy(struct seal_finisher *finisher)
+{
+    (void)pthread_mutex_lock(&finisher->lock);
+    bool is_busy = finisher->count > 0;
+    (void)pthread_mutex_unlock(&finisher->lock);
+    return is_busy;
+}
+
+bool
 seal_finisher_trouble(struct seal_finisher *finisher, char *text, size_t size)
 {
     (void)pthread_mutex_lock(&finisher->lock);

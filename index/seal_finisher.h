@@ -8,7 +8,7 @@
  *
  * Bounds: SEAL_FINISHER_FILES wait; who adds more waits with them.
  *
- * Threads: its own one; seal_finisher_add() and _trouble() may be called from any.
+ * Threads: its own one; seal_finisher_add(), _is_busy() and _trouble() may be called from any.
  */
 #ifndef INDEX_SEAL_FINISHER_H
 #define INDEX_SEAL_FINISHER_H
@@ -40,6 +40,9 @@ struct seal_finisher *seal_finisher_start(
 
 /* The segment of journal `id`; *file is used up. */
 void seal_finisher_add(struct seal_finisher *finisher, uint64_t id, struct seal_file *file);
+
+/* True while one that was added is not finished. */
+bool seal_finisher_is_busy(struct seal_finisher *finisher);
 
 /* Finish what was added, end the thread, free. NULL is allowed. */
 void seal_finisher_stop(struct seal_finisher *finisher);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/thread.h"
+#include "index/journal_spare.h"
 #include "index/part_file.h"
 #include "index/seal_finisher.h"
 #include "index/seal_journal.h"
@@ -36,7 +37,10 @@ struct sealer {
     enum block_codec codec;
     struct seal_finisher *finisher;
     struct seal_help *help;
+    struct journal_spare *spare;
     unsigned sealing; /* journals that are being sealed */
+    uint64_t sealing_bytes;
+    bool is_short; /* the last try failed for want of room */
     struct waiting *waiting;
     size_t waiting_count;
     size_t waiting_capacity;
@@ -114,12 +118,17 @@ seal_waiting(struct sealer *sealer, size_t index, struct seal_room *room)
     struct seal_file file;
     struct error err = {0};
     sealer->sealing++;
+    sealer->sealing_bytes += (uint64_t)journal.bytes;
     (void)pthread_mutex_unlock(&sealer->lock);
     bool good = seal_journal(sealer->directory, journal.id, &options, &file, &err);
     if (good)
         seal_finisher_add(sealer->finisher, journal.id, &file);
+    else if (err.code == ERROR_DISK_FULL && sealer->spare != NULL)
+        journal_spare_drop(sealer->spare);
     (void)pthread_mutex_lock(&sealer->lock);
     sealer->sealing--;
+    sealer->sealing_bytes -= (uint64_t)journal.bytes;
+    sealer->is_short = !good && err.code == ERROR_DISK_FULL;
     seal_help_wake(sealer->help);
     (void)snprintf(sealer->problem, sizeof(sealer->problem), "%.*s",
         (int)sizeof(sealer->problem) - 1, good ? "" : err.text);
@@ -129,11 +138,25 @@ seal_waiting(struct sealer *sealer, size_t index, struct seal_room *room)
     }
 }
 
-/* The largest journal that waits; NO_JOURNAL: there is none, or they may not be tried now. With the lock held. */
+/* The first one, but on a full disk the smallest. With the lock held; one waits. */
+static size_t
+next_waiting(const struct sealer *sealer)
+{
+    size_t smallest = 0;
+    for (size_t i = 1; i < sealer->waiting_count && sealer->is_short; i++) {
+        if (sealer->waiting[i].bytes < sealer->waiting[smallest].bytes)
+            smallest = i;
+    }
+    return smallest;
+}
+
+/* The largest journal that waits, but on a full disk the smallest; NO_JOURNAL: there is none, or they may not be tried now. With the lock held. */
 static size_t
 largest_waiting(const struct sealer *sealer)
 {
     size_t largest = NO_JOURNAL;
+    if (sealer->is_short && sealer->waiting_count > 0 && sealer->retry_ns == 0)
+        return next_waiting(sealer);
     for (size_t i = 0; i < sealer->waiting_count && sealer->retry_ns == 0; i++) {
         if (largest == NO_JOURNAL || sealer->waiting[i].bytes > sealer->waiting[largest].bytes)
             largest = i;
@@ -215,7 +238,7 @@ run(void *self)
     while (!sealer->stopping) {
         if (has_work(sealer)) {
             sealer->retry_ns = 0;
-            seal_waiting(sealer, 0, need_room(sealer));
+            seal_waiting(sealer, next_waiting(sealer), need_room(sealer));
         } else {
             rest(sealer);
         }
@@ -264,6 +287,7 @@ sealer_start(const struct sealer_options *options, struct error *err)
     struct sealer *sealer = alloc_zeroed(sizeof(*sealer));
     sealer->directory = alloc_text(options->directory);
     sealer->codec = options->codec;
+    sealer->spare = options->spare;
     sealer->help = seal_help_new();
     (void)pthread_mutex_init(&sealer->lock, NULL);
     thread_condition_init(&sealer->changed);
@@ -272,6 +296,30 @@ sealer_start(const struct sealer_options *options, struct error *err)
         return NULL;
     }
     return sealer;
+}
+
+void
+sealer_load(struct sealer *sealer, uint64_t *largest, uint64_t *all)
+{
+    (void)pthread_mutex_lock(&sealer->lock);
+    *largest = sealer->sealing_bytes;
+    *all = sealer->sealing_bytes;
+    for (size_t i = 0; i < sealer->waiting_count; i++) {
+        uint64_t bytes = (uint64_t)sealer->waiting[i].bytes;
+        *all += bytes;
+        if (bytes > *largest)
+            *largest = bytes;
+    }
+    (void)pthread_mutex_unlock(&sealer->lock);
+}
+
+bool
+sealer_is_busy(struct sealer *sealer)
+{
+    (void)pthread_mutex_lock(&sealer->lock);
+    bool is_busy = sealer->sealing > 0 || (sealer->waiting_count > 0 && sealer->retry_ns == 0);
+    (void)pthread_mutex_unlock(&sealer->lock);
+    return is_busy || seal_finisher_is_busy(sealer->finisher);
 }
 
 void

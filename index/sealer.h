@@ -3,11 +3,11 @@
  *
  * Takes the numbers of journals that nobody appends to any more, reads each back (it is still in the
  * page cache), packs it into a segment and hands that on. A journal that cannot be sealed now (the disk is
- * full) waits and is tried again; one that is damaged stays a journal, so that nothing of what is
+ * full) waits and is tried again, the smallest first, since each that is sealed makes room for a larger one; one that is damaged stays a journal, so that nothing of what is
  * known about the damage is lost. Readers notice nothing: for an instant both files are there, with
  * the same events.
  *
- * Threads: its own two. sealer_add() and sealer_trouble() may be called from any thread.
+ * Threads: its own two. sealer_add(), _load(), _is_busy() and _trouble() may be called from any thread.
  */
 #ifndef INDEX_SEALER_H
 #define INDEX_SEALER_H
@@ -35,6 +35,12 @@ struct sealer *sealer_start(const struct sealer_options *options, struct error *
 
 /* Journal `id` is finished: nothing is appended to it any more. */
 void sealer_add(struct sealer *sealer, uint64_t id);
+
+/* Bytes of the largest journal that is not sealed, and of all. */
+void sealer_load(struct sealer *sealer, uint64_t *largest, uint64_t *all);
+
+/* True while it seals, or is about to; false when all is sealed, and while it waits to try again. */
+bool sealer_is_busy(struct sealer *sealer);
 
 /* End the thread; with `drain` everything that was added is sealed first, as far as the disk lets
  * it. Frees. NULL is allowed. */

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -26,17 +25,26 @@
 #include "index/stream_table.h"
 #include "index/tape_lock.h"
 #include "index/tape_recovery.h"
+#include "index/tape_room.h"
 
 #define JOURNAL_BYTES    (UINT64_C(64) * 1024 * 1024)
 #define JOURNAL_AGE_NS   (INT64_C(900) * NS_PER_S)
 #define SYNC_INTERVAL_NS (200 * NS_PER_MS)
-#define FREE_CHECK_NS    NS_PER_S
 #define PLACE_CHECK_NS   NS_PER_S
 #define MIN_FREE         0.02
+#define ROOM_POLL_NS     (10 * NS_PER_MS)
+
+/* Journals of a tape that may have no more than keep_bytes are this part of it at most, but a MiB at least: what is
+ * kept goes and comes in pieces of that size. */
+#define KEPT_PART     16u
+#define SMALL_JOURNAL (UINT64_C(1024) * 1024)
+
+/* On a full disk a smaller journal than this is not worth a segment. */
+#define WORTH_SEALING (UINT64_C(64) * 1024)
 
 /* The journal that is written is journal (path NULL: none yet; the next append makes one). Streams
- * below `defined` have their definition in it. The stream table belongs to whoever holds stream_lock; what was
- * `found` nobody changes; everything else belongs to the thread that appends. */
+ * below `defined` have their definition in it. The stream table and `shortage` belong to whoever holds stream_lock; what
+ * was `found` nobody changes; everything else belongs to the thread that appends. */
 struct tape_writer {
     char *directory;
     int lock_fd;
@@ -47,11 +55,11 @@ struct tape_writer {
     uint64_t end_seq;
     size_t defined;
     bool dirty;
-    int64_t synced_ns; /* monotonic, like the three below */
+    int64_t synced_ns; /* monotonic, like the two below */
     int64_t journal_made_ns;
-    int64_t free_checked_ns;
     int64_t place_checked_ns;
-    bool is_full;
+    struct tape_room room;
+    char shortage[256]; /* why nothing more is taken; empty: it is */
     pthread_mutex_t stream_lock;
     struct stream_table streams; /* those of `found`, and new ones */
     struct journal_sync *sync;
@@ -131,8 +139,14 @@ tape_writer_open(
         writer->options.durability = DURABILITY_INTERVAL;
     if (writer->options.journal_bytes == 0)
         writer->options.journal_bytes = JOURNAL_BYTES;
+    uint64_t kept_part = writer->options.retention.keep_bytes / KEPT_PART;
+    if (kept_part > 0 && kept_part < writer->options.journal_bytes &&
+        writer->options.journal_bytes > SMALL_JOURNAL)
+        writer->options.journal_bytes = kept_part > SMALL_JOURNAL ? kept_part : SMALL_JOURNAL;
     if (writer->options.min_free == 0)
         writer->options.min_free = MIN_FREE;
+    writer->room =
+        (struct tape_room){.directory = writer->directory, .min_free = writer->options.min_free};
     if (!open_writer(writer, err)) {
         tape_writer_close(writer);
         return NULL;
@@ -215,26 +229,70 @@ tape_writer_last_partition(struct tape_writer *writer, const struct stream *stre
 
 /* ---- appending ---- */
 
-/* False with ERROR_DISK_FULL while less than min_free of the file system is free. */
+/* What is not sealed, with `bytes` more in the journal that is written. */
+static struct tape_room_load
+load_with(const struct tape_writer *writer, uint64_t bytes)
+{
+    struct tape_room_load load = {0};
+    if (writer->sealer == NULL)
+        return load; /* nothing will be sealed */
+    sealer_load(writer->sealer, &load.largest, &load.all);
+    uint64_t journal = (writer->journal.path == NULL ? 0 : writer->journal.size) + bytes;
+    load.all += journal;
+    if (journal > load.largest)
+        load.largest = journal;
+    return load;
+}
+
+static void
+note_shortage(struct tape_writer *writer, const char *text)
+{
+    if (text[0] == '\0' && writer->shortage[0] == '\0')
+        return; /* only this thread changes it */
+    (void)pthread_mutex_lock(&writer->stream_lock);
+    (void)snprintf(writer->shortage, sizeof(writer->shortage), "%s", text);
+    (void)pthread_mutex_unlock(&writer->stream_lock);
+}
+
+/* Little is free: nothing is kept for later, and what is recorded takes less once it is sealed. */
+static void
+save_room(struct tape_writer *writer)
+{
+    struct journal_file *journal = &writer->journal;
+    journal_spare_drop(writer->spare);
+    if (writer->sealer == NULL || journal->path == NULL || journal->size < WORTH_SEALING ||
+        tape_room_to_seal(journal->size) > writer->room.free_bytes)
+        return;
+    journal_trim(journal);
+    roll(writer);
+}
+
+/* Begin a new journal where it is time, and see that the disk has room for `bytes` more. */
 static bool
-check_free(struct tape_writer *writer, struct error *err)
+check_room(struct tape_writer *writer, uint64_t bytes, struct error *err)
 {
     int64_t now_ns = clock_monotonic_ns();
-    if (writer->options.min_free < 0)
-        return true;
-    if (writer->free_checked_ns == 0 || now_ns - writer->free_checked_ns > FREE_CHECK_NS) {
-        struct statvfs status;
-        writer->free_checked_ns = now_ns;
-        if (statvfs(writer->directory, &status) == 0 && status.f_blocks > 0)
-            writer->is_full =
-                (double)status.f_bavail < writer->options.min_free * (double)status.f_blocks;
+    struct journal_file *journal = &writer->journal;
+    uint64_t limit = writer->options.journal_bytes;
+    tape_room_look(&writer->room, now_ns);
+    if (writer->sealer != NULL)
+        limit = tape_room_journal_bytes(&writer->room, limit);
+    if (limit < writer->options.journal_bytes) {
+        journal_spare_drop(writer->spare);
+        if (journal->path != NULL && journal->size >= limit)
+            journal_trim(journal);
     }
-    if (!writer->is_full)
+    if (journal->path != NULL && journal->size >= limit)
+        roll(writer);
+    struct tape_room_load load = load_with(writer, bytes);
+    if (tape_room_takes(&writer->room, bytes, &load, now_ns, err)) {
+        note_shortage(writer, "");
         return true;
-    journal_spare_drop(writer->spare);
-    return error_set(err, ERROR_DISK_FULL,
-        "less than %.1f %% of the disk of %s is free: nothing more is recorded until there is room",
-        writer->options.min_free * 100, writer->directory);
+    }
+    save_room(writer);
+    if (!tape_writer_makes_room(writer))
+        note_shortage(writer, err->text);
+    return false;
 }
 
 static bool
@@ -319,16 +377,12 @@ append_events(
     return true;
 }
 
-bool
-tape_writer_append(struct tape_writer *writer, struct batch *batch, struct error *err)
+static bool
+append_frames(struct tape_writer *writer, struct batch *batch, struct error *err)
 {
     struct bytes records = batch_records(batch);
     struct bytes holes = batch_holes(batch);
-    if (!check_sync(writer, clock_monotonic_ns(), err))
-        return false;
-    if (writer->journal.path != NULL && writer->journal.size >= writer->options.journal_bytes)
-        roll(writer);
-    if (!check_free(writer, err) || !need_journal(writer, err) || !define_streams(writer, err))
+    if (!need_journal(writer, err) || !define_streams(writer, err))
         return false;
 
     /* Holes first: an append that fails and is tried again may repeat them, but no event. */
@@ -338,6 +392,42 @@ tape_writer_append(struct tape_writer *writer, struct batch *batch, struct error
     if (records.length > 0)
         return append_events(writer, batch, records, err);
     return writer->options.durability != DURABILITY_EACH || sync_here(writer, err);
+}
+
+bool
+tape_writer_try_append(struct tape_writer *writer, struct batch *batch, struct error *err)
+{
+    uint64_t bytes =
+        batch_records(batch).length + batch_holes(batch).length + UINT64_C(2) * FRAME_HEADER_BYTES;
+    if (!check_sync(writer, clock_monotonic_ns(), err) || !check_room(writer, bytes, err))
+        return false;
+    if (append_frames(writer, batch, err)) {
+        tape_room_took(&writer->room, bytes);
+        return true;
+    }
+    writer->room.looked_ns = 0; /* it was not as we believed */
+    if (err->code == ERROR_DISK_FULL)
+        save_room(writer);
+    return false;
+}
+
+bool
+tape_writer_makes_room(const struct tape_writer *writer)
+{
+    return writer->sealer != NULL && sealer_is_busy(writer->sealer);
+}
+
+bool
+tape_writer_append(struct tape_writer *writer, struct batch *batch, struct error *err)
+{
+    for (;;) {
+        bool makes_room = tape_writer_makes_room(writer);
+        if (tape_writer_try_append(writer, batch, err))
+            return true;
+        if (err->code != ERROR_DISK_FULL || (!makes_room && !tape_writer_makes_room(writer)))
+            return false;
+        clock_sleep_until_ns(clock_monotonic_ns() + ROOM_POLL_NS);
+    }
 }
 
 /* Begin to sync what was appended since the last time. */
@@ -399,9 +489,16 @@ tape_writer_end_seq(const struct tape_writer *writer)
 }
 
 bool
-tape_writer_trouble(const struct tape_writer *writer, char *text, size_t size)
+tape_writer_trouble(struct tape_writer *writer, char *text, size_t size)
 {
-    return writer->sealer != NULL && sealer_trouble(writer->sealer, text, size);
+    if (writer->sealer != NULL && sealer_trouble(writer->sealer, text, size))
+        return true;
+    (void)pthread_mutex_lock(&writer->stream_lock);
+    bool is_short = writer->shortage[0] != '\0';
+    if (is_short)
+        (void)snprintf(text, size, "%s", writer->shortage);
+    (void)pthread_mutex_unlock(&writer->stream_lock);
+    return is_short;
 }
 
 const char *

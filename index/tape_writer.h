@@ -33,10 +33,12 @@ enum durability {
 
 struct tape_writer_options {
     enum durability durability;
-    uint64_t journal_bytes; /* a new journal begins behind this size; 0: 64 MiB */
-    double min_free;        /* stop taking below this share of free disk; 0: 0.02; < 0: no check */
-    bool keep_journals;     /* do not seal finished journals into segments */
-    enum block_codec codec; /* of segments; 0: BLOCK_ZSTD */
+    /* A new journal begins behind this size, or behind less where the disk, or what is kept, is small; 0: 64 MiB. */
+    uint64_t journal_bytes;
+    double
+        min_free; /* stop taking below this share of free disk; 0: 0.02; < 0: what sealing needs */
+    bool keep_journals;          /* do not seal finished journals into segments */
+    enum block_codec codec;      /* of segments; 0: BLOCK_ZSTD */
     struct retention retention;  /* zeros: everything is kept */
     const struct places *places; /* written beside the tape; NULL: those that are there stay */
 };
@@ -70,8 +72,14 @@ int32_t tape_writer_last_partition(struct tape_writer *writer, const struct stre
 
 /* Write the batch as one frame (and one for its holes). True: acknowledged. False: nothing of it is
  * on the tape for any reader, ERROR_DISK_FULL or ERROR_SYSTEM; the caller may try the same batch
- * again. */
+ * again. On a full disk it waits as long as tape_writer_makes_room(). */
 bool tape_writer_append(struct tape_writer *writer, struct batch *batch, struct error *err);
+
+/* The same, but does not wait. */
+bool tape_writer_try_append(struct tape_writer *writer, struct batch *batch, struct error *err);
+
+/* True while journals are being sealed, which gives room back: whoever has none need not report it yet. */
+bool tape_writer_makes_room(const struct tape_writer *writer);
 
 /* Do what is due: fdatasync by the clock, start a new journal by age, see once a second that the journal is
  * still where it was. Call at least every 100 ms. False when the disk reports an error, or somebody
@@ -84,9 +92,9 @@ bool tape_writer_sync(struct tape_writer *writer, struct error *err);
 /* The seq that the next event will get: events acknowledged so far on this tape. */
 uint64_t tape_writer_end_seq(const struct tape_writer *writer);
 
-/* What goes wrong with sealing and retention now (a full disk, a damaged journal), as one sentence of up to `size`
- * bytes. False: nothing. What was acknowledged is safe in journals meanwhile. */
-bool tape_writer_trouble(const struct tape_writer *writer, char *text, size_t size);
+/* What goes wrong with sealing and retention now (a full disk, a damaged journal), or how much room is missing, as one
+ * sentence of up to `size` bytes. False: nothing. What was acknowledged is safe in journals meanwhile. */
+bool tape_writer_trouble(struct tape_writer *writer, char *text, size_t size);
 
 /* What opening repaired, as one sentence for the log, or NULL when all was well. */
 const char *tape_writer_repairs(const struct tape_writer *writer);

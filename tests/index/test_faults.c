@@ -325,7 +325,7 @@ leave_journals(const char *directory)
 }
 
 static void
-await_trouble(const struct tape_writer *writer, char *text, size_t size)
+await_trouble(struct tape_writer *writer, char *text, size_t size)
 {
     int64_t deadline = clock_monotonic_ns() + 20 * NS_PER_S;
     while (!tape_writer_trouble(writer, text, size)) {
