@@ -43,7 +43,7 @@ struct pin {
     uint64_t end_seq;
 };
 
-/* What a pass over `directory` found: segments by number, pins, bytes of everything. */
+/* What a pass over `directory` found: segments by number, pins, bytes of everything, and of the journals among it. */
 struct findings {
     const char *directory;
     struct candidate *candidates;
@@ -53,6 +53,10 @@ struct findings {
     size_t pin_count;
     size_t pin_capacity;
     uint64_t bytes;
+    uint64_t journal_bytes;
+    uint64_t
+        segment_bytes; /* of segments that can be opened, and what their events take as records */
+    uint64_t record_bytes;
     uint64_t newest_id;          /* of journals and segments */
     struct catalogue *catalogue; /* or NULL */
 };
@@ -81,6 +85,8 @@ add_candidate(struct findings *findings, uint64_t id, char *path, const struct s
         .end_seq = info->end_seq,
         .newest_ns = info->max_received_ns,
     };
+    findings->segment_bytes += info->file_bytes;
+    findings->record_bytes += info->record_bytes;
 }
 
 /* A segment that cannot be opened is never deleted: what it holds is not known. */
@@ -115,6 +121,8 @@ look_at(void *self, const struct part_file *file)
     struct stat status = {0};
     if (stat(path, &status) == 0)
         findings->bytes += (uint64_t)status.st_size;
+    if (!is_segment)
+        findings->journal_bytes += (uint64_t)status.st_size;
     if (file->id > findings->newest_id)
         findings->newest_id = file->id;
     if (is_segment)
@@ -194,12 +202,24 @@ is_pinned(const struct findings *findings, const struct candidate *candidate)
     return false;
 }
 
+/* What the tape takes once its journals are sealed, as far as the segments tell. Journals that wait for a slow or full
+ * disk would else delete much more than was asked for: what they take now is not what they take then. */
+static uint64_t
+bytes_when_sealed(const struct findings *findings)
+{
+    double part = findings->record_bytes > findings->segment_bytes
+                      ? (double)findings->segment_bytes / (double)findings->record_bytes
+                      : 1.0;
+    return findings->bytes - findings->journal_bytes +
+           (uint64_t)(part * (double)findings->journal_bytes);
+}
+
 /* Which segments go: the oldest first, also where a clock went backwards. */
 static void
 choose(struct findings *findings, const struct retention *retention, int64_t now_ns,
     struct retention_result *result)
 {
-    uint64_t bytes = findings->bytes;
+    uint64_t bytes = bytes_when_sealed(findings);
     for (size_t i = 0; i < findings->count; i++) {
         struct candidate *candidate = &findings->candidates[i];
         bool too_much = retention->keep_bytes > 0 && bytes > retention->keep_bytes;

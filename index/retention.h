@@ -1,7 +1,8 @@
 /* retention.h - which files of a tape are deleted, and when.
  *
  * Whole segments, the oldest first, while the tape is larger than keep_bytes or the newest event of
- * a segment was received longer than keep_age_ns ago. Journals are never deleted. A pinned range of
+ * a segment was received longer than keep_age_ns ago. Journals are never deleted; they count with what they will take
+ * when they are sealed, judged by the segments. A pinned range of
  * seqs (a replay's plan refers to it, a person marked it) keeps every segment that holds a part of it.
  * What goes is recorded first (index/deletions.h), so that readers can say that it is gone on purpose.
  *

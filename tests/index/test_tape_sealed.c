@@ -176,6 +176,45 @@ a_recorder_seals_what_it_and_others_left(void **state)
     tape_writer_close(writer);
 }
 
+/* The `count` batches at the end of a tape that has `from` events of its stream. */
+static void
+add_batches(const char *directory, int64_t from, int count, bool seal)
+{
+    struct tape_writer *writer = test_writer_sealing(directory, UINT64_C(1) << 20, seal);
+    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
+    for (int i = 0; i < count; i++)
+        test_append(writer, orders, 0, from + INT64_C(1000) * i, 1000);
+    tape_writer_close(writer);
+}
+
+static void
+journals_that_wait_count_as_what_they_will_take(void **state)
+{
+    struct error err = {0};
+    struct retention_result before;
+    struct retention_result after;
+    add_batches(*state, 0, 40, true);
+    struct retention rules = {.keep_bytes = 1};
+    assert_ok(retention_apply(*state, &rules, 0, true, &before, &err));
+    add_batches(*state, 40000, 40, false);
+    assert_ok(retention_apply(*state, &rules, 0, true, &after, &err));
+    uint64_t segments = before.deleted_bytes;
+    assert_int_equal(after.deleted_bytes, segments);
+    assert_true(after.kept_bytes > 2 * segments); /* the journals */
+
+    rules.keep_bytes = 3 * segments; /* as much again is in the journals */
+    assert_ok(retention_apply(*state, &rules, 0, false, &after, &err));
+    assert_int_equal(after.deleted_files, 0);
+    rules.keep_bytes = segments * 3 / 2;
+    assert_ok(retention_apply(*state, &rules, 0, true, &after, &err));
+    assert_in_range(after.deleted_bytes, segments / 4, segments * 3 / 4);
+
+    add_batches(*state, 80000, 1, true); /* seals the others too */
+    rules.keep_bytes = segments * 5 / 2;
+    assert_ok(retention_apply(*state, &rules, 0, false, &after, &err));
+    assert_int_equal(after.deleted_files, 0);
+}
+
 static void
 retention_deletes_the_oldest_but_what_is_pinned(void **state)
 {
@@ -223,6 +262,7 @@ main(void)
         TEST(sealed_or_not_a_cursor_finds_the_same),
         TEST(finds_everything_in_a_segment_of_many_blocks),
         TEST(a_recorder_seals_what_it_and_others_left),
+        TEST(journals_that_wait_count_as_what_they_will_take),
         TEST(retention_deletes_the_oldest_but_what_is_pinned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
