@@ -227,10 +227,14 @@ run_export(const struct invocation *invocation)
     const struct settings *settings = invocation->settings;
     if (settings->tape_file == NULL)
         return export_lines(invocation);
-    if (settings->tape_file[0] != '\0')
-        return export_tape(invocation, settings->tape_file);
     struct error err;
-    (void)error_set(&err, ERROR_ARGUMENT, "--tape-file needs the name of a file");
+    if (strcmp(settings->tape_file, "-") == 0)
+        (void)error_set(&err, ERROR_ARGUMENT,
+            "--tape-file cannot write to stdout; without it the events go there as NDJSON");
+    else if (settings->tape_file[0] == '\0')
+        (void)error_set(&err, ERROR_ARGUMENT, "--tape-file needs the name of a file");
+    else
+        return export_tape(invocation, settings->tape_file);
     return command_fail(&err);
 }
 

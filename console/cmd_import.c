@@ -1,7 +1,5 @@
 /* `tapedeck import`: NDJSON as `tapedeck export` writes it, and tapes, onto the tape. */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -183,10 +181,7 @@ open_input(const struct invocation *invocation, struct error *err)
             err, ERROR_ARGUMENT, "name the file, or send it in: tapedeck import <events.ndjson");
         return -1;
     }
-    int fd = open(invocation->argv[0], O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        (void)error_set_system(err, "cannot open %s", invocation->argv[0]);
-    return fd;
+    return import_inputs_open_lines(invocation->argv[0], err);
 }
 
 static int
@@ -218,7 +213,8 @@ const struct command command_import = {
     .usage = "[INPUT...]",
     .summary = "take events onto the tape from exports (NDJSON) and other tapes",
     .details =
-        "Reads stdin, or INPUT: NDJSON as tapedeck export writes it, a packed tape (.tar.zst) or "
+        "Reads stdin (also as -), or INPUT: NDJSON as tapedeck export writes it, a packed tape "
+        "(.tar.zst) or "
         "a\n"
         "tape's directory. Several are merged: each offset of a partition once, in order, and no "
         "hole\n"

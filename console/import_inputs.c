@@ -23,7 +23,24 @@ is_directory(const char *path)
 bool
 import_inputs_is_tape(const char *path)
 {
-    return is_directory(path) || portable_is_packed(path);
+    return !import_inputs_is_stdin(path) && (is_directory(path) || portable_is_packed(path));
+}
+
+bool
+import_inputs_is_stdin(const char *path)
+{
+    return strcmp(path, "-") == 0;
+}
+
+int
+import_inputs_open_lines(const char *path, struct error *err)
+{
+    if (import_inputs_is_stdin(path))
+        return STDIN_FILENO;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        (void)error_set_system(err, "cannot open %.180s", path);
+    return fd;
 }
 
 bool
@@ -33,7 +50,7 @@ import_inputs_check(char *const *paths, size_t count, struct error *err)
         return error_set(err, ERROR_ARGUMENT, "%zu inputs are more than can be merged at once (%u)",
             count, TAPE_MERGE_MAX);
     for (size_t i = 0; i < count; i++) {
-        if (access(paths[i], R_OK) != 0) {
+        if (!import_inputs_is_stdin(paths[i]) && access(paths[i], R_OK) != 0) {
             (void)error_set_system(err, "cannot open %.180s", paths[i]);
             err->code = ERROR_ARGUMENT;
             return false;
@@ -66,15 +83,16 @@ make_scratch(struct import_inputs *inputs, struct error *err)
 static bool
 read_lines(struct import_inputs *inputs, const char *path, const char *directory, struct error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = import_inputs_open_lines(path, err);
     if (fd < 0)
-        return error_set_system(err, "cannot open %.180s", path);
+        return false;
     struct import_lines lines = {0};
     struct tape_writer *writer = tape_writer_open(
         directory, &(struct tape_writer_options){.durability = DURABILITY_KERNEL}, err);
     bool good = writer != NULL && import_lines(&lines, writer, fd, NULL, err);
     tape_writer_close(writer);
-    (void)close(fd);
+    if (fd != STDIN_FILENO)
+        (void)close(fd);
     if (good && lines.is_short && !inputs->is_short) {
         inputs->is_short = true;
         inputs->why = lines.why;
@@ -87,9 +105,9 @@ static bool
 open_input(struct import_inputs *inputs, const char *path, struct error *err)
 {
     char *directory;
-    if (portable_is_packed(path)) {
+    if (import_inputs_is_tape(path) && portable_is_packed(path)) {
         directory = portable_unpack(path, err);
-    } else if (is_directory(path)) {
+    } else if (import_inputs_is_tape(path)) {
         directory = alloc_text(path);
     } else {
         if (!make_scratch(inputs, err))

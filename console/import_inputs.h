@@ -28,6 +28,12 @@ struct import_inputs {
 /* True for a directory, and for what is called *.tar.zst. */
 bool import_inputs_is_tape(const char *path);
 
+/* True for "-". */
+bool import_inputs_is_stdin(const char *path);
+
+/* A descriptor of the export at `path`, or stdin, which is not to be closed. -1 with ERROR_SYSTEM. */
+int import_inputs_open_lines(const char *path, struct error *err);
+
 /* See that there is something at each path, that nothing is named twice, and that they are not too many;
  * ERROR_ARGUMENT. */
 bool import_inputs_check(char *const *paths, size_t count, struct error *err);

@@ -230,6 +230,25 @@ reads_from_a_pipe(void **state)
 }
 
 static void
+takes_a_dash_for_stdin(void **state)
+{
+    const struct copying *fixture = *state;
+    small_tape_write(fixture->tape);
+    char *command = alloc_format("'%s/tapedeck' export --tape '%s' | '%s/tapedeck' import --quiet "
+                                 "--tape '%s' -",
+        TEST_BINARY_DIR, fixture->tape, TEST_BINARY_DIR, fixture->other);
+    assert_int_equal(system(command), 0); /* NOLINT(concurrency-mt-unsafe) */
+    free(command);
+    command = alloc_format("'%s/tapedeck' export --tape '%s' | '%s/tapedeck' import --tape "
+                           "'%s/both' - '%s' | grep -q 'copies of the same offsets left out'",
+        TEST_BINARY_DIR, fixture->tape, TEST_BINARY_DIR, fixture->home, fixture->other);
+    assert_int_equal(system(command), 0); /* NOLINT(concurrency-mt-unsafe) */
+    free(command);
+    copying_expect(fixture, WORDS("export", "--tape", fixture->tape, "--tape-file", "-"), 2, NULL,
+        "--tape-file cannot write to stdout");
+}
+
+static void
 refuses_a_tape_that_is_being_recorded(void **state)
 {
     const struct copying *fixture = *state;
@@ -259,6 +278,7 @@ main(void)
         TEST(notices_that_an_export_was_cut_off),
         TEST(takes_what_stands_before_a_bad_line_and_goes_on_when_it_is_mended),
         TEST(reads_from_a_pipe),
+        TEST(takes_a_dash_for_stdin),
         TEST(refuses_a_tape_that_is_being_recorded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
