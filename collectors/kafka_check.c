@@ -270,8 +270,10 @@ kafka_check_run(const struct source_config *config, tap_check_report *report, vo
     struct error err;
     struct kafka_reason reason;
     if (!kafka_client_open(&run.client, config, &err)) {
-        say(&run, "client", TAP_VERDICT_BAD, err.code, err.text,
-            "correct the property, or the file that it names");
+        const struct kafka_reason *seen = &run.client.seen;
+        bool is_seen = seen->what[0] != '\0';
+        say(&run, "client", TAP_VERDICT_BAD, err.code, is_seen ? seen->what : err.text,
+            is_seen ? seen->fix : "correct the property");
     } else if (!await_answer(&run, &reason)) {
         report_connection(&run, &reason);
     } else {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "collectors/kafka_conf.h"
 #include "collectors/outlet.h"
@@ -139,6 +140,30 @@ set_read_ahead(rd_kafka_conf_t *conf, const struct source_config *config, struct
 }
 
 static bool
+has_value(const rd_kafka_conf_t *conf, const char *name, const char *value)
+{
+    char text[64];
+    size_t size = sizeof(text);
+    return rd_kafka_conf_get(conf, name, text, &size) == RD_KAFKA_CONF_OK &&
+           strcasecmp(text, value) == 0;
+}
+
+/* Without a source of tokens librdkafka waits for one that nobody brings, and says nothing. */
+static bool
+check_token(const rd_kafka_conf_t *conf, struct error *err)
+{
+    bool is_login = has_value(conf, "security.protocol", "sasl_ssl") ||
+                    has_value(conf, "security.protocol", "sasl_plaintext");
+    if (!is_login || !has_value(conf, "sasl.mechanism", "OAUTHBEARER") ||
+        has_value(conf, "enable.sasl.oauthbearer.unsecure.jwt", "true") ||
+        has_value(conf, "sasl.oauthbearer.method", "oidc"))
+        return true;
+    return error_set(err, ERROR_CONFIG,
+        "OAUTHBEARER has nothing to make a token of: set kafka.sasl.oauthbearer.method to oidc, or "
+        "kafka.enable.sasl.oauthbearer.unsecure.jwt to true");
+}
+
+static bool
 set_all(rd_kafka_conf_t *conf, const struct source_config *config, struct error *err)
 {
     if (!kafka_conf_set_all(conf, defaults, sizeof(defaults) / sizeof(defaults[0]), err))
@@ -163,6 +188,8 @@ set_all(rd_kafka_conf_t *conf, const struct source_config *config, struct error 
         !kafka_conf_set(conf, "isolation.level", config->isolation, err))
         return false;
     if (!kafka_conf_set_all(conf, fixed, sizeof(fixed) / sizeof(fixed[0]), err))
+        return false;
+    if (!check_token(conf, err))
         return false;
     /* For on_log(). */
     return kafka_conf_set(conf, "debug", "topic", err) &&
@@ -263,14 +290,47 @@ begin(struct kafka_client *client, const struct source_config *config)
     (void)pthread_mutex_init(&client->miss_lock, NULL);
 }
 
-/* Takes `conf`. */
+/* NULL with ERROR_CONFIG, and the same in client->seen. */
+static rd_kafka_t *
+make_client(struct kafka_client *client, rd_kafka_conf_t *conf, struct error *err)
+{
+    char why[256];
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
+    if (rk == NULL) {
+        kafka_reason_read_setup(&client->seen, why);
+        (void)error_set(err, ERROR_CONFIG, "%s; %s", client->seen.what, client->seen.fix);
+    }
+    return rk;
+}
+
+/* Whether a client can be made: files of keys and what a login needs are only looked at then. It is one
+ * that nobody uses, and that asks no broker. */
+static bool
+try_out(struct kafka_client *client, const struct source_config *config, struct error *err)
+{
+    rd_kafka_conf_t *conf = make_conf(config, err);
+    if (conf == NULL)
+        return false;
+    rd_kafka_t *rk = NULL;
+    if (kafka_conf_set(conf, "bootstrap.servers", "", err))
+        rk = make_client(client, conf, err);
+    if (rk == NULL)
+        rd_kafka_conf_destroy(conf);
+    else
+        rd_kafka_destroy(rk);
+    return rk != NULL;
+}
+
+/* Takes `conf`. When rd_kafka_new() fails, librdkafka before 2.13 frees the interceptors of the configuration,
+ * and rd_kafka_conf_destroy() would do it again: so it was tried out without them, and should it fail all
+ * the same, the configuration is left behind. */
 static bool
 open_with(struct kafka_client *client, rd_kafka_conf_t *conf, struct error *err)
 {
     rd_kafka_conf_set_opaque(conf, client);
     rd_kafka_conf_set_ssl_cert_verify_cb(conf, on_certificate);
     (void)rd_kafka_conf_interceptor_add_on_new(conf, INTERCEPTOR, on_new, client);
-    client->rk = kafka_conf_client(&conf, RD_KAFKA_CONSUMER, err);
+    client->rk = make_client(client, conf, err);
     if (client->rk == NULL)
         return false;
     client->events = rd_kafka_queue_get_main(client->rk);
@@ -282,7 +342,7 @@ kafka_client_open(
     struct kafka_client *client, const struct source_config *config, struct error *err)
 {
     begin(client, config);
-    rd_kafka_conf_t *conf = make_conf(config, err);
+    rd_kafka_conf_t *conf = try_out(client, config, err) ? make_conf(config, err) : NULL;
     return conf != NULL && open_with(client, conf, err);
 }
 
@@ -291,7 +351,7 @@ kafka_client_open_member(struct kafka_client *client, const struct source_config
     kafka_client_rebalance *on_rebalance, struct error *err)
 {
     begin(client, config);
-    rd_kafka_conf_t *conf = make_conf(config, err);
+    rd_kafka_conf_t *conf = try_out(client, config, err) ? make_conf(config, err) : NULL;
     if (conf == NULL)
         return false;
     if (!set_member(conf, config->group, err)) {

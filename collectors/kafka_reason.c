@@ -49,7 +49,7 @@ static const struct cause causes[] = {
         "set kafka.ssl.certificate.location to one that it trusts"},
     {"alert certificate unknown", ERROR_REFUSED, KAFKA_STEP_TLS,
         "the broker does not take our client certificate",
-        "set kafka.ssl.certificate.location to one that it trusts"},
+        "set kafka.ssl.certificate.location to one that it trusts and that is not out of date"},
     {"connecting to a SSL listener", ERROR_REMOTE, KAFKA_STEP_TLS,
         "it hangs up before an answer, as one that wants TLS does",
         "if it wants TLS, set kafka.security.protocol to SSL or SASL_SSL"},
@@ -66,6 +66,10 @@ static const struct cause causes[] = {
     {"not valid in current SASL state", ERROR_REFUSED, KAFKA_STEP_LOGIN,
         "this port of the broker takes no login",
         "set kafka.security.protocol to SSL or PLAINTEXT, or take the port that has one"},
+    {"acquire SASL OAUTHBEARER token", ERROR_REFUSED, KAFKA_STEP_LOGIN, NULL,
+        "check kafka.sasl.oauthbearer.config"},
+    {"OAUTHBEARER", ERROR_REFUSED, KAFKA_STEP_LOGIN, NULL,
+        "check what kafka.sasl.oauthbearer.config makes the token of"},
     {"mechanism SCRAM", ERROR_REFUSED, KAFKA_STEP_LOGIN, "the user or the password is wrong",
         CREDENTIALS},
     {"Invalid username or password", ERROR_REFUSED, KAFKA_STEP_LOGIN,
@@ -176,6 +180,53 @@ kafka_reason_read(
         (void)snprintf(reason->fix, sizeof(reason->fix),
             CREDENTIALS "; at Kafka 4 SCRAM needs librdkafka 2.6.1, here is %s",
             rd_kafka_version_str());
+}
+
+/* What OpenSSL says about a file behind "PROPERTY failed: ". */
+static const struct {
+    const char *sign;
+    const char *what;
+    const char *fix;
+} file_causes[] = {
+    {"::system lib", "the file cannot be read", "is it there, and may this user read it?"},
+    {"::no certificate or crl found", "there is no certificate in the file",
+        "it must have one as text, with BEGIN CERTIFICATE"},
+    {"::no start line", "there is neither a certificate nor a key in the file",
+        "it must have one as text, with BEGIN"},
+    {"::key values mismatch", "the key is not that of the certificate",
+        "set kafka.ssl.certificate.location and kafka.ssl.key.location to a pair"},
+    {"::PEM lib", "the file cannot be understood",
+        "is it PEM? If the key has a password, set kafka.ssl.key.password to it"},
+};
+
+/* What a login lacks. */
+static const struct cause setup_causes[] = {
+    {"sasl.username and sasl.password must be set", ERROR_CONFIG, KAFKA_STEP_LOGIN,
+        "a login needs a user and a password", "set kafka.sasl.username and kafka.sasl.password"},
+    {"sasl.kerberos.", ERROR_CONFIG, KAFKA_STEP_LOGIN,
+        "Kerberos, the login unless another one is named, is not set up",
+        "set kafka.sasl.mechanism, like SCRAM-SHA-512, or kafka.sasl.kerberos.keytab"},
+};
+
+void
+kafka_reason_read_setup(struct kafka_reason *reason, const char *why)
+{
+    *reason = (struct kafka_reason){.code = ERROR_CONFIG, .step = KAFKA_STEP_RESOLVE};
+    (void)snprintf(reason->what, sizeof(reason->what), "cannot make a kafka client: %s", why);
+    (void)snprintf(
+        reason->fix, sizeof(reason->fix), "%s", "correct the property, or the file that it names");
+    for (size_t i = 0; i < sizeof(setup_causes) / sizeof(setup_causes[0]); i++)
+        if (strstr(why, setup_causes[i].sign) != NULL)
+            take(reason, setup_causes[i].what, setup_causes[i].fix);
+    const char *end = strstr(why, " failed: ");
+    for (size_t i = 0; end != NULL && i < sizeof(file_causes) / sizeof(file_causes[0]); i++) {
+        if (strstr(end, file_causes[i].sign) == NULL)
+            continue;
+        take(reason, NULL, file_causes[i].fix);
+        (void)snprintf(reason->what, sizeof(reason->what), "kafka.%.*s: %s", (int)(end - why), why,
+            file_causes[i].what);
+        break;
+    }
 }
 
 void

@@ -33,6 +33,10 @@ struct kafka_reason {
 void kafka_reason_read(
     struct kafka_reason *reason, const char *text, bool is_login, int certificate_error);
 
+/* The same of `why`, with which rd_kafka_new() refused: a file of keys, or what a login needs. The code is
+ * ERROR_CONFIG. */
+void kafka_reason_read_setup(struct kafka_reason *reason, const char *why);
+
 /* "cannot reach kafka at ADDRESS: WHAT; FIX", or "no access to kafka at ADDRESS: ..." */
 void kafka_reason_say(const struct kafka_reason *reason, const char *address, struct error *err);
 

@@ -124,10 +124,38 @@ keeps_librdkafkas_words_where_it_knows_nothing_better(void **state)
     assert_string_equal(err.text, "cannot reach kafka at h:1: something new");
 }
 
+static void
+says_what_is_wrong_with_a_key(void **state)
+{
+    (void)state;
+    struct kafka_reason reason;
+    kafka_reason_read_setup(&reason,
+        "ssl.key.location failed: ../ssl/ssl_rsa.c:385:SSL_CTX_use_PrivateKey_file "
+        "error:0A080009:SSL routines::PEM lib");
+    assert_int_equal(reason.code, ERROR_CONFIG);
+    assert_string_equal(reason.what, "kafka.ssl.key.location: the file cannot be understood");
+    assert_non_null(strstr(reason.fix, "kafka.ssl.key.password"));
+}
+
+static void
+says_where_a_token_is_made(void **state)
+{
+    (void)state;
+    struct kafka_reason reason;
+    kafka_reason_read(&reason,
+        "Failed to acquire SASL OAUTHBEARER token: Unrecognized sasl.oauthbearer.config beginning "
+        "at: bogus=1",
+        true, 0);
+    assert_int_equal(reason.step, KAFKA_STEP_LOGIN);
+    assert_string_equal(reason.fix, "check kafka.sasl.oauthbearer.config");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(says_what_is_wrong_with_a_key),
+        cmocka_unit_test(says_where_a_token_is_made),
         cmocka_unit_test(leaves_out_what_is_librdkafkas_own),
         cmocka_unit_test(names_a_name_that_does_not_resolve),
         cmocka_unit_test(knows_the_answer_of_a_web_server),

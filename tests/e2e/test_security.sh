@@ -166,6 +166,8 @@ check "no client certificate" fails 5 certless tls "wants a client certificate"
 tap stranger "$mutual" security.protocol=SSL "ssl.ca.location=$tls/good-ca.pem" \
     "ssl.certificate.location=$tls/stranger.pem" "ssl.key.location=$tls/stranger.key"
 check "a client certificate that is not trusted" fails_test 5 stranger tls "client certificate"
+tap keyless "$mutual" security.protocol=SSL "ssl.ca.location=$tls/nowhere.pem"
+check "a file of certificates that is not there" fails 3 keyless client "cannot be read"
 tap plain "$login"
 check "no TLS where it is wanted" fails 4 plain tls "TLS"
 tap overdone "$address" security.protocol=SSL "ssl.ca.location=$tls/good-ca.pem"
