@@ -43,14 +43,14 @@ run(struct collector *collector, void *source, struct error *err)
     return SOURCE_ENDED;
 }
 
-/* What is wrong with a tap that worked before, or what a broker refuses one tap of many, may be put right
- * while the recorder runs. */
+/* What is wrong with a tap that worked before, or with one of many, may be put right while the recorder runs:
+ * a login, a topic, a file of keys. Only what the user wrote stays wrong. */
 static bool
 may_be_put_right(const struct collector *collector, const struct error *err)
 {
     const struct source_config *config = collector->config;
     return config->until == UNTIL_STOPPED &&
-           (collector->was_live || (config->is_one_of_many && err->code == ERROR_REFUSED));
+           (collector->was_live || (config->is_one_of_many && err->code != ERROR_ARGUMENT));
 }
 
 /* One connection, from open to close. */

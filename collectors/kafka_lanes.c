@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "collectors/answer_patience.h"
+#include "collectors/kafka_feed.h"
 #include "collectors/kafka_proof.h"
 #include "collectors/kafka_start.h"
 #include "collectors/kafka_topics.h"
@@ -83,8 +84,9 @@ judge_topic(struct kafka_lanes *lanes, const struct kafka_topic *topic,
         return fail_missing(lanes, topic, err);
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
         *is_final = true;
-        return error_set(err, ERROR_REFUSED, "kafka at %s does not let us read topic '%s'",
-            lanes->client->address, topic->name);
+        return error_set(err, ERROR_REFUSED,
+            "kafka at %s does not let us read topic '%s'; " KAFKA_READ_FIX, lanes->client->address,
+            topic->name);
     default:
         return error_set(err, ERROR_REMOTE, "topic '%s' on %s: %s", topic->name,
             lanes->client->address, rd_kafka_err2str(answer->err));

@@ -204,6 +204,15 @@ prepare_tap(struct recorder *recorder, const struct recorder_tap *given, struct 
     return true;
 }
 
+/* Put the tap's name in front, where there are several. */
+static bool
+fail_of_tap(const struct recorder *recorder, const char *name, struct error *err)
+{
+    if (recorder->options.tap_count > 1 && name != NULL)
+        (void)error_wrap(err, "tap '%s'", name);
+    return false;
+}
+
 static bool
 prepare_taps(struct recorder *recorder, const struct recorder_options *options, struct error *err)
 {
@@ -215,7 +224,7 @@ prepare_taps(struct recorder *recorder, const struct recorder_options *options, 
     recorder->taps = alloc_zeroed(options->tap_count * sizeof(recorder->taps[0]));
     for (size_t i = 0; i < options->tap_count; i++)
         if (!prepare_tap(recorder, &options->taps[i], err))
-            return false;
+            return fail_of_tap(recorder, options->taps[i].name, err);
     return true;
 }
 
@@ -322,7 +331,7 @@ wait_for_taps(struct recorder *recorder, struct error *err)
             enum tap_state state = collector_state(recorder->taps[i].collector, &why);
             if (state == TAP_FAILED) {
                 *err = why;
-                return false;
+                return fail_of_tap(recorder, recorder->taps[i].name, err);
             }
             answered += has_answered(state);
             up += state == TAP_LIVE || state == TAP_ENDED;

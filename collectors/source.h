@@ -54,7 +54,7 @@ struct source_config {
     const char *tape;              /* its directory, for reading what is on it; NULL: nobody can */
     const char *isolation;         /* Kafka: overrides the properties; NULL: not given */
     const char *group;             /* member of this consumer group; NULL: of none */
-    bool is_one_of_many;           /* other taps go on: what is refused is tried again */
+    bool is_one_of_many;           /* other taps go on: what may be put right is tried again */
 };
 
 /* One transport. check() runs on any thread, the others on the tap's own collector thread. */

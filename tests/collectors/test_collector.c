@@ -36,7 +36,9 @@ struct script {
     enum source_state failed; /* how */
     int lose_after;           /* events after which the connection is lost; 0: never */
     int events;               /* what it has; then it is quiet */
-    bool is_gone;             /* after the first loss */
+    enum error_code code;     /* why an attempt fails; ERROR_NONE: nobody is there */
+    bool is_one_of_many;
+    bool is_gone; /* after the first loss */
     int64_t sent;
 };
 
@@ -61,7 +63,7 @@ fake_open(const struct source_config *config, struct outlet *outlet, void **self
     static struct fake fake;
     (void)config;
     if (atomic_fetch_add(&script.opens, 1) < script.fail_opens) {
-        error_set(err, ERROR_REMOTE, "nobody is there");
+        error_set(err, script.code == ERROR_NONE ? ERROR_REMOTE : script.code, "nobody is there");
         return script.failed;
     }
     fake = (struct fake){.outlet = outlet, .lane = outlet_lane(outlet, "s", 0)};
@@ -124,11 +126,13 @@ start(struct setting *setting, const struct script *wanted, enum recorder_until 
     atomic_store(&script.closes, 0);
     script.fail_opens = wanted->fail_opens;
     script.failed = wanted->failed;
+    script.code = wanted->code;
     script.lose_after = wanted->lose_after;
     script.events = wanted->events;
     script.is_gone = false;
     script.sent = 0;
     *setting = (struct setting){.directory = temp_directory_new(), .config.until = until};
+    setting->config.is_one_of_many = wanted->is_one_of_many;
     atomic_store(&setting->budget, 7);
     setting->writer = tape_writer_open(setting->directory, NULL, &err);
     assert_ok(setting->writer != NULL);
@@ -250,6 +254,33 @@ does_not_try_again_what_cannot_be_mended(void **state)
 }
 
 static void
+tries_one_of_many_again_when_its_file_of_keys_is_not_there(void **state)
+{
+    (void)state;
+    struct setting setting;
+    struct script wanted = {.fail_opens = 1,
+        .failed = SOURCE_FAILED,
+        .code = ERROR_CONFIG,
+        .is_one_of_many = true,
+        .events = 1};
+    start(&setting, &wanted, UNTIL_STOPPED);
+    wait_for(&setting, 1);
+    end(&setting);
+}
+
+static void
+does_not_try_one_of_many_again_when_what_was_asked_is_impossible(void **state)
+{
+    (void)state;
+    struct setting setting;
+    struct script wanted = {
+        .fail_opens = 1, .failed = SOURCE_FAILED, .code = ERROR_ARGUMENT, .is_one_of_many = true};
+    start(&setting, &wanted, UNTIL_STOPPED);
+    wait_for_end(&setting, TAP_FAILED);
+    end(&setting);
+}
+
+static void
 records_nothing_twice_after_a_lost_connection(void **state)
 {
     (void)state;
@@ -294,6 +325,8 @@ main(void)
         cmocka_unit_test(tries_again_until_somebody_is_there),
         cmocka_unit_test(says_why_it_tries_again),
         cmocka_unit_test(does_not_try_again_what_cannot_be_mended),
+        cmocka_unit_test(tries_one_of_many_again_when_its_file_of_keys_is_not_there),
+        cmocka_unit_test(does_not_try_one_of_many_again_when_what_was_asked_is_impossible),
         cmocka_unit_test(records_nothing_twice_after_a_lost_connection),
         cmocka_unit_test(ends_after_exactly_so_many_events),
         cmocka_unit_test(stops_at_once_while_it_waits_to_try_again),
