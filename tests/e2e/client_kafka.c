@@ -198,6 +198,55 @@ run_commit(const struct arguments *arguments)
     return 0;
 }
 
+/* What a group commits that nobody is a member of: PREFIX-N at offset N modulo 100. */
+static void
+ask_group_commit(const struct client *client, const char *const *values, int64_t group,
+    rd_kafka_queue_t *answers)
+{
+    char name[300];
+    (void)snprintf(name, sizeof(name), "%s-%" PRId64, values[0], group);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, values[2], (int32_t)number(values[3]))->offset =
+        group % 100;
+    rd_kafka_AlterConsumerGroupOffsets_t *request =
+        rd_kafka_AlterConsumerGroupOffsets_new(name, list);
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(client->handle, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS);
+    char why[128];
+    (void)rd_kafka_AdminOptions_set_request_timeout(options, WAIT_MS, why, sizeof(why));
+    rd_kafka_AlterConsumerGroupOffsets(client->handle, &request, 1, options, answers);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_AlterConsumerGroupOffsets_destroy(request);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static int
+run_groups(const struct arguments *arguments)
+{
+    static const char *const preset[] = {NULL};
+    struct client client;
+    client_open(&client, RD_KAFKA_CONSUMER, arguments, arguments->count, preset);
+    rd_kafka_queue_t *answers = rd_kafka_queue_new(client.handle);
+    int64_t count = number(arguments->values[1]);
+    for (int64_t group = 0; group < count; group++)
+        ask_group_commit(&client, (const char *const *)arguments->values, group, answers);
+    for (int64_t group = 0; group < count; group++) {
+        rd_kafka_event_t *event = rd_kafka_queue_poll(answers, WAIT_MS);
+        if (event == NULL)
+            die("groups", "no answer");
+        check("groups", rd_kafka_event_error(event));
+        size_t results;
+        const rd_kafka_group_result_t **result = rd_kafka_AlterConsumerGroupOffsets_result_groups(
+            rd_kafka_event_AlterConsumerGroupOffsets_result(event), &results);
+        if (results != 1 || rd_kafka_group_result_error(result[0]) != NULL)
+            die("groups", "a commit was refused");
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_queue_destroy(answers);
+    rd_kafka_destroy(client.handle);
+    return 0;
+}
+
 /* --- dump --------------------------------------------------------------------------------------- */
 
 static void
@@ -375,6 +424,8 @@ static const struct subcommand commands[] = {
     {"delete", 1, run_delete, "NAME"},
     {"trim", 3, run_trim, "TOPIC PARTITION OFFSET"},
     {"commit", 4, run_commit, "GROUP TOPIC PARTITION OFFSET"},
+    {"groups", 4, run_groups,
+        "PREFIX COUNT TOPIC PARTITION groups without members, with a commit each"},
     {"dump", 1, run_dump, "TOPIC [K=V]...               one line per committed event"},
     {"state", 0, run_state, "                             topics, offsets, groups, commits"},
 };

@@ -1,0 +1,101 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "collectors/groups_admin.h"
+#include "collectors/groups_sample.h"
+#include "tests/support/collectors_kafka.h"
+#include "tests/support/unit.h"
+
+#define PATIENCE_NS (60 * NS_PER_S)
+#define RTT_MS      20
+
+struct setting {
+    struct kafka_mock mock;
+    struct groups_admin admin;
+    struct groups_sample sample;
+};
+
+static bool
+wants_all(const void *self, const char *topic)
+{
+    (void)self;
+    (void)topic;
+    return true;
+}
+
+/* One broker, which is everybody's coordinator, and a sample of groups that it has never heard of. */
+static void
+set_up(struct setting *setting, size_t groups)
+{
+    struct error err;
+    *setting = (struct setting){0};
+    kafka_mock_start(&setting->mock, 1);
+    setting->admin.options =
+        (struct groups_admin_options){.address = setting->mock.bootstrap, .wants_topic = wants_all};
+    assert_ok(groups_admin_open(&setting->admin, &err));
+    setting->sample.groups = alloc_zeroed(groups * sizeof(setting->sample.groups[0]));
+    setting->sample.group_count = groups;
+    for (size_t i = 0; i < groups; i++)
+        setting->sample.groups[i].name = alloc_format("group-%05zu", i);
+}
+
+static void
+tear_down(struct setting *setting)
+{
+    groups_sample_done(&setting->sample);
+    groups_admin_close(&setting->admin);
+    kafka_mock_stop(&setting->mock);
+}
+
+static void
+look(struct setting *setting, int64_t wait_ns, int64_t latest_ns)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    groups_admin_read_commits(
+        &setting->admin, &setting->sample, now_ns + wait_ns, now_ns + latest_ns);
+}
+
+/* More than are handed to the library at a time. */
+static void
+asks_many_groups_to_the_end(void **state)
+{
+    (void)state;
+    struct setting setting;
+    set_up(&setting, 1500);
+    look(&setting, PATIENCE_NS, PATIENCE_NS);
+    assert_int_equal(setting.sample.problem_count, 0);
+    for (size_t i = 0; i < setting.sample.group_count; i++)
+        assert_string_equal(setting.sample.groups[i].problem, "");
+    tear_down(&setting);
+}
+
+/* Each answer takes so long that it must be: two at a time would need half of it. */
+static void
+has_one_question_at_a_broker_at_a_time(void **state)
+{
+    (void)state;
+    enum { groups = 20 };
+    struct setting setting;
+    set_up(&setting, groups);
+    assert_int_equal(
+        rd_kafka_mock_broker_set_rtt(setting.mock.cluster, 1, RTT_MS), RD_KAFKA_RESP_ERR_NO_ERROR);
+    int64_t began_ns = clock_monotonic_ns();
+    look(&setting, PATIENCE_NS, PATIENCE_NS);
+    int64_t took_ms = (clock_monotonic_ns() - began_ns) / NS_PER_MS;
+    assert_int_equal(setting.sample.problem_count, 0);
+    assert_true(took_ms >= (int64_t)groups * RTT_MS);
+    tear_down(&setting);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(asks_many_groups_to_the_end),
+        cmocka_unit_test(has_one_question_at_a_broker_at_a_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
