@@ -59,7 +59,7 @@ struct tape_writer {
     int64_t journal_made_ns;
     int64_t place_checked_ns;
     struct tape_room room;
-    char shortage[256]; /* why nothing more is taken; empty: it is */
+    char shortage[sizeof(((struct error *)0)->text)]; /* why nothing more is taken; empty: it is */
     pthread_mutex_t stream_lock;
     struct stream_table streams; /* those of `found`, and new ones */
     struct journal_sync *sync;
