@@ -40,7 +40,7 @@
 #define SMALL_JOURNAL (UINT64_C(1024) * 1024)
 
 /* On a full disk a smaller journal than this is not worth a segment. */
-#define WORTH_SEALING (UINT64_C(64) * 1024)
+#define WORTH_SEALING (UINT64_C(256) * 1024)
 
 /* The journal that is written is journal (path NULL: none yet; the next append makes one). Streams
  * below `defined` have their definition in it. The stream table and `shortage` belong to whoever holds stream_lock; what
