@@ -34,6 +34,7 @@ struct outlet_options {
     struct tape_writer *writer;
     bool (*push)(void *self, struct batch **batch, int timeout_ms); /* indexer_push() */
     void *push_self;
+    bool (*is_over)(void *push_self); /* nothing will be taken any more; NULL: never */
     const char *tap;
     const char *url;
     bool can_wait;

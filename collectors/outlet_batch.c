@@ -41,6 +41,8 @@ hand_over_patiently(struct outlet *outlet)
         if (!outlet_is_stopping(outlet))
             continue;
         int64_t now = clock_monotonic_ns();
+        if (outlet->options.is_over != NULL && outlet->options.is_over(outlet->options.push_self))
+            return false;
         if (stop_ns == CLOCK_NONE)
             stop_ns = now + STOP_WAIT_MS * NS_PER_MS;
         else if (now > stop_ns)

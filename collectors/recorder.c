@@ -263,6 +263,13 @@ push(void *self, struct batch **batch, int timeout_ms)
 }
 
 static bool
+takes_no_more(void *self)
+{
+    struct error ignored;
+    return !indexer_is_well(self, &ignored);
+}
+
+static bool
 start_collectors(struct recorder *recorder, struct error *err)
 {
     for (size_t i = 0; i < recorder->tap_count; i++) {
@@ -271,6 +278,7 @@ start_collectors(struct recorder *recorder, struct error *err)
             .writer = recorder->writer,
             .push = push,
             .push_self = recorder->indexer,
+            .is_over = takes_no_more,
             .tap = tap->name,
             .url = tap->url.text,
             .can_wait = tap->ops->can_wait,
@@ -361,6 +369,9 @@ static bool
 end(struct recorder *recorder, struct error *err)
 {
     bool is_whole = true;
+    /* On a full disk each of those below would wait in vain for as long as it may: 15 s with one tap of Kafka. */
+    if (recorder->indexer != NULL)
+        indexer_hurry(recorder->indexer);
     for (size_t i = 0; i < recorder->tap_count; i++)
         if (recorder->taps[i].collector != NULL)
             collector_stop(recorder->taps[i].collector);

@@ -262,12 +262,18 @@ drop_batch(void *item)
     batch_release(item);
 }
 
+void
+indexer_hurry(struct indexer *indexer)
+{
+    atomic_store_explicit(&indexer->stopping, true, memory_order_relaxed);
+}
+
 bool
 indexer_stop(struct indexer *indexer, struct error *err)
 {
     if (indexer == NULL)
         return true;
-    atomic_store_explicit(&indexer->stopping, true, memory_order_relaxed);
+    indexer_hurry(indexer);
     queue_close(indexer->queue);
     (void)pthread_join(indexer->thread, NULL);
     bool well = indexer_is_well(indexer, err);

@@ -4,7 +4,7 @@
  * the counters of the live page and publishes it. When the disk is full it keeps the batch, says so
  * in the live page, and tries again until there is room; collectors then wait or count.
  *
- * Threads: its own one, started and ended here. indexer_push() may be called from any thread.
+ * Threads: its own one, started and ended here. indexer_push() and indexer_hurry() may be called from any thread.
  */
 #ifndef INDEX_INDEXER_H
 #define INDEX_INDEXER_H
@@ -42,6 +42,10 @@ uint64_t indexer_acknowledged(const struct indexer *indexer);
 /* False when the tape cannot be written for a reason other than a full disk: *err says why, the
  * recorder should stop. */
 bool indexer_is_well(struct indexer *indexer, struct error *err);
+
+/* The recorder is about to end: nobody waits for room on a full disk any more. What does not fit then fails the
+ * indexer with ERROR_DISK_FULL, and whoever pushes is told at once. */
+void indexer_hurry(struct indexer *indexer);
 
 /* Drain what is queued, sync, publish a last time, end the thread and free. NULL is allowed.
  * False when something that was queued could not be written; *err says what. */

@@ -277,6 +277,28 @@ hands_over_soon_when_nothing_follows(void **state)
     close_outlet(&setting);
 }
 
+static bool
+takes_no_more(void *self)
+{
+    return ((struct receiver *)self)->is_full;
+}
+
+static void
+does_not_wait_at_the_end_for_whom_takes_nothing_any_more(void **state)
+{
+    (void)state;
+    struct setting setting;
+    open_outlet(&setting, &(struct outlet_options){.can_wait = true, .is_over = takes_no_more});
+    (void)send_sized(&setting, 0, FULL_BYTES);
+    (void)send_sized(&setting, 1, FULL_BYTES);
+    setting.receiver.is_full = true;
+    setting.receiver.pushes = 0;
+    outlet_stop(setting.outlet);
+    assert_int_equal(send_sized(&setting, 2, FULL_BYTES), OUTLET_DONE);
+    assert_in_range(setting.receiver.pushes, 1, 2);
+    close_outlet(&setting);
+}
+
 static void
 counts_and_names_what_it_loses_when_it_cannot_wait(void **state)
 {
@@ -508,6 +530,7 @@ main(void)
         cmocka_unit_test(records_what_is_missing_at_the_end_without_another_event),
         cmocka_unit_test(hands_over_a_full_batch_at_once),
         cmocka_unit_test(hands_over_soon_when_nothing_follows),
+        cmocka_unit_test(does_not_wait_at_the_end_for_whom_takes_nothing_any_more),
         cmocka_unit_test(counts_and_names_what_it_loses_when_it_cannot_wait),
         cmocka_unit_test(knows_what_came_over_the_wire_when_it_is_told),
         cmocka_unit_test(names_a_loss_also_when_nothing_follows),

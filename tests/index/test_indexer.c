@@ -67,6 +67,35 @@ writes_what_is_pushed_and_shows_it_on_the_live_page(void **state)
     temp_directory_remove(directory);
 }
 
+static void
+waits_for_no_room_when_the_recorder_ends(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    char *directory = temp_directory_new();
+    struct tape_writer_options full = {.durability = DURABILITY_KERNEL, .min_free = 2.0};
+    struct tape_writer *writer = tape_writer_open(directory, &full, &err);
+    assert_ok(writer != NULL);
+    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
+    struct indexer *indexer = indexer_start(writer, directory, NULL, &err);
+    assert_ok(indexer != NULL);
+    struct batch *batch = test_batch(orders, 0, 0, 10);
+    assert_ok(indexer_push(indexer, &batch, 10000));
+    assert_true(indexer_is_well(indexer, &err));
+
+    indexer_hurry(indexer);
+    int64_t deadline = clock_monotonic_ns() + 20 * NS_PER_S;
+    while (indexer_is_well(indexer, &err) && clock_monotonic_ns() < deadline)
+        clock_sleep_until_ns(clock_monotonic_ns() + NS_PER_MS);
+    assert_int_equal(err.code, ERROR_DISK_FULL);
+    batch = test_batch(orders, 0, 10, 10);
+    assert_false(indexer_push(indexer, &batch, -1)); /* says so, and does not wait */
+    batch_release(batch);
+    assert_false(indexer_stop(indexer, &err));
+    tape_writer_close(writer);
+    temp_directory_remove(directory);
+}
+
 /* The child may write so many bytes into one file that the third journal does not fit. */
 static void
 record_into_a_small_disk(const char *directory)
@@ -186,6 +215,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_what_is_pushed_and_shows_it_on_the_live_page),
+        cmocka_unit_test(waits_for_no_room_when_the_recorder_ends),
         cmocka_unit_test(a_write_that_does_not_fit_leaves_nothing_behind),
         cmocka_unit_test(loses_nothing_acknowledged_when_it_is_killed),
     };
