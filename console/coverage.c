@@ -37,7 +37,7 @@ struct hole_times
 coverage_times_of(struct cursor *cursor, const struct lane_summary *lane, const struct hole *hole)
 {
     return (struct hole_times){
-        .after_ns = time_at(cursor, lane, hole->from - 1, false),
+        .after_ns = hole->from <= 0 ? CLOCK_NONE : time_at(cursor, lane, hole->from - 1, false),
         .before_ns = hole->to < 0 || hole->to == INT64_MAX
                          ? CLOCK_NONE
                          : time_at(cursor, lane, hole->to + 1, true),
