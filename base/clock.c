@@ -321,6 +321,15 @@ clock_parse(const char *text, size_t length, int64_t now_ns, int64_t *when_ns, s
         (int)(length < 60 ? length : 60), text);
 }
 
+int64_t
+clock_between(int64_t from_ns, int64_t to_ns)
+{
+    int64_t between_ns;
+    if (!__builtin_sub_overflow(to_ns, from_ns, &between_ns))
+        return between_ns;
+    return to_ns > from_ns ? INT64_MAX : INT64_MIN;
+}
+
 char *
 clock_format_duration(int64_t duration_ns, char text[CLOCK_TEXT_MAX])
 {

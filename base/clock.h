@@ -41,6 +41,10 @@ bool clock_parse(
 /* Read a length of time: "200ms", "15m", "1h30m", "2.5s"; a bare number is seconds. */
 bool clock_parse_duration(const char *text, size_t length, int64_t *duration_ns, struct error *err);
 
+/* How long after `from_ns` is `to_ns`? The longest there is where it is longer: clocks that events bring along may say any
+ * time. */
+int64_t clock_between(int64_t from_ns, int64_t to_ns);
+
 /* "182 s", "3 m 2 s", "2.4 h", "26 h": a length of time for people. Returns `text`. */
 char *clock_format_duration(int64_t duration_ns, char text[CLOCK_TEXT_MAX]);
 

@@ -132,8 +132,9 @@ draw_tape_bar(const struct deck *deck, struct canvas *canvas, int end)
         return end;
 
     int64_t to_ns = deck->is_recording ? deck->now_ns : deck->last_ns;
-    int64_t length_ns = to_ns > deck->first_ns ? to_ns - deck->first_ns : 1;
-    int64_t head_ns = deck->head_ns != CLOCK_NONE ? deck->head_ns - deck->first_ns : length_ns;
+    int64_t length_ns = to_ns > deck->first_ns ? clock_between(deck->first_ns, to_ns) : 1;
+    int64_t head_ns =
+        deck->head_ns != CLOCK_NONE ? clock_between(deck->first_ns, deck->head_ns) : length_ns;
     if (head_ns < 0)
         head_ns = 0;
     if (head_ns > length_ns)

@@ -44,7 +44,7 @@ count(struct minute *minute, const struct event *event)
 {
     if (minute->end_ns == CLOCK_NONE)
         minute->end_ns = event->received_ns;
-    int64_t age_ns = minute->end_ns - event->received_ns;
+    int64_t age_ns = clock_between(event->received_ns, minute->end_ns);
     if (age_ns >= (int64_t)MINUTE_SECONDS * NS_PER_S)
         return false;
     if (age_ns < 0)

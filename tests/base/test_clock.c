@@ -78,6 +78,15 @@ writes_lengths_of_time_for_people(void **state)
     assert_string_equal(clock_format(CLOCK_NONE, text), "?");
 }
 
+static void
+no_two_times_are_too_far_apart(void **state)
+{
+    (void)state;
+    assert_true(clock_between(5, 7) == 2 && clock_between(7, 5) == -2);
+    assert_true(clock_between(INT64_MIN + 1, INT64_MAX) == INT64_MAX);
+    assert_true(clock_between(INT64_MAX, INT64_MIN + 1) == INT64_MIN);
+}
+
 int
 main(void)
 {
@@ -86,6 +95,7 @@ main(void)
         cmocka_unit_test(refuses_what_is_no_moment),
         cmocka_unit_test(reads_lengths_of_time),
         cmocka_unit_test(writes_lengths_of_time_for_people),
+        cmocka_unit_test(no_two_times_are_too_far_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

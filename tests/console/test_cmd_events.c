@@ -108,6 +108,26 @@ an_answer_ends_with_its_coverage(void **state)
     program_done(&program);
 }
 
+/* An import may bring events of any time, one behind the other. */
+static void
+a_tape_may_have_all_times_there_are(void **state)
+{
+    const struct program_home *fixture = *state;
+    struct program program;
+    static const struct sample samples[] = {
+        {.stream = "orders", .time_ns = INT64_MIN + 1},
+        {.stream = "orders", .offset = 1, .time_ns = INT64_MAX - NS_PER_S},
+    };
+    sample_tape_write(fixture->tape, samples, 2);
+    program_home_run(fixture, &program, WORDS("screen", "flows", "--tape", fixture->tape), 0);
+    expect_text(&program.out, "orders");
+    program_done(&program);
+    program_home_run(fixture, &program, WORDS("screen", "events", "--tape", fixture->tape), 0);
+    program_done(&program);
+    program_home_run(fixture, &program, WORDS("streams", "--tape", fixture->tape), 0);
+    program_done(&program);
+}
+
 static void
 knows_the_rate_while_a_recorder_runs(void **state)
 {
@@ -350,6 +370,7 @@ main(void)
         TEST(says_that_a_tape_is_empty),
         TEST(lists_streams),
         TEST(an_answer_ends_with_its_coverage),
+        TEST(a_tape_may_have_all_times_there_are),
         TEST(knows_the_rate_while_a_recorder_runs),
         TEST(prints_events_as_json),
         TEST(covers_only_lanes_that_may_match),
