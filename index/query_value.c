@@ -177,7 +177,9 @@ is_time_of_day(struct query_lexer ahead)
     static const char pattern[] = "00:00";
     query_lex_space(&ahead);
     for (size_t i = 0; pattern[i] != '\0'; i++) {
-        char c = ahead.at < ahead.length ? ahead.text[ahead.at++] : '\0';
+        if (ahead.at >= ahead.length)
+            return false;
+        char c = ahead.text[ahead.at++];
         if (pattern[i] == '0' ? c < '0' || c > '9' : c != pattern[i])
             return false;
     }
