@@ -55,11 +55,13 @@ may_be_put_right(const struct collector *collector, const struct error *err)
 
 /* One connection, from open to close. */
 static enum source_state
-connect_and_run(struct collector *collector, struct error *err)
+connect_and_run(struct collector *collector, bool is_first, struct error *err)
 {
+    const struct source_config *config = collector->config;
+    if (!is_first && config->renew != NULL && !config->renew(config->renew_self, err))
+        return SOURCE_LOST;
     void *source = NULL;
-    enum source_state state =
-        collector->ops->open(collector->config, collector->outlet, &source, err);
+    enum source_state state = collector->ops->open(config, collector->outlet, &source, err);
     if (state == SOURCE_LIVE) {
         collector->was_live = true;
         state = run(collector, source, err);
@@ -83,10 +85,10 @@ collect(struct collector *collector)
 {
     struct outlet *outlet = collector->outlet;
     int pause_ms = FIRST_PAUSE_MS;
-    while (!outlet_is_stopping(outlet)) {
+    for (bool is_first = true; !outlet_is_stopping(outlet); is_first = false) {
         struct error err = {.code = ERROR_NONE};
         int64_t began_ns = clock_monotonic_ns();
-        enum source_state state = connect_and_run(collector, &err);
+        enum source_state state = connect_and_run(collector, is_first, &err);
         if (state == SOURCE_ENDED)
             return;
         atomic_store(&collector->code, (int)err.code);

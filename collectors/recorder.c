@@ -32,7 +32,9 @@ struct tap {
     char *group;
     struct source_config config;
     struct recorder_property *properties;
-    char **texts; /* of the properties, name and value in turn */
+    char **texts;   /* of the properties, name and value in turn */
+    char **origins; /* of each property, or NULL; see recorder_tap */
+    bool (*fetch)(const char *origin, char **value, struct error *err);
     struct collector *collector;
 };
 
@@ -127,16 +129,49 @@ copy_properties(struct tap *tap, const struct recorder_tap *given)
         tap->properties[i].name = tap->texts[2 * i];
         tap->properties[i].value = tap->texts[2 * i + 1];
     }
+    tap->fetch = given->fetch;
+    if (given->fetch == NULL)
+        return;
+    tap->origins = alloc_array(given->property_count + 1, sizeof(char *));
+    for (size_t i = 0; i < given->property_count; i++)
+        tap->origins[i] = given->origins[i] == NULL ? NULL : alloc_text(given->origins[i]);
+}
+
+/* It may be a password. */
+static void
+forget_text(char *text)
+{
+    explicit_bzero(text, strlen(text));
+    free(text);
+}
+
+/* On the tap's thread, the only one that looks at its properties once it runs. */
+static bool
+renew_properties(void *self, struct error *err)
+{
+    struct tap *tap = self;
+    for (size_t i = 0; i < tap->config.property_count; i++) {
+        char *value;
+        if (tap->origins[i] == NULL)
+            continue;
+        if (!tap->fetch(tap->origins[i], &value, err))
+            return error_wrap(err, "%s", tap->properties[i].name);
+        forget_text(tap->texts[2 * i + 1]);
+        tap->texts[2 * i + 1] = value;
+        tap->properties[i].value = value;
+    }
+    return true;
 }
 
 static void
 tap_done(struct tap *tap)
 {
     collector_free(tap->collector);
-    for (size_t i = 0; i < 2 * tap->config.property_count; i++) {
-        explicit_bzero(tap->texts[i], strlen(tap->texts[i])); /* it may be a password */
-        free(tap->texts[i]);
-    }
+    for (size_t i = 0; i < 2 * tap->config.property_count; i++)
+        forget_text(tap->texts[i]);
+    for (size_t i = 0; tap->origins != NULL && i < tap->config.property_count; i++)
+        free(tap->origins[i]);
+    free(tap->origins);
     free(tap->texts);
     free(tap->properties);
     start_offsets_done(&tap->config.offsets);
@@ -192,6 +227,8 @@ prepare_tap(struct recorder *recorder, const struct recorder_tap *given, struct 
         .isolation = isolation_word(given->isolation),
         .tape = recorder->options.directory,
         .group = tap->group,
+        .renew = tap->fetch == NULL ? NULL : renew_properties,
+        .renew_self = tap,
         .is_one_of_many = recorder->options.tap_count > 1,
     };
     if (!read_from(given->from, &tap->config, err) || !check_from(tap, given->from, err) ||

@@ -32,6 +32,11 @@ struct recorder_tap {
         from; /* "resume" (NULL; where the tape ends, else end), "beginning", "end", a time, offsets */
     const struct recorder_property *properties;
     size_t property_count;
+    /* Where the value of each property came from, like "file:/run/secrets/kafka", or NULL; and what fetches it from
+     * there once more, for *value to be freed, on the tap's thread, before a tap that was lost or refused is tried
+     * again: a password may have been changed. NULL: values stay. */
+    const char *const *origins;
+    bool (*fetch)(const char *origin, char **value, struct error *err);
     const char *group;             /* Kafka: be a member of this consumer group; NULL: of none */
     uint64_t max_bytes_per_second; /* of keys and payloads, on average; 0: no limit */
     const char *

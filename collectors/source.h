@@ -54,6 +54,9 @@ struct source_config {
     const char *tape;              /* its directory, for reading what is on it; NULL: nobody can */
     const char *isolation;         /* Kafka: overrides the properties; NULL: not given */
     const char *group;             /* member of this consumer group; NULL: of none */
+    /* Before it is opened again: what the properties are made of may have changed. NULL: it does not. */
+    bool (*renew)(void *self, struct error *err);
+    void *renew_self;
     bool is_one_of_many;           /* other taps go on: what may be put right is tried again */
 };
 

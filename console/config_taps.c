@@ -230,7 +230,10 @@ resolve_properties(const struct config *config, const struct config_section *sec
 {
     struct recorder_property *properties =
         alloc_array(section->value_count, sizeof(struct recorder_property));
+    char **origins = alloc_array(section->value_count + 1, sizeof(char *));
     tap->properties = properties;
+    tap->origins = (const char *const *)origins;
+    tap->fetch = secret_resolve_again;
     for (size_t i = 0; i < section->value_count; i++) {
         const struct config_value *value = &section->values[i];
         bool is_sequence = section->kind == CONFIG_TAP && strcmp(value->key, "sequence") == 0;
@@ -246,6 +249,8 @@ resolve_properties(const struct config *config, const struct config_section *sec
         else if (!secret_resolve(value->text, &text, err))
             return error_wrap(err, "%s:%d:%d: %s of [%s.%s]", config->path, value->line,
                 value->key_column, value->key, config_kind_text(section->kind), section->name);
+        origins[tap->property_count] =
+            !is_sequence && secret_may_change(value->text) ? alloc_text(value->text) : NULL;
         properties[tap->property_count++] = (struct recorder_property){
             .name = alloc_text(is_sequence ? value->key : dot + 1), .value = text};
     }
@@ -395,7 +400,13 @@ config_taps_done(struct config_taps *taps)
         for (size_t j = 0; j < tap->property_count; j++) {
             free_text(tap->properties[j].name);
             free_text(tap->properties[j].value);
+            free_text(tap->origins[j]);
         }
+        union {
+            const char *const *shown;
+            char **owned;
+        } origins = {.shown = tap->origins};
+        free(origins.owned);
         union {
             const struct recorder_property *shown;
             struct recorder_property *owned;

@@ -38,7 +38,8 @@ struct script {
     int events;               /* what it has; then it is quiet */
     enum error_code code;     /* why an attempt fails; ERROR_NONE: nobody is there */
     bool is_one_of_many;
-    bool is_gone; /* after the first loss */
+    int *renewals; /* NULL: nothing changes */
+    bool is_gone;  /* after the first loss */
     int64_t sent;
 };
 
@@ -118,6 +119,14 @@ struct setting {
     int ended_fd;
 };
 
+static bool
+renew(void *self, struct error *err)
+{
+    int *renewals = self;
+    (*renewals)++;
+    return *renewals > 1 || error_set(err, ERROR_CONFIG, "the file is not there");
+}
+
 static void
 start(struct setting *setting, const struct script *wanted, enum recorder_until until)
 {
@@ -133,6 +142,8 @@ start(struct setting *setting, const struct script *wanted, enum recorder_until 
     script.sent = 0;
     *setting = (struct setting){.directory = temp_directory_new(), .config.until = until};
     setting->config.is_one_of_many = wanted->is_one_of_many;
+    setting->config.renew = wanted->renewals == NULL ? NULL : renew;
+    setting->config.renew_self = wanted->renewals;
     atomic_store(&setting->budget, 7);
     setting->writer = tape_writer_open(setting->directory, NULL, &err);
     assert_ok(setting->writer != NULL);
@@ -269,6 +280,24 @@ tries_one_of_many_again_when_its_file_of_keys_is_not_there(void **state)
 }
 
 static void
+renews_what_it_logs_in_with_before_it_tries_again(void **state)
+{
+    (void)state;
+    struct setting setting;
+    int renewals = 0;
+    struct script wanted = {.fail_opens = 1,
+        .failed = SOURCE_LOST,
+        .code = ERROR_REFUSED,
+        .renewals = &renewals,
+        .events = 1};
+    start(&setting, &wanted, UNTIL_STOPPED);
+    wait_for(&setting, 1);
+    end(&setting);
+    assert_int_equal(renewals, 2);
+    assert_int_equal(atomic_load(&script.opens), 2);
+}
+
+static void
 does_not_try_one_of_many_again_when_what_was_asked_is_impossible(void **state)
 {
     (void)state;
@@ -326,6 +355,7 @@ main(void)
         cmocka_unit_test(says_why_it_tries_again),
         cmocka_unit_test(does_not_try_again_what_cannot_be_mended),
         cmocka_unit_test(tries_one_of_many_again_when_its_file_of_keys_is_not_there),
+        cmocka_unit_test(renews_what_it_logs_in_with_before_it_tries_again),
         cmocka_unit_test(does_not_try_one_of_many_again_when_what_was_asked_is_impossible),
         cmocka_unit_test(records_nothing_twice_after_a_lost_connection),
         cmocka_unit_test(ends_after_exactly_so_many_events),

@@ -192,6 +192,20 @@ check "it is allowed" "$build/client_kafka_acl" allow "$address" "$topic" User:h
 check "and the tap records" wait_until 20 "it is live" state_is both late live '"events":"500"'
 check "the recorder ends well" stop_gently "$recorder"
 
+# --- a password that is changed while it is tried ---------------------------------------------------
+
+echo wrong >"$work/changed"
+by_password change PLAIN reader right
+sed 's/tap.shop/tap.late/; s|sasl.password=right|sasl.password=file:'"$work/changed|" "$work/right.conf" >>"$work/change.conf"
+start change "$tapedeck" record --config "$work/change.conf" --tape "$work/tape-change"
+recorder=$pid
+check "a tap with a wrong password in a file says so" \
+    wait_until 10 "the state is shown" state_is change late retrying "password is wrong"
+echo right >"$work/changed"
+check "and records once the right one is there" \
+    wait_until 30 "it is live" state_is change late live '"events":"500"'
+check "the recorder ends well" stop_gently "$recorder"
+
 # --- one topic of a tap is refused, the others go on ----------------------------------------------
 
 mixed() { # mixed NAME: a tap of both topics, of which one may be seen and not read
