@@ -272,8 +272,9 @@ append_plain(struct buffer *to, const struct lag_flow *flow, size_t lane, const 
     lag_differ(pair->good.is_there ? &pair->good.event : NULL, &pair->at.event, append_sentence,
         &sentences);
     if (sentences.count == 0)
-        buffer_append_text(to, "    - nothing in its form: look at what it says, and at what "
-                               "the consumer needs besides it\n");
+        buffer_append_text(to,
+            "    - nothing in its form: look at what it says, at what the consumer "
+            "needs besides it, and whether it has paused the partition\n");
 }
 
 /* --- the run ------------------------------------------------------------------------------------ */
