@@ -107,8 +107,10 @@ static bool
 run(const char *command, const char *value, pid_t *pid, int *fd, struct error *err)
 {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return error_set_system(err, "cannot run %s", value);
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        (void)error_set_system(err, "cannot run %s", value);
+        return false;
+    }
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none;
@@ -132,7 +134,8 @@ run(const char *command, const char *value, pid_t *pid, int *fd, struct error *e
         return true;
     (void)close(ends[0]);
     errno = failed;
-    return error_set_system(err, "cannot run %s", value);
+    (void)error_set_system(err, "cannot run %s", value);
+    return false;
 }
 
 /* What it ended with; one that has not ended yet is ended. */
