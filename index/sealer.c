@@ -150,7 +150,8 @@ next_waiting(const struct sealer *sealer)
     return smallest;
 }
 
-/* The largest journal that waits, but on a full disk the smallest; NO_JOURNAL: there is none, or they may not be tried now. With the lock held. */
+/* The largest journal that waits, but on a full disk the smallest; NO_JOURNAL: there is none, or they may not be tried
+ * now. With the lock held. */
 static size_t
 largest_waiting(const struct sealer *sealer)
 {

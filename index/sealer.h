@@ -3,9 +3,9 @@
  *
  * Takes the numbers of journals that nobody appends to any more, reads each back (it is still in the
  * page cache), packs it into a segment and hands that on. A journal that cannot be sealed now (the disk is
- * full) waits and is tried again, the smallest first, since each that is sealed makes room for a larger one; one that is damaged stays a journal, so that nothing of what is
- * known about the damage is lost. Readers notice nothing: for an instant both files are there, with
- * the same events.
+ * full) waits and is tried again, the smallest first, since each that is sealed makes room for a larger one; one that
+ * is damaged stays a journal, so that nothing of what is known about the damage is lost. Readers notice nothing: for an
+ * instant both files are there, with the same events.
  *
  * Threads: its own two. sealer_add(), _load(), _is_busy() and _trouble() may be called from any thread.
  */
