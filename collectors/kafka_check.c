@@ -18,6 +18,7 @@
 #define PATIENCE_NS \
     (3 * NS_PER_S) /* with a failure that may mend itself, or that another broker has not */
 #define TOPIC_MS 2000
+#define GROUP_MS 500
 #define READ_NS  (3 * NS_PER_S)
 
 #define PATTERN_TOPICS 20 /* of those that an expression fits, so many are looked at */
@@ -25,6 +26,10 @@
 #define ALLOW_FIX                                                                   \
     "let the broker's owner allow it: kafka-acls --add --allow-principal User:... " \
     "--operation Read --operation Describe --topic %s"
+
+#define GROUP_ALLOW_FIX                                                             \
+    "let the broker's owner allow it: kafka-acls --add --allow-principal User:... " \
+    "--operation Read --group %s"
 
 struct check_run {
     const struct source_config *config;
@@ -263,6 +268,61 @@ check_topics(struct check_run *run)
     kafka_patterns_done(&patterns);
 }
 
+/* ---- the group ---- */
+
+/* What the coordinator says about a commit of the group, which anybody may ask who is let into it: nothing is
+ * joined. That the coordinator may not even be asked for is only told as an event. */
+static rd_kafka_resp_err_t
+ask_group(rd_kafka_t *rk, const char *topic)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, 0);
+    int64_t deadline_ns = clock_monotonic_ns() + READ_NS;
+    rd_kafka_resp_err_t code;
+    do {
+        code = rd_kafka_committed(rk, list, GROUP_MS);
+        rd_kafka_message_t *told = rd_kafka_consumer_poll(rk, 0);
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR && told != NULL)
+            code = told->err;
+        if (told != NULL)
+            rd_kafka_message_destroy(told);
+    } while (code != RD_KAFKA_RESP_ERR_NO_ERROR &&
+             code != RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED &&
+             clock_monotonic_ns() < deadline_ns);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code;
+}
+
+static void
+check_group(struct check_run *run)
+{
+    const char *group = run->config->group;
+    struct kafka_client member;
+    struct error err;
+    if (!kafka_client_open_member(&member, run->config, NULL, &err)) {
+        say(run, "group", TAP_VERDICT_BAD, err.code, err.text, "correct the property");
+        kafka_client_close(&member);
+        return;
+    }
+    char *topic = tap_url_item(run->config->url->path, 0);
+    rd_kafka_resp_err_t code = ask_group(member.rk, topic);
+    free(topic);
+    kafka_client_close(&member);
+    bool is_refused = code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+    char *text = code == RD_KAFKA_RESP_ERR_NO_ERROR
+                     ? alloc_format("the coordinator of group '%s' answers", group)
+                 : is_refused ? alloc_format("group '%s' may not be joined", group)
+                              : alloc_format("group '%s': %s", group, rd_kafka_err2str(code));
+    char *fix = is_refused ? alloc_format(GROUP_ALLOW_FIX, group)
+                           : alloc_text("is the group's coordinator running?");
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        say(run, "group", TAP_VERDICT_OK, ERROR_NONE, text, "");
+    else
+        say(run, "group", TAP_VERDICT_BAD, is_refused ? ERROR_REFUSED : ERROR_REMOTE, text, fix);
+    free(text);
+    free(fix);
+}
+
 enum error_code
 kafka_check_run(const struct source_config *config, tap_check_report *report, void *self)
 {
@@ -279,6 +339,8 @@ kafka_check_run(const struct source_config *config, tap_check_report *report, vo
     } else {
         report_connection(&run, NULL);
         check_topics(&run);
+        if (config->group != NULL)
+            check_group(&run);
     }
     kafka_client_close(&run.client);
     return run.first;

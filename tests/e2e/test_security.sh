@@ -237,6 +237,7 @@ mixed secret
 goes_on_beside_a_refused_topic secret
 mixed hidden
 printf 'mode = group\ngroup = recorders\n' >>"$work/hidden.conf"
+check "hidden: a group that may not be joined" fails_test 5 hidden group "'recorders' may not be joined"
 need "$build/client_kafka_acl" allow-group "$address" recorders User:half READ
 goes_on_beside_a_refused_topic hidden
 finish
