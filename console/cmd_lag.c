@@ -270,7 +270,8 @@ explain_nothing(const struct lag_run *run, struct error *err)
             run->settings->group, lag_taps_at(run->taps, 0)->url);
         return command_fail(err);
     }
-    note(run, groups == 0 ? "there is no consumer group" : "no group has a commit on these topics");
+    note(run, groups == 0 ? "there is no consumer group, or none that this login may describe"
+                          : "no group has a commit on these topics");
     return 0;
 }
 
