@@ -57,7 +57,7 @@ struct source_config {
     /* Before it is opened again: what the properties are made of may have changed. NULL: it does not. */
     bool (*renew)(void *self, struct error *err);
     void *renew_self;
-    bool is_one_of_many;           /* other taps go on: what may be put right is tried again */
+    bool is_one_of_many; /* other taps go on: what may be put right is tried again */
 };
 
 /* One transport. check() runs on any thread, the others on the tap's own collector thread. */
