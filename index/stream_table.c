@@ -74,16 +74,25 @@ grow_slots(struct stream_table *table)
     }
 }
 
+/* Ids come from files: the highest one may be all that a small file says. */
+static void
+reach(struct stream_table *table, uint32_t id)
+{
+    if (id < table->count)
+        return;
+    while (table->capacity <= id)
+        table->streams =
+            alloc_grow(table->streams, table->capacity, &table->capacity, sizeof(struct stream *));
+    memset(table->streams + table->count, 0, (id + 1 - table->count) * sizeof(struct stream *));
+    table->count = (size_t)id + 1;
+}
+
 struct stream *
 stream_table_add(struct stream_table *table, uint32_t id, struct bytes tap, struct bytes name)
 {
     assert(stream_table_at(table, id) == NULL);
 
-    while (table->count <= id) {
-        table->streams =
-            alloc_grow(table->streams, table->count, &table->capacity, sizeof(struct stream *));
-        table->streams[table->count++] = NULL;
-    }
+    reach(table, id);
     struct stream *stream = alloc_zeroed(sizeof(*stream));
     stream->id = id;
     stream->tap = alloc_text_of(tap.data, tap.length);
