@@ -320,14 +320,17 @@ must_search(struct journal *journal)
     return must;
 }
 
-/* Is the frame at journal->scanned whole by now? There is a good one behind it, so whoever writes is done with it. */
+/* Is the frame at journal->scanned worth another look? There is a good one behind it, so whoever writes is done with it: it
+ * is whole by now or never. One that cannot be read is no damage, but an error, which that look finds. */
 static bool
-is_whole_now(struct journal *journal, struct window *window, uint64_t file_size, struct error *err)
+must_look_again(
+    struct journal *journal, struct window *window, uint64_t file_size, struct error *err)
 {
     struct frame frame;
     window->buffer.length = 0;
-    return look_at_frame(journal, window, journal->scanned, file_size, true, &frame, err) ==
-           FRAME_GOOD;
+    enum frame_state state =
+        look_at_frame(journal, window, journal->scanned, file_size, true, &frame, err);
+    return state == FRAME_GOOD || state == FRAME_UNREADABLE;
 }
 
 /* The frame at journal->scanned is not whole: go on behind it, with a note, where something good follows or nobody writes any
@@ -346,7 +349,7 @@ step_over(struct journal *journal, struct window *window, const struct frame *fr
         if (err->code != ERROR_NONE || !is_final)
             return err->code == ERROR_NONE;
         next = file_size;
-    } else if (is_whole_now(journal, window, file_size, err)) {
+    } else if (must_look_again(journal, window, file_size, err)) {
         return true;
     }
     add_damage(journal, &(struct journal_damage){.at = journal->scanned,
