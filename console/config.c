@@ -55,7 +55,15 @@ read_durability(struct config *config, const struct config_value *value, struct 
 }
 
 static bool
-read_size(const struct config *config, const struct config_value *value, uint64_t *bytes,
+read_journal_bytes(const struct config *config, const struct config_value *value, uint64_t *bytes,
+    struct error *err)
+{
+    return (sizes_parse(value->text, UINT64_C(1) << 20, bytes) && *bytes <= TAPE_JOURNAL_MAX) ||
+           config_fail_value(config, value, err, "a size from 1M to 32G, like 64M");
+}
+
+static bool
+read_keep_bytes(const struct config *config, const struct config_value *value, uint64_t *bytes,
     struct error *err)
 {
     return sizes_parse(value->text, UINT64_C(1) << 20, bytes) ||
@@ -107,9 +115,9 @@ read_tape_value(struct config *config, struct config_value *value, struct error 
     if (strcmp(value->key, "durability") == 0)
         return read_durability(config, value, err);
     if (strcmp(value->key, "journal_bytes") == 0)
-        return read_size(config, value, &writer->journal_bytes, err);
+        return read_journal_bytes(config, value, &writer->journal_bytes, err);
     if (strcmp(value->key, "keep_bytes") == 0)
-        return read_size(config, value, &writer->retention.keep_bytes, err);
+        return read_keep_bytes(config, value, &writer->retention.keep_bytes, err);
     if (strcmp(value->key, "keep_age") == 0)
         return read_keep_age(config, value, err);
     if (strcmp(value->key, "compression") == 0)

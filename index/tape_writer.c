@@ -1,5 +1,6 @@
 #include "index/tape_writer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -21,7 +22,9 @@
 #include "index/journal_sync.h"
 #include "index/lanes.h"
 #include "index/places.h"
+#include "index/record.h"
 #include "index/sealer.h"
+#include "index/segment.h"
 #include "index/stream_table.h"
 #include "index/tape_lock.h"
 #include "index/tape_recovery.h"
@@ -38,6 +41,10 @@
  * kept goes and comes in pieces of that size. */
 #define KEPT_PART     16u
 #define SMALL_JOURNAL (UINT64_C(1024) * 1024)
+
+static_assert(
+    TAPE_JOURNAL_MAX + FRAME_HEADER_BYTES + FRAME_MAX_BODY < SEGMENT_SPAN_MAX * RECORD_HEADER_BYTES,
+    "each journal can become a segment");
 
 /* On a full disk a smaller journal than this is not worth a segment. */
 #define WORTH_SEALING (UINT64_C(256) * 1024)
@@ -139,6 +146,7 @@ tape_writer_open(
         writer->options.durability = DURABILITY_INTERVAL;
     if (writer->options.journal_bytes == 0)
         writer->options.journal_bytes = JOURNAL_BYTES;
+    assert(writer->options.journal_bytes <= TAPE_JOURNAL_MAX);
     uint64_t kept_part = writer->options.retention.keep_bytes / KEPT_PART;
     if (kept_part > 0 && kept_part < writer->options.journal_bytes &&
         writer->options.journal_bytes > SMALL_JOURNAL)

@@ -31,9 +31,13 @@ enum durability {
     DURABILITY_EACH,     /* fdatasync before an append is acknowledged */
 };
 
+/* A segment cannot stand for more events than SEGMENT_SPAN_MAX, and the smallest ones could be more in a larger journal. */
+#define TAPE_JOURNAL_MAX (UINT64_C(32) << 30)
+
 struct tape_writer_options {
     enum durability durability;
-    /* A new journal begins behind this size, or behind less where the disk, or what is kept, is small; 0: 64 MiB. */
+    /* A new journal begins behind this size, or behind less where the disk, or what is kept, is small; 0: 64 MiB; at
+     * most TAPE_JOURNAL_MAX. */
     uint64_t journal_bytes;
     double
         min_free; /* stop taking below this share of free disk; 0: 0.02; < 0: what sealing needs */

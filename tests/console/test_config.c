@@ -179,9 +179,11 @@ refuses_values_that_are_wrong(void **state)
     expect_error(*state, "[tape]\ndurability = often\n",
         "2:14: durability takes kernel, interval or each, not 'often'");
     expect_error(*state, "[tape]\njournal_bytes = 12\n",
-        "2:17: journal_bytes takes a size from 1M to 1024T, like 64M, not '12'");
+        "2:17: journal_bytes takes a size from 1M to 32G, like 64M, not '12'");
     expect_error(*state, "[tape]\njournal_bytes = 99999999999G\n",
-        "2:17: journal_bytes takes a size from 1M to 1024T, like 64M, not '99999999999G'");
+        "2:17: journal_bytes takes a size from 1M to 32G, like 64M, not '99999999999G'");
+    expect_error(*state, "[tape]\njournal_bytes = 33G\n",
+        "2:17: journal_bytes takes a size from 1M to 32G, like 64M, not '33G'");
     expect_error(*state, "[tape]\nmin_free = nan%\n",
         "2:12: min_free takes a share of the disk from 0% to 90%, like 2%, not 'nan%'");
     expect_error(*state, "[tape]\nkeep_age = 7\n",
