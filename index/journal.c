@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "index/journal_format.h"
@@ -173,7 +174,7 @@ is_good_frame(struct journal *journal, struct window *apart, const unsigned char
 }
 
 /* The next good frame behind a broken one: the first place with the magic and a right checksum. 0
- * when there is none. */
+ * when there is none. It ends at `file_size`: the file may grow as fast as it is searched. */
 static uint64_t
 find_next_frame(struct journal *journal, struct window *window, uint64_t from, uint64_t file_size,
     struct error *err)
@@ -184,7 +185,7 @@ find_next_frame(struct journal *journal, struct window *window, uint64_t from, u
         .width = NARROW_WINDOW_BYTES}; /* `window` keeps the place of the search */
     uint64_t at = from;
     uint64_t next = 0;
-    while (next == 0 && journal->in_vain <= IN_VAIN_MAX) {
+    while (next == 0 && at + FRAME_HEADER_BYTES <= file_size && journal->in_vain <= IN_VAIN_MAX) {
         size_t got;
         const unsigned char *bytes = look(journal, window, at, FRAME_HEADER_BYTES, &got, err);
         if (bytes == NULL || got < FRAME_HEADER_BYTES)
@@ -306,18 +307,30 @@ is_last(struct journal *journal, struct window *window, const struct frame *fram
            load_u64(head + FRAME_AT_SEQ) < frame->first_seq + frame->event_count;
 }
 
+/* So long a writer may take over one frame. */
+#define UNFINISHED_MAX_NS NS_PER_S
+
 /* The frame at journal->scanned is not whole, and somebody may be writing it: is it worth searching behind it? In a file
- * that was used before there is much to search: only when it is not whole the next time either, and once. */
+ * that was used before there is much to search, which takes longer than a follower may be behind: only where nobody writes,
+ * or it stays as it is, and only what has changed since the last search. */
 static bool
 must_search(struct journal *journal)
 {
     if (!journal->header.is_reused)
         return true;
-    bool is_new = journal->unfinished != journal->scanned;
-    bool must = !is_new && !journal->was_searched;
-    journal->unfinished = journal->scanned;
-    journal->was_searched = !is_new;
-    return must;
+    int64_t now_ns = clock_monotonic_ns();
+    if (journal->unfinished != journal->scanned) {
+        journal->unfinished = journal->scanned;
+        journal->unfinished_ns = now_ns;
+        journal->searched_ns = 0;
+    }
+    bool is_quiet = (int64_t)((uint64_t)clock_now_ns() - journal->written_ns) >= UNFINISHED_MAX_NS;
+    bool is_old = now_ns - journal->unfinished_ns >= UNFINISHED_MAX_NS;
+    if (journal->searched_ns == journal->written_ns || (!is_quiet && !is_old))
+        return false;
+    journal->unfinished_ns = now_ns;
+    journal->searched_ns = journal->written_ns;
+    return true;
 }
 
 /* Is the frame at journal->scanned worth another look? There is a good one behind it, so whoever writes is done with it: it
@@ -394,6 +407,8 @@ journal_scan(struct journal *journal, bool verify, bool is_final, journal_contro
     struct stat status;
     if (fstat(journal->fd, &status) != 0)
         return error_set_system(err, "cannot look at journal %s", journal->path);
+    journal->written_ns =
+        (uint64_t)status.st_mtim.tv_sec * (uint64_t)NS_PER_S + (uint64_t)status.st_mtim.tv_nsec;
     struct window window = {
         .at = journal->scanned, .width = verify ? WIDE_WINDOW_BYTES : NARROW_WINDOW_BYTES};
     bool done =

@@ -99,8 +99,10 @@ struct journal {
     struct journal_damage *damage;
     size_t damage_count;
     size_t damage_capacity;
-    uint64_t unfinished; /* where a frame was not whole when it was looked at last; 0: nowhere */
-    bool was_searched;   /* and nothing good was found behind it */
+    uint64_t written_ns;   /* wall clock: the file was changed last, when it was looked at last */
+    uint64_t unfinished;   /* where a frame was not whole when it was looked at last; 0: nowhere */
+    int64_t unfinished_ns; /* monotonic: it was found there, or behind it was searched, last */
+    uint64_t searched_ns;  /* `written_ns` when behind it was searched, in vain; 0: never */
     uint64_t
         in_vain; /* bytes of what looked like frames behind broken ones, and had wrong checksums */
 };

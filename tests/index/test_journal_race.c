@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "index/journal.h"
 #include "index/journal_format.h"
@@ -13,7 +14,7 @@
 #include "tests/support/index_tape.h"
 #include "tests/support/unit.h"
 
-/* Called before read number `before`, counted from 1 on. Nobody is there: NULL. */
+/* Called before read number `before`, counted from 1 on; 0: before each. Nobody is there: NULL. */
 static struct {
     void (*write)(void *self);
     void *self;
@@ -26,7 +27,8 @@ ssize_t
 /* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's are reserved */
 pread(int fd, void *to, size_t length, off_t offset)
 {
-    if (++writer.reads == writer.before && writer.write != NULL)
+    writer.reads++;
+    if (writer.write != NULL && (writer.before == 0 || writer.reads == writer.before))
         writer.write(writer.self);
     ssize_t got = syscall(SYS_pread64, fd, to, length, offset);
     writer.bytes += got > 0 ? (size_t)got : 0;
@@ -135,19 +137,102 @@ a_frame_is_seen_whenever_it_is_finished(void **state)
     }
 }
 
-/* Behind a frame that stays unfinished is much that was left by the earlier journal: it is searched once. */
+#define HOUR_NS (3600 * NS_PER_S)
+
+/* Behind a frame that is not finished is much that was left by the earlier journal. */
+static size_t
+begin_unfinished(struct world *world, const char *directory)
+{
+    begin(world, directory, SHORT, FRAME_HEADER_BYTES + 8);
+    size_t rest = world->before.length - (size_t)world->at;
+    assert_true(rest > (size_t)4 * 4096); /* without a search a scan reads less than half of it */
+    return rest;
+}
+
+static size_t
+bytes_of_scan(struct world *world)
+{
+    writer.bytes = 0;
+    test_journal_scan(&world->journal, false);
+    assert_int_equal(world->journal.frame_count, 1);
+    assert_int_equal(world->journal.damage_count, 0);
+    return writer.bytes;
+}
+
 static void
-an_unfinished_frame_is_searched_behind_once(void **state)
+behind_a_frame_on_its_way_nothing_is_searched(void **state)
 {
     struct world world;
-    begin(&world, *state, SHORT, FRAME_HEADER_BYTES + 8);
-    size_t rest = world.before.length - (size_t)world.at;
-    assert_true(
-        rest > (size_t)4 * 4096); /* a scan that does not search reads less than half of it */
-    for (int i = 0; i < 100; i++)
-        test_journal_scan(&world.journal, false);
-    assert_in_range(writer.bytes, rest, 50 * rest);
-    assert_int_equal(world.journal.frame_count, 1);
+    size_t rest = begin_unfinished(&world, *state);
+    test_journal_set_written(world.file.path, -HOUR_NS);
+    for (int i = 0; i < 10; i++)
+        assert_true(bytes_of_scan(&world) < rest / 2);
+    end(&world);
+}
+
+static void
+where_nobody_writes_is_searched_once_for_each_change(void **state)
+{
+    struct world world;
+    size_t rest = begin_unfinished(&world, *state);
+    for (int change = 2; change > 0; change--) {
+        test_journal_set_written(world.file.path, change * HOUR_NS);
+        assert_true(bytes_of_scan(&world) >= rest);
+        for (int i = 0; i < 10; i++)
+            assert_true(bytes_of_scan(&world) < rest / 2);
+    }
+    end(&world);
+}
+
+static void
+behind_a_frame_that_stays_is_searched_once_for_each_change(void **state)
+{
+    struct world world;
+    size_t rest = begin_unfinished(&world, *state);
+    test_journal_set_written(world.file.path, -HOUR_NS);
+    assert_true(bytes_of_scan(&world) < rest / 2);
+    world.journal.unfinished_ns -= NS_PER_S;
+    assert_true(bytes_of_scan(&world) >= rest);
+    world.journal.unfinished_ns -= NS_PER_S;
+    assert_true(bytes_of_scan(&world) < rest / 2);
+    test_journal_set_written(world.file.path, -2 * HOUR_NS);
+    world.journal.unfinished_ns = clock_monotonic_ns() + HOUR_NS;
+    assert_true(bytes_of_scan(&world) < rest / 2);
+    world.journal.unfinished_ns -= HOUR_NS + NS_PER_S;
+    assert_true(bytes_of_scan(&world) >= rest);
+    end(&world);
+}
+
+#define GROWS_MAX 200
+
+/* More of what is no frame than is looked at, each time somebody looks. */
+static void
+grow(void *self)
+{
+    static const unsigned char zeros[8192];
+    struct world *world = self;
+    if (writer.reads > GROWS_MAX)
+        return;
+    int fd = open(world->file.path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    assert_int_equal(write(fd, zeros, sizeof(zeros)), sizeof(zeros));
+    (void)close(fd);
+}
+
+static void
+a_search_does_not_run_after_a_file_that_grows(void **state)
+{
+    struct error err;
+    struct world world = {.file = test_journal_create(*state, 1, 0, NULL)};
+    test_journal_append(&world.file, 0, SECOND);
+    assert_int_equal(truncate(world.file.path, (off_t)world.file.size - 8), 0);
+    assert_ok(journal_open(&world.journal, world.file.path, &err));
+    writer.write = grow;
+    writer.self = &world;
+    writer.before = 0;
+    writer.reads = 0;
+    test_journal_scan(&world.journal, false);
+    writer.write = NULL;
+    assert_true(writer.reads < GROWS_MAX / 2);
     end(&world);
 }
 
@@ -157,7 +242,13 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_frame_is_seen_whenever_it_is_finished,
             temp_directory_set_up, temp_directory_tear_down),
-        cmocka_unit_test_setup_teardown(an_unfinished_frame_is_searched_behind_once,
+        cmocka_unit_test_setup_teardown(behind_a_frame_on_its_way_nothing_is_searched,
+            temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(where_nobody_writes_is_searched_once_for_each_change,
+            temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(behind_a_frame_that_stays_is_searched_once_for_each_change,
+            temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(a_search_does_not_run_after_a_file_that_grows,
             temp_directory_set_up, temp_directory_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,9 @@
 #include "tests/support/index_journals.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
 #include "base/error.h"
 #include "index/batch.h"
 #include "index/event.h"
@@ -47,6 +51,14 @@ test_journal_reuse(const char *directory)
     assert_true(file.header.is_reused);
     journal_spare_free(spare);
     return file;
+}
+
+void
+test_journal_set_written(const char *path, int64_t ago_ns)
+{
+    int64_t ns = clock_now_ns() - ago_ns;
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {ns / NS_PER_S, ns % NS_PER_S}};
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
 static void

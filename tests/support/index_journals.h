@@ -25,6 +25,9 @@ void test_journal_write_old(const char *directory);
 /* Journal 2, in the file of journal 1. */
 struct journal_file test_journal_reuse(const char *directory);
 
+/* The file says that it was written last `ago_ns` ago. */
+void test_journal_set_written(const char *path, int64_t ago_ns);
+
 void test_journal_scan(struct journal *journal, bool is_final);
 
 #endif
