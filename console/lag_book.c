@@ -29,11 +29,12 @@ struct entry {
     struct live_group row;
 };
 
-/* Sorted by group and stream. */
+/* Sorted by group and stream. `left` of the last budget; below 0: what was written was more, which the next one pays. */
 struct lag_book {
     struct entry *entries;
     size_t count;
     size_t capacity;
+    int64_t left;
 };
 
 struct lag_book *
@@ -247,10 +248,11 @@ lag_book_choose(struct lag_book *book, int64_t sampled_ns, size_t budget)
             due[count++] = &book->entries[i];
     }
     qsort(due, count, sizeof(struct entry *), compare_urgency);
-    size_t bytes = 0;
-    for (size_t i = 0; i < count && (i == 0 || bytes + due[i]->bytes <= budget); i++) {
+    book->left = (book->left < 0 ? book->left : 0) + (int64_t)budget;
+    int64_t left = book->left;
+    for (size_t i = 0; i < count && left > 0 && (i == 0 || (int64_t)due[i]->bytes <= left); i++) {
         due[i]->is_chosen = true;
-        bytes += due[i]->bytes;
+        left -= (int64_t)due[i]->bytes;
     }
     free(due);
 }
@@ -272,6 +274,7 @@ lag_book_written(struct lag_book *book, const struct lag_flow *flow, size_t byte
     entry->written_waits_ns = entry->row.waits_ns;
     entry->bytes = bytes;
     entry->is_chosen = false;
+    book->left -= (int64_t)bytes;
 }
 
 static int

@@ -35,8 +35,8 @@ void lag_book_see(struct lag_book *book, const struct lag_flow *flow, uint32_t s
 void lag_book_miss(struct lag_book *book, const struct groups_sample *sample,
     bool (*take)(void *self, const char *group, const char *stream), void *self);
 
-/* Choose what to write of the flows that the newest sample had: about `budget` bytes, and one at least
- * when one is due. */
+/* Choose what to write of the flows that the newest sample had: about `budget` bytes, or one that is larger. What was written
+ * is known afterwards; what it was too much is taken from the next budgets, so that their sum holds. */
 void lag_book_choose(struct lag_book *book, int64_t sampled_ns, size_t budget);
 
 /* True when the flow was chosen. */

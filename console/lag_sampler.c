@@ -63,7 +63,7 @@ write_flow(void *self, const struct lag_flow *flow)
         .payload = bytes_make(text->data, text->length),
         .when_ns = flow->sampled_ns};
     if (sampler->options.note(sampler->options.note_self, &entry))
-        lag_book_written(sampler->book, flow, text->length);
+        lag_book_written(sampler->book, flow, text->length + entry.key.length);
     free(key);
 }
 

@@ -184,6 +184,57 @@ spends_its_bytes_on_trouble_first_then_on_what_waits_longest(void **state)
     lag_book_free(book);
 }
 
+/* How long a flow is is known when it was written. */
+static void
+what_was_written_too_much_is_saved_later(void **state)
+{
+    (void)state;
+    enum { FLOWS = 40, ROUNDS = 12, BUDGET = 2000, LENGTH = 900 };
+    struct lag_book *book = lag_book_new();
+    int64_t bytes = 0;
+    int written = 0;
+    for (int round = 1; round <= ROUNDS; round++) {
+        struct made_flow made[FLOWS];
+        for (int i = 0; i < FLOWS; i++) {
+            char name[16];
+            (void)snprintf(name, sizeof(name), "g%02d", i);
+            make_flow(&made[i], name, LAG_OK, round, round);
+            lag_book_see(book, &made[i].flow, 7);
+        }
+        lag_book_choose(book, round * NS_PER_S, BUDGET);
+        for (int i = 0; i < FLOWS; i++) {
+            if (!lag_book_is_chosen(book, &made[i].flow))
+                continue;
+            lag_book_written(book, &made[i].flow, LENGTH);
+            bytes += LENGTH;
+            written++;
+        }
+        assert_true(bytes <= round * BUDGET + 2 * LENGTH);
+    }
+    assert_in_range(written, ROUNDS * BUDGET / LENGTH - 2, ROUNDS * BUDGET / LENGTH + 2);
+    lag_book_free(book);
+}
+
+static void
+one_that_is_larger_than_what_may_be_written_is_written_less_often(void **state)
+{
+    (void)state;
+    struct lag_book *book = lag_book_new();
+    int written = 0;
+    for (int second = 1; second <= 20; second++) {
+        struct made_flow made;
+        make_flow(&made, "wide", LAG_OK, second, second);
+        lag_book_see(book, &made.flow, 7);
+        lag_book_choose(book, second * NS_PER_S, 250);
+        if (!lag_book_is_chosen(book, &made.flow))
+            continue;
+        lag_book_written(book, &made.flow, 1000);
+        written++;
+    }
+    assert_int_equal(written, 5);
+    lag_book_free(book);
+}
+
 static void
 shows_the_worst_first_and_forgets_what_is_gone(void **state)
 {
@@ -358,6 +409,8 @@ main(void)
         cmocka_unit_test(writes_what_stands_when_it_is_a_tenth_older),
         cmocka_unit_test(tells_once_what_is_gone_when_the_sample_is_whole),
         cmocka_unit_test(spends_its_bytes_on_trouble_first_then_on_what_waits_longest),
+        cmocka_unit_test(what_was_written_too_much_is_saved_later),
+        cmocka_unit_test(one_that_is_larger_than_what_may_be_written_is_written_less_often),
         cmocka_unit_test(shows_the_worst_first_and_forgets_what_is_gone),
         cmocka_unit_test(samples_judges_and_writes),
         cmocka_unit_test(takes_no_sample_before_an_interval_and_stops_at_once),
