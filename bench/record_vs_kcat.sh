@@ -49,6 +49,23 @@ with_tapedeck() {
     echo "0 $(broker_cpu) $before" | awk '{ print $1, $2 - $3 }' >>"$work/broker"
 }
 
+# The most memory of a recording, in MB, as it is while it goes on: not one of those that are timed.
+peak_memory() {
+    local now peak=0 pid
+    "$build/tapedeck" record --tape "$work/tape" --from beginning --until end "kafka://$address/load" \
+        >/dev/null 2>"$work/stderr" &
+    pid=$!
+    while now=$(awk '$1 == "VmHWM:" { print $2 }' "/proc/$pid/status" 2>/dev/null) && [ -n "$now" ]; do
+        peak=$now
+        sleep 0.05
+    done
+    wait "$pid" || {
+        cat "$work/stderr" >&2
+        return 1
+    }
+    echo $((peak / 1024))
+}
+
 for ((round = 0; round <= rounds; round++)); do
     with_kcat
     rm -rf "$work/tape"
@@ -56,6 +73,8 @@ for ((round = 0; round <= rounds; round++)); do
     # The first round warms the broker and the page cache.
     [ "$round" -gt 0 ] || rm "$work/kcat" "$work/record" "$work/broker"
 done
+rm -rf "$work/tape"
+memory=$(peak_memory) || exit 1
 
 recorded=$("$build/tapedeck" search --tape "$work/tape" --count --json 'stream=load' |
     sed -n 's/.*"matched":"\([0-9]*\)".*/\1/p')
@@ -83,11 +102,24 @@ echo "record $events events of ~300 B with two headers, six partitions; median o
 show kcat "$work/kcat"
 show record "$work/record"
 awk -v ours="$(median "$work/record" 1)" -v theirs="$(median "$work/kcat" 1)" \
-    -v ours_cpu="$(median "$work/record" 2)" -v theirs_cpu="$(median "$work/kcat" 2)" 'BEGIN {
-    printf "ratio      %6.2f wall (budget 1.3), %.2f cpu\n", ours / theirs, ours_cpu / theirs_cpu }'
+    -v ours_cpu="$(median "$work/record" 2)" -v theirs_cpu="$(median "$work/kcat" 2)" \
+    -v events="$events" -v memory="$memory" '
+    function budget(name, value, unit, most) {
+        printf "%-10s %6.2f %s (budget %s: %s)\n", name, value, unit, most, value <= most ? "ok" : "MISS"
+        missed += value > most
+    }
+    BEGIN {
+        budget("ratio", ours / theirs, "of kcat in wall time", 1.3)
+        budget("processor", ours_cpu * 1e6 / events, "us for an event", 2)
+        printf "%-10s %6.2f us for an event: kcat\n", "", theirs_cpu * 1e6 / events
+        budget("memory", memory, "MB at most", 220)
+        exit missed > 0
+    }'
+code=$?
 # When the cores are busy, less time means less work: how fast it could be with this much of it.
 awk -v wall="$(median "$work/record" 1)" -v ours="$(median "$work/record" 2)" \
     -v broker="$(median "$work/broker" 2)" -v cores="$(nproc)" -v theirs="$(median "$work/kcat" 1)" 'BEGIN {
     printf "cores      %6.2f busy of %d while recording: ours %.2f s, the broker %.2f s; with all of them busy the ratio is %.2f\n",
         (ours + broker) / wall, cores, ours, broker, (ours + broker) / cores / theirs }'
 du -sk "$work/tape" | awk -v events="$events" '{ printf "tape       %6.1f MB, %.0f bytes/event\n", $1 / 1024, $1 * 1024 / events }'
+exit $code
