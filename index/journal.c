@@ -311,12 +311,12 @@ is_last(struct journal *journal, struct window *window, const struct frame *fram
 #define UNFINISHED_MAX_NS NS_PER_S
 
 /* The frame at journal->scanned is not whole, and somebody may be writing it: is it worth searching behind it? In a file
- * that was used before there is much to search, which takes longer than a follower may be behind: only where nobody writes,
- * or it stays as it is, and only what has changed since the last search. */
+ * that was used before there is much to search, which takes longer than a follower may be behind: it does only where nobody
+ * writes, or the frame stays as it is, and only when something has changed since the last search. */
 static bool
 must_search(struct journal *journal)
 {
-    if (!journal->header.is_reused)
+    if (!journal->header.is_reused || !journal->is_followed)
         return true;
     int64_t now_ns = clock_monotonic_ns();
     if (journal->unfinished != journal->scanned) {

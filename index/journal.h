@@ -99,6 +99,8 @@ struct journal {
     struct journal_damage *damage;
     size_t damage_count;
     size_t damage_capacity;
+    bool
+        is_followed; /* set by the owner: it is looked at again and again, which must not take long */
     uint64_t written_ns;   /* wall clock: the file was changed last, when it was looked at last */
     uint64_t unfinished;   /* where a frame was not whole when it was looked at last; 0: nowhere */
     int64_t unfinished_ns; /* monotonic: it was found there, or behind it was searched, last */

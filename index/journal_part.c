@@ -48,6 +48,7 @@ refresh(struct part *part, struct tape *tape, bool is_final, struct error *err)
     if (part->is_final)
         return true;
     struct control_target target = {self, tape};
+    self->journal.is_followed = tape_is_followed(tape);
     if (!journal_scan(&self->journal, false, is_final, take_control, &target, err))
         return false;
     part->end_seq = self->journal.end_seq;

@@ -171,6 +171,12 @@ tape_wait_fd(struct tape *tape)
     return tape->notify_fd;
 }
 
+bool
+tape_is_followed(const struct tape *tape)
+{
+    return tape->is_watched;
+}
+
 uint64_t
 tape_first_seq(const struct tape *tape)
 {

@@ -49,6 +49,9 @@ void tape_take_damage(struct tape *tape, const struct tape_damage *damage);
 struct part *tape_part_at(struct tape *tape, uint64_t seq);
 struct part *tape_part_below(struct tape *tape, uint64_t end_seq);
 
+/* Is the tape looked at again and again? */
+bool tape_is_followed(const struct tape *tape);
+
 /* Where the events of its streams have what. Lives until the next tape_refresh(). */
 const struct places *tape_places(const struct tape *tape);
 

@@ -73,6 +73,7 @@ begin(struct world *world, const char *directory, int count, uint64_t there)
     assert_int_equal(world->before.length, world->after.length);
     write_bytes(world, &world->before, world->at + there, world->before.length);
     assert_ok(journal_open(&world->journal, world->file.path, &err));
+    world->journal.is_followed = true;
     writer.reads = 0;
     writer.bytes = 0;
 }
@@ -171,6 +172,17 @@ behind_a_frame_on_its_way_nothing_is_searched(void **state)
 }
 
 static void
+who_does_not_follow_searches_at_once(void **state)
+{
+    struct world world;
+    size_t rest = begin_unfinished(&world, *state);
+    test_journal_set_written(world.file.path, -HOUR_NS);
+    world.journal.is_followed = false;
+    assert_true(bytes_of_scan(&world) >= rest);
+    end(&world);
+}
+
+static void
 where_nobody_writes_is_searched_once_for_each_change(void **state)
 {
     struct world world;
@@ -244,6 +256,8 @@ main(void)
             temp_directory_set_up, temp_directory_tear_down),
         cmocka_unit_test_setup_teardown(behind_a_frame_on_its_way_nothing_is_searched,
             temp_directory_set_up, temp_directory_tear_down),
+        cmocka_unit_test_setup_teardown(
+            who_does_not_follow_searches_at_once, temp_directory_set_up, temp_directory_tear_down),
         cmocka_unit_test_setup_teardown(where_nobody_writes_is_searched_once_for_each_change,
             temp_directory_set_up, temp_directory_tear_down),
         cmocka_unit_test_setup_teardown(behind_a_frame_that_stays_is_searched_once_for_each_change,

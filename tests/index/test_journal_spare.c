@@ -174,6 +174,7 @@ damage_is_stepped_over_and_named(void **state)
     test_journal_set_written(file.path, 60 * NS_PER_S);
     struct journal journal;
     assert_ok(journal_open(&journal, file.path, &err));
+    journal.is_followed = true;
     test_journal_scan(&journal, false);
     assert_int_equal(journal.damage_count, 1);
     assert_int_equal(journal.damage[0].first_seq, TEST_OLD_EVENTS + 9);
