@@ -13,6 +13,7 @@
 #include "collectors/collector.h"
 #include "collectors/diary.h"
 #include "collectors/source.h"
+#include "collectors/tap_properties.h"
 #include "collectors/tap_url.h"
 #include "index/indexer.h"
 #include "index/live.h"
@@ -31,10 +32,7 @@ struct tap {
     struct tap_url url;
     char *group;
     struct source_config config;
-    struct recorder_property *properties;
-    char **texts;   /* of the properties, name and value in turn */
-    char **origins; /* of each property, or NULL; see recorder_tap */
-    bool (*fetch)(const char *origin, char **value, struct error *err);
+    struct tap_properties properties;
     struct collector *collector;
 };
 
@@ -117,63 +115,19 @@ choose_name(const struct recorder *recorder, const char *given, const char *sche
     return true;
 }
 
-/* The caller's may end before the recorder does. */
-static void
-copy_properties(struct tap *tap, const struct recorder_tap *given)
-{
-    tap->properties = alloc_array(given->property_count + 1, sizeof(struct recorder_property));
-    tap->texts = alloc_array(2 * given->property_count + 1, sizeof(char *));
-    for (size_t i = 0; i < given->property_count; i++) {
-        tap->texts[2 * i] = alloc_text(given->properties[i].name);
-        tap->texts[2 * i + 1] = alloc_text(given->properties[i].value);
-        tap->properties[i].name = tap->texts[2 * i];
-        tap->properties[i].value = tap->texts[2 * i + 1];
-    }
-    tap->fetch = given->fetch;
-    if (given->fetch == NULL)
-        return;
-    tap->origins = alloc_array(given->property_count + 1, sizeof(char *));
-    for (size_t i = 0; i < given->property_count; i++)
-        tap->origins[i] = given->origins[i] == NULL ? NULL : alloc_text(given->origins[i]);
-}
-
-/* It may be a password. */
-static void
-forget_text(char *text)
-{
-    explicit_bzero(text, strlen(text));
-    free(text);
-}
-
 /* On the tap's thread, the only one that looks at its properties once it runs. */
 static bool
 renew_properties(void *self, struct error *err)
 {
     struct tap *tap = self;
-    for (size_t i = 0; i < tap->config.property_count; i++) {
-        char *value;
-        if (tap->origins[i] == NULL)
-            continue;
-        if (!tap->fetch(tap->origins[i], &value, err))
-            return error_wrap(err, "%s", tap->properties[i].name);
-        forget_text(tap->texts[2 * i + 1]);
-        tap->texts[2 * i + 1] = value;
-        tap->properties[i].value = value;
-    }
-    return true;
+    return tap_properties_renew(&tap->properties, err);
 }
 
 static void
 tap_done(struct tap *tap)
 {
     collector_free(tap->collector);
-    for (size_t i = 0; i < 2 * tap->config.property_count; i++)
-        forget_text(tap->texts[i]);
-    for (size_t i = 0; tap->origins != NULL && i < tap->config.property_count; i++)
-        free(tap->origins[i]);
-    free(tap->origins);
-    free(tap->texts);
-    free(tap->properties);
+    tap_properties_done(&tap->properties);
     start_offsets_done(&tap->config.offsets);
     tap_url_done(&tap->url);
     free(tap->group);
@@ -215,19 +169,19 @@ prepare_tap(struct recorder *recorder, const struct recorder_tap *given, struct 
     if (tap->ops == NULL || !tap_url_parse(given->url, tap->ops->default_port, &tap->url, err))
         return false;
 
-    copy_properties(tap, given);
+    tap_properties_copy(&tap->properties, given);
     tap->group = given->group == NULL ? NULL : alloc_text(given->group);
     tap->config = (struct source_config){
         .url = &tap->url,
         .until = recorder->options.until,
         .until_ns = recorder->options.until_ns,
-        .properties = tap->properties,
-        .property_count = given->property_count,
+        .properties = tap->properties.list,
+        .property_count = tap->properties.count,
         .max_bytes_per_second = given->max_bytes_per_second,
         .isolation = isolation_word(given->isolation),
         .tape = recorder->options.directory,
         .group = tap->group,
-        .renew = tap->fetch == NULL ? NULL : renew_properties,
+        .renew = given->fetch == NULL ? NULL : renew_properties,
         .renew_self = tap,
         .is_one_of_many = recorder->options.tap_count > 1,
     };
