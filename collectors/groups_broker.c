@@ -70,22 +70,37 @@ static const struct recorder_property defaults[] = {
     {"fetch.wait.max.ms", "50"},
 };
 
+/* Who asks for commits points to them. */
 static void
-copy_properties(struct groups_broker *broker, const struct groups_broker_options *options)
+set_properties(
+    struct groups_broker *broker, const struct recorder_property *properties, size_t property_count)
 {
     size_t ours = sizeof(defaults) / sizeof(defaults[0]);
-    size_t count = ours + options->property_count;
+    size_t count = ours + property_count;
     broker->properties = alloc_array(count, sizeof(*broker->properties));
     broker->texts = alloc_array(2 * count, sizeof(*broker->texts));
     for (size_t i = 0; i < count; i++) {
-        const struct recorder_property *from =
-            i < ours ? &defaults[i] : &options->properties[i - ours];
+        const struct recorder_property *from = i < ours ? &defaults[i] : &properties[i - ours];
         broker->texts[2 * i] = alloc_text(from->name);
         broker->texts[2 * i + 1] = alloc_text(from->value);
         broker->properties[i] = (struct recorder_property){
             .name = broker->texts[2 * i], .value = broker->texts[2 * i + 1]};
     }
     broker->property_count = count;
+    broker->admin.options.properties = broker->properties;
+    broker->admin.options.property_count = broker->property_count;
+}
+
+/* One of them may be a password. */
+static void
+forget_properties(struct groups_broker *broker)
+{
+    for (size_t i = 0; i < 2 * broker->property_count; i++) {
+        explicit_bzero(broker->texts[i], strlen(broker->texts[i]));
+        free(broker->texts[i]);
+    }
+    free(broker->texts);
+    free(broker->properties);
 }
 
 static void
@@ -136,7 +151,6 @@ groups_broker_open(const struct groups_broker_options *options, struct error *er
         return NULL;
     }
     copy_topics(broker);
-    copy_properties(broker, options);
     broker->pattern = options->pattern == NULL ? NULL : alloc_text(options->pattern);
     broker->groups_at_a_time = options->groups_at_a_time;
     broker->is_cancelled = options->is_cancelled;
@@ -146,11 +160,10 @@ groups_broker_open(const struct groups_broker_options *options, struct error *er
     broker->times.known_time = options->known_time;
     broker->times.known_self = options->known_self;
     broker->admin.options = (struct groups_admin_options){.address = broker->url.address,
-        .properties = broker->properties,
-        .property_count = broker->property_count,
         .wants_topic = wants_topic,
         .self = broker,
         .is_cancelled = broker->is_cancelled};
+    set_properties(broker, options->properties, options->property_count);
 
     if (!kafka_patterns_make(&broker->patterns, broker->url.path, err)) {
         groups_broker_close(broker);
@@ -185,15 +198,22 @@ groups_broker_close(struct groups_broker *broker)
     for (size_t i = 0; i < broker->topic_count; i++)
         free(broker->topics[i]);
     free(broker->topics);
-    for (size_t i = 0; i < 2 * broker->property_count; i++)
-        free(broker->texts[i]);
-    free(broker->texts);
-    free(broker->properties);
+    forget_properties(broker);
     free(broker->group);
     free(broker->pattern);
     free(broker->turn);
     tap_url_done(&broker->url);
     free(broker);
+}
+
+void
+groups_broker_renew(
+    struct groups_broker *broker, const struct recorder_property *properties, size_t property_count)
+{
+    groups_admin_close(&broker->admin);
+    forget_properties(broker);
+    set_properties(broker, properties, property_count);
+    broker->is_suspect = true;
 }
 
 /* --- which groups there are --------------------------------------------------------------------- */

@@ -53,6 +53,11 @@ struct groups_broker_options {
 struct groups_broker *groups_broker_open(
     const struct groups_broker_options *options, struct error *err);
 
+/* Go on with other properties, a password that was changed for example: the next sample connects with them. What
+ * `properties` points to is copied. */
+void groups_broker_renew(struct groups_broker *broker, const struct recorder_property *properties,
+    size_t property_count);
+
 /* Take a sample; the caller ends it with groups_sample_done(). Commits are asked before ends, so a
  * lag is never negative by the order of asking.
  *

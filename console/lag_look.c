@@ -249,6 +249,14 @@ lag_look_again(struct lag_look *look, struct error *err)
     return true;
 }
 
+void
+lag_look_renew(struct lag_look *look)
+{
+    const struct recorder_tap *tap = look->options.tap;
+    if (look->broker != NULL)
+        groups_broker_renew(look->broker, tap->properties, tap->property_count);
+}
+
 const struct stream *
 lag_look_stream(const struct lag_look *look, const char *topic)
 {

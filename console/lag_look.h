@@ -42,6 +42,9 @@ struct lag_look_options {
 struct lag_look *lag_look_open(const struct lag_look_options *options, struct error *err);
 void lag_look_close(struct lag_look *look);
 
+/* Go on with what the tap's properties are now; what was seen before stays. */
+void lag_look_renew(struct lag_look *look);
+
 /* Take one more sample. False when the broker gave none; what was seen before stays. */
 bool lag_look_again(struct lag_look *look, struct error *err);
 

@@ -16,16 +16,26 @@
 #include "collectors/diary.h"
 #include "collectors/groups_sample.h"
 #include "collectors/recorder.h"
+#include "collectors/tap_properties.h"
 #include "console/lag_book.h"
 #include "console/lag_json.h"
 #include "console/lag_look.h"
 #include "index/event.h"
 #include "index/live.h"
 
-/* `look`, `book`, `text` and `told` belong to the thread. `lock` guards the rows, and the waking. */
+#define PAUSE_MAX_NS (LAG_SAMPLER_PAUSE_S * NS_PER_S)
+#define NOT_WATCHED  "consumer groups are not watched, and it is tried again"
+
+/* All that is not mentioned here belongs to the thread, once that runs. `lock` guards the rows, and the waking. */
 struct lag_sampler {
     struct lag_sampler_options options;
-    struct lag_look *look;
+    struct tap_properties properties;
+    struct recorder_tap tap; /* the caller's, with our properties */
+    struct lag_look *look;   /* NULL: it could not be opened yet */
+    bool is_troubled;        /* the last sample was not whole */
+    int64_t pause_ns;        /* from one attempt to put it right to the next; 0: none was made */
+    int64_t mend_ns;         /* when the next one is due; monotonic */
+    struct error why;        /* what the last one did not put right; ERROR_NONE: nothing */
     struct lag_book *book;
     struct buffer text;
     char told[256];
@@ -108,11 +118,84 @@ tell(struct lag_sampler *sampler, const char *text)
             text[0] != '\0' ? text : "all consumer groups are seen again");
 }
 
+/* --- what is wrong, and may be put right -------------------------------------------------------- */
+
+static bool
+open_look(struct lag_sampler *sampler, struct error *err)
+{
+    const struct lag_sampler_options *options = &sampler->options;
+    sampler->look =
+        lag_look_open(&(struct lag_look_options){.tap = &sampler->tap,
+                          .directory = options->directory,
+                          .rules = options->rules != NULL ? *options->rules : lag_rules_default,
+                          .pattern = options->pattern,
+                          .groups_at_a_time = LAG_SAMPLER_GROUPS,
+                          .is_cancelled = &sampler->is_cancelled,
+                          .sample = options->sample,
+                          .sample_self = options->sample_self},
+            err);
+    return sampler->look != NULL || error_wrap(err, NOT_WATCHED);
+}
+
+/* A command that gives a password may cost something, and a client that cannot be made does. Samples are an interval
+ * apart, more or less: half of it makes no difference to which one it is. */
+static bool
+may_mend(struct lag_sampler *sampler)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    if (now_ns < sampler->mend_ns)
+        return false;
+    sampler->pause_ns =
+        sampler->pause_ns == 0 ? sampler->options.interval_ns : 2 * sampler->pause_ns;
+    if (sampler->pause_ns > PAUSE_MAX_NS)
+        sampler->pause_ns = PAUSE_MAX_NS;
+    sampler->mend_ns = now_ns + sampler->pause_ns - sampler->options.interval_ns / 2;
+    return true;
+}
+
+/* Put right what may be wrong. What cannot be fetched stays as it was. */
+static void
+mend(struct lag_sampler *sampler)
+{
+    struct error err;
+    sampler->why.code = ERROR_NONE;
+    if (!tap_properties_renew(&sampler->properties, &sampler->why))
+        (void)error_wrap(&sampler->why, NOT_WATCHED);
+    if (sampler->look == NULL && !open_look(sampler, &err) && sampler->why.code == ERROR_NONE)
+        sampler->why = err;
+    else if (sampler->look != NULL && tap_properties_may_change(&sampler->properties))
+        lag_look_renew(sampler->look);
+}
+
+static void
+set_troubled(struct lag_sampler *sampler, bool is_troubled)
+{
+    sampler->is_troubled = is_troubled;
+    if (is_troubled)
+        return;
+    sampler->pause_ns = 0;
+    sampler->mend_ns = 0;
+    sampler->why.code = ERROR_NONE;
+}
+
+static bool
+look_again(struct lag_sampler *sampler, struct error *err)
+{
+    if (sampler->is_troubled && may_mend(sampler))
+        mend(sampler);
+    if (sampler->look != NULL && lag_look_again(sampler->look, err))
+        return true;
+    if (sampler->why.code != ERROR_NONE)
+        *err = sampler->why; /* that nobody is let in with an old password follows from it */
+    return false;
+}
+
 static void
 take_sample(struct lag_sampler *sampler)
 {
     struct error err;
-    if (!lag_look_again(sampler->look, &err)) {
+    if (!look_again(sampler, &err)) {
+        set_troubled(sampler, true);
         if (!atomic_load(&sampler->is_cancelled))
             tell(sampler, err.text);
         return;
@@ -127,6 +210,7 @@ take_sample(struct lag_sampler *sampler)
     lag_look_flows(sampler->look, write_flow, sampler);
     sampler->options.flush(sampler->options.note_self);
     publish_rows(sampler);
+    set_troubled(sampler, sample->problem_count > 0);
     tell(sampler, sample->problem_count > 0 ? sample->problems[0] : "");
 }
 
@@ -171,22 +255,19 @@ lag_sampler_start(const struct lag_sampler_options *options, struct error *err)
     (void)pthread_mutex_init(&sampler->lock, NULL);
     thread_condition_init(&sampler->wake);
 
-    sampler->look =
-        lag_look_open(&(struct lag_look_options){.tap = sampler->options.tap,
-                          .directory = options->directory,
-                          .rules = options->rules != NULL ? *options->rules : lag_rules_default,
-                          .pattern = options->pattern,
-                          .groups_at_a_time = LAG_SAMPLER_GROUPS,
-                          .is_cancelled = &sampler->is_cancelled,
-                          .sample = options->sample,
-                          .sample_self = options->sample_self},
-            err);
+    tap_properties_copy(&sampler->properties, options->tap);
+    sampler->tap = *options->tap;
+    sampler->tap.properties = sampler->properties.list;
+
+    if (!open_look(sampler, &sampler->why)) {
+        set_troubled(sampler, true);
+        tell(sampler, sampler->why.text);
+    }
     char name[16];
     (void)snprintf(name, sizeof(name), "lag-%s", options->tap->name);
-    if (sampler->look != NULL && thread_start(&sampler->thread, name, run, sampler))
+    if (thread_start(&sampler->thread, name, run, sampler))
         return sampler;
-    if (sampler->look != NULL)
-        (void)error_set(err, ERROR_SYSTEM, "cannot start the thread that watches groups");
+    (void)error_set(err, ERROR_SYSTEM, "cannot start the thread that watches groups");
     lag_sampler_free(sampler);
     return NULL;
 }
@@ -224,6 +305,7 @@ lag_sampler_free(struct lag_sampler *sampler)
     if (sampler == NULL)
         return;
     lag_look_close(sampler->look);
+    tap_properties_done(&sampler->properties);
     lag_book_free(sampler->book);
     buffer_done(&sampler->text);
     free(sampler->rows);

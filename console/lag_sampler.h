@@ -9,6 +9,10 @@
  * attention before others; then changed figures, and at least once a minute each flow, what was not
  * written for longest first.
  *
+ * What keeps it from asking may be put right while it runs: a file of certificates that was not there, a password
+ * that was changed. While something is wrong, what came from elsewhere (recorder_tap.origins) is fetched again, and a
+ * client that could not be made is made again, after one interval first, later every LAG_SAMPLER_PAUSE_S.
+ *
  * Threads: one of its own. lag_sampler_rows() may be called from any, the others from one.
  */
 #ifndef CONSOLE_LAG_SAMPLER_H
@@ -29,9 +33,10 @@ struct recorder_tap;
 #define LAG_SAMPLER_STREAM      "@lag"
 #define LAG_SAMPLER_GROUPS      500
 #define LAG_SAMPLER_BYTES_PER_S INT64_C(131072)
+#define LAG_SAMPLER_PAUSE_S     30
 
 struct lag_sampler_options {
-    const struct recorder_tap *tap; /* name, url and properties; outlives the sampler */
+    const struct recorder_tap *tap; /* name and url outlive the sampler; properties are copied */
     const char *directory;          /* of the tape */
     const char *pattern;            /* of groups' names, as a shell's; NULL: all */
     int64_t interval_ns;
@@ -42,7 +47,8 @@ struct lag_sampler_options {
     void (*flush)(void *self);
     void *note_self;
 
-    /* What changed in whether groups can be seen, one sentence; on the sampler's thread. May be NULL. */
+    /* What changed in whether groups can be seen, one sentence; in the start and on the sampler's thread. May
+     * be NULL. */
     void (*tell)(void *self, const char *tap, const char *text);
     void *tell_self;
 
@@ -51,8 +57,8 @@ struct lag_sampler_options {
     void *sample_self;
 };
 
-/* Start the thread. NULL with ERROR_ARGUMENT or ERROR_CONFIG for a URL or a property that is wrong,
- * ERROR_SYSTEM when there is no thread to be had. */
+/* Start the thread. What is wrong with the tap is told, and tried again. NULL with ERROR_SYSTEM when there is no
+ * thread to be had. */
 struct lag_sampler *lag_sampler_start(const struct lag_sampler_options *options, struct error *err);
 
 /* Copy rows of the newest sample for the live page, what asks for most attention first. */
@@ -61,7 +67,8 @@ uint32_t lag_sampler_rows(struct lag_sampler *sampler, struct live_group *rows, 
 /* Tell it to end; returns at once. */
 void lag_sampler_cancel(struct lag_sampler *sampler);
 
-/* End the thread, within a second: nothing is written any more. Rows can still be read. */
+/* End the thread, within a second, or, while a command is asked for a password, as soon as that has ended: nothing is
+ * written any more. Rows can still be read. */
 void lag_sampler_stop(struct lag_sampler *sampler);
 
 /* Free a stopped one. NULL is allowed. */

@@ -401,6 +401,105 @@ stops_while_a_broker_does_not_answer(void **state)
     lag_sampler_free(sampler);
 }
 
+/* --- what is wrong, and may be put right -------------------------------------------------------- */
+
+/* A property that can be fetched, and what was told of the tap that has it. */
+struct secret_world {
+    atomic_int fetches;
+    atomic_int refused;  /* told that the client library does not take it */
+    atomic_int nonsense; /* told of a client that was there, and could not be made again */
+    atomic_int alone;    /* told that nobody answers: the client is there */
+};
+static struct secret_world secret_world; /* what fetches knows nothing but the origin */
+
+static bool
+fetch_secret(const char *origin, char **value, struct error *err)
+{
+    (void)atomic_fetch_add(&secret_world.fetches, 1);
+    if (strcmp(origin, "file:missing") == 0)
+        return error_set(err, ERROR_CONFIG, "file:missing is not there");
+    *value = alloc_text(origin + strlen("file:"));
+    return true;
+}
+
+static void
+hear(void *self, const char *name, const char *text)
+{
+    (void)name;
+    struct secret_world *world = self;
+    if (strstr(text, "tried again: ") != NULL)
+        (void)atomic_fetch_add(&world->refused, 1);
+    else if (strstr(text, "nonsense") != NULL)
+        (void)atomic_fetch_add(&world->nonsense, 1);
+    if (strstr(text, "127.0.0.1:1") != NULL)
+        (void)atomic_fetch_add(&world->alone, 1);
+}
+
+static struct lag_sampler *
+start_with_protocol(const char *value, const char *origin)
+{
+    secret_world = (struct secret_world){.fetches = 0};
+    const struct recorder_property property = {"security.protocol", value};
+    const struct recorder_tap wrong = {.name = "shop",
+        .url = "kafka://127.0.0.1:1/orders",
+        .properties = &property,
+        .property_count = 1,
+        .origins = &origin,
+        .fetch = fetch_secret};
+    static struct world world;
+    struct error err;
+    struct lag_sampler *sampler = lag_sampler_start(&(struct lag_sampler_options){.tap = &wrong,
+                                                        .interval_ns = NS_PER_MS,
+                                                        .note = take_note,
+                                                        .flush = count_flush,
+                                                        .note_self = &world,
+                                                        .tell = hear,
+                                                        .tell_self = &secret_world},
+        &err);
+    assert_ok(sampler != NULL);
+    return sampler;
+}
+
+static void
+stop(struct lag_sampler *sampler)
+{
+    lag_sampler_stop(sampler);
+    lag_sampler_free(sampler);
+}
+
+static void
+tries_again_what_the_client_library_does_not_take(void **state)
+{
+    (void)state;
+    struct lag_sampler *sampler = start_with_protocol("nonsense", "file:PLAINTEXT");
+    assert_int_equal(atomic_load(&secret_world.refused), 1); /* it is said at once */
+    wait_for(&secret_world.alone, 1);
+    stop(sampler);
+    assert_int_equal(atomic_load(&secret_world.refused), 1);
+}
+
+static void
+goes_on_with_what_was_fetched_while_nobody_answers(void **state)
+{
+    (void)state;
+    struct lag_sampler *sampler = start_with_protocol("PLAINTEXT", "file:nonsense");
+    assert_int_equal(atomic_load(&secret_world.refused), 0);
+    wait_for(&secret_world.alone, 1);
+    wait_for(&secret_world.nonsense, 1); /* the next client was made with it */
+    stop(sampler);
+    assert_true(atomic_load(&secret_world.fetches) > 0);
+}
+
+static void
+says_what_cannot_be_fetched_and_keeps_what_it_has(void **state)
+{
+    (void)state;
+    struct lag_sampler *sampler = start_with_protocol("PLAINTEXT", "file:missing");
+    wait_for(&secret_world.refused, 1);
+    stop(sampler);
+    assert_true(atomic_load(&secret_world.alone) > 0);
+}
+
 int
 main(void)
 {
@@ -415,6 +514,9 @@ main(void)
         cmocka_unit_test(samples_judges_and_writes),
         cmocka_unit_test(takes_no_sample_before_an_interval_and_stops_at_once),
         cmocka_unit_test(stops_while_a_broker_does_not_answer),
+        cmocka_unit_test(tries_again_what_the_client_library_does_not_take),
+        cmocka_unit_test(goes_on_with_what_was_fetched_while_nobody_answers),
+        cmocka_unit_test(says_what_cannot_be_fetched_and_keeps_what_it_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -192,18 +192,35 @@ check "it is allowed" "$build/client_kafka_acl" allow "$address" "$topic" User:h
 check "and the tap records" wait_until 20 "it is live" state_is both late live '"events":"500"'
 check "the recorder ends well" stop_gently "$recorder"
 
-# --- a password that is changed while it is tried ---------------------------------------------------
+# --- a password that is changed, and a file that comes, while it is tried ---------------------------
 
+watches() { # watches NAME TAP: the recorder with NAME.conf sees the group as that tap
+    "$tapedeck" lag --config "$work/$1.conf" --tape "$work/tape-$1" --json >"$work/lag.json" || return
+    cat "$work/lag.json"
+    grep "\"tap\":\"$2\"" "$work/lag.json" | grep -q '"group":"billing"'
+}
+
+need "$client" commit "$address" billing "$topic" 0 10
+need "$build/client_kafka_acl" allow-group "$address" billing User:reader DESCRIBE
 echo wrong >"$work/changed"
 by_password change PLAIN reader right
 sed 's/tap.shop/tap.late/; s|sasl.password=right|sasl.password=file:'"$work/changed|" "$work/right.conf" >>"$work/change.conf"
+sed "s/tap.shop/tap.sealed/; s|good-ca.pem|later-ca.pem|" "$work/right.conf" >>"$work/change.conf"
 start change "$tapedeck" record --config "$work/change.conf" --tape "$work/tape-change"
 recorder=$pid
 check "a tap with a wrong password in a file says so" \
     wait_until 10 "the state is shown" state_is change late retrying "password is wrong"
+check "and one without its file of certificates" \
+    wait_until 10 "the state is shown" state_is change sealed retrying "cannot be read"
+cp "$tls/good-ca.pem" "$tls/later-ca.pem"
 echo right >"$work/changed"
 check "and records once the right one is there" \
     wait_until 30 "it is live" state_is change late live '"events":"500"'
+check "and the other one once its file is" \
+    wait_until 30 "it is live" state_is change sealed live '"events":"500"'
+check "consumer groups are watched with the new password" \
+    wait_until 60 "the group is seen" watches change late
+check "and with the file" wait_until 60 "the group is seen" watches change sealed
 check "the recorder ends well" stop_gently "$recorder"
 
 # --- one topic of a tap is refused, the others go on ----------------------------------------------
