@@ -54,7 +54,8 @@ struct lag_point {
     int64_t oldest_ns;  /* time of the oldest event not yet committed */
     int32_t members;
     enum lag_phase phase;
-    bool nothing_waits; /* from committed to end there is no event, only marks of transactions */
+    bool commit_unknown; /* nobody said whether there is one; else -1 is that there is none */
+    bool nothing_waits;  /* from committed to end there is no event, only marks of transactions */
 };
 
 struct lag_rules {

@@ -425,23 +425,88 @@ judge_moving(struct judge *judge)
         lag_verdict_say(verdict, LAG_OK, "commits advance");
 }
 
-/* Members that were given the partition while events came, and that committed nothing: since when, or CLOCK_NONE. */
-static int64_t
-uncommitted_since(const struct judge *judge, int64_t *came)
+/* What is known of a partition on which the group has no commit. */
+struct uncommitted {
+    int64_t
+        since_ns; /* somebody was there, and nothing was committed from then on; CLOCK_NONE: nobody was seen */
+    int64_t came; /* events, meanwhile */
+};
+
+static struct uncommitted
+look_at_uncommitted(const struct judge *judge)
 {
     const struct lag_point *first = NULL;
     for (size_t i = judge->count; i-- > 0;) {
         const struct lag_point *point = &judge->points[i];
-        if (point->end < 0)
+        if (point->end < 0 || point->commit_unknown)
             continue;
-        if (point->committed >= 0 || point->members <= 0)
+        if (point->committed >= 0)
             break;
-        first = point;
+        if (point->members > 0)
+            first = point;
     }
-    if (first == NULL || judge->last->end <= first->end)
-        return CLOCK_NONE;
-    *came = judge->last->end - first->end;
-    return first->at_ns;
+    if (first == NULL)
+        return (struct uncommitted){.since_ns = CLOCK_NONE};
+    return (struct uncommitted){.since_ns = first->at_ns, .came = judge->last->end - first->end};
+}
+
+static bool
+is_fruitless(const struct judge *judge, const struct uncommitted *seen)
+{
+    return seen->since_ns != CLOCK_NONE && seen->came > 0 &&
+           judge->last->at_ns - seen->since_ns >= judge->rules->stall_ns;
+}
+
+/* Whether it hangs or comes and goes is seen in its members; a consumer that was just let go is one change. */
+static void
+say_fruitless(struct judge *judge, const struct uncommitted *seen)
+{
+    struct lag_verdict *verdict = judge->verdict;
+    const char *events = seen->came == 1 ? "event" : "events";
+    double seconds = lag_seconds_between(seen->since_ns, judge->last->at_ns);
+    if (verdict->rebalances > 1) {
+        lag_verdict_say(verdict, LAG_WARN,
+            "its members changed %" PRId32
+            " times in %.0f s and committed nothing here, while %" PRId64 " %s came%s",
+            verdict->rebalances, seconds, seen->came, events,
+            judge->last->members == 0 ? "; now there is none" : "");
+        lag_verdict_advise(verdict, "a consumer that ends in the first event that it reads and is "
+                                    "started again does that: look at the consumer's log");
+        return;
+    }
+    if (judge->last->members == 0)
+        lag_verdict_say(verdict, LAG_WARN,
+            "it has no member now, and in %.0f s none committed anything here, while %" PRId64
+            " %s came",
+            seconds, seen->came, events);
+    else
+        lag_verdict_say(verdict, LAG_WARN,
+            "its member has committed nothing here for %.0f s, while %" PRId64 " %s came", seconds,
+            seen->came, events);
+    lag_verdict_advise(verdict, "it hangs or ends in the first event that it reads, or keeps "
+                                "its offsets elsewhere: look at "
+                                "the consumer's log");
+}
+
+/* Where it begins, and so what waits for it, is in its own settings. */
+static void
+say_uncommitted(struct judge *judge, const struct uncommitted *seen)
+{
+    struct lag_verdict *verdict = judge->verdict;
+    lag_verdict_say(verdict, LAG_UNKNOWN,
+        "the group has no commit here: where it begins is its own auto.offset.reset");
+    if (judge->last->members == 0)
+        lag_verdict_advise(verdict, "it has no member now: if its consumer should run, look at its "
+                                    "log; it ended before its first commit");
+    else if (seen->since_ns == CLOCK_NONE)
+        return;
+    else if (judge->last->at_ns - seen->since_ns < judge->rules->stall_ns)
+        lag_verdict_advise(verdict, "its member has just begun, or hangs or ends before it "
+                                    "commits: the next samples tell: "
+                                    "tapedeck lag --samples 5 --interval 5");
+    else
+        lag_verdict_advise(verdict, "no event came since its member is watched: if it should have "
+                                    "read what was there before, look at its log");
 }
 
 /* Without a commit nobody knows where it is; that it does not get on can be known all the same. */
@@ -450,23 +515,20 @@ judge_uncommitted(struct judge *judge)
 {
     const struct lag_point *last = judge->last;
     struct lag_verdict *verdict = judge->verdict;
-    int64_t came;
-    int64_t since_ns = uncommitted_since(judge, &came);
-    if (last->end == last->log_start) {
+    struct uncommitted seen = look_at_uncommitted(judge);
+    if (last->commit_unknown) {
+        lag_verdict_say(verdict, LAG_UNKNOWN, "what it has committed is not known");
+        lag_verdict_advise(verdict,
+            "see whether its coordinator is there, and whether this login may describe it");
+    } else if (last->end == last->log_start) {
         verdict->lag = 0;
         verdict->seconds = 0.0;
         lag_verdict_say(
             verdict, LAG_IDLE, "the partition holds no event, and the group has no commit on it");
-    } else if (since_ns != CLOCK_NONE && last->at_ns - since_ns >= judge->rules->stall_ns) {
-        lag_verdict_say(verdict, LAG_WARN,
-            "its member has committed nothing here for %.0f s, while %" PRId64 " %s came",
-            lag_seconds_between(since_ns, last->at_ns), came, came == 1 ? "event" : "events");
-        lag_verdict_advise(verdict, "it hangs or ends in the first event that it reads, or keeps "
-                                    "its offsets elsewhere: look at "
-                                    "the consumer's log");
+    } else if (is_fruitless(judge, &seen)) {
+        say_fruitless(judge, &seen);
     } else {
-        lag_verdict_say(verdict, LAG_UNKNOWN,
-            "the group has no commit here: where it begins is its own auto.offset.reset");
+        say_uncommitted(judge, &seen);
     }
 }
 

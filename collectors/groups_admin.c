@@ -115,10 +115,12 @@ take_commits(
             group->problem, sizeof(group->problem), "commits: %s", rd_kafka_error_string(error));
         return;
     }
+    group->commits_unknown = false;
     const rd_kafka_topic_partition_list_t *list = rd_kafka_group_result_partitions(result);
     size_t capacity = 0;
     for (int i = 0; list != NULL && i < list->cnt; i++) {
         const rd_kafka_topic_partition_t *entry = &list->elems[i];
+        group->has_commits = true;
         if (!admin->options.wants_topic(admin->options.self, entry->topic))
             continue;
         if (entry->err != RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -163,9 +165,11 @@ groups_admin_read_commits(struct groups_admin *admin, struct groups_sample *samp
     int64_t deadline_ns, int64_t latest_ns)
 {
     const atomic_bool *is_cancelled = admin->options.is_cancelled;
-    for (size_t i = 0; i < sample->group_count; i++)
+    for (size_t i = 0; i < sample->group_count; i++) {
+        sample->groups[i].commits_unknown = true;
         (void)snprintf(
             sample->groups[i].problem, sizeof(sample->groups[i].problem), "commits: no answer");
+    }
     size_t asked = 0;
     size_t answered = 0;
     while (answered < sample->group_count && clock_monotonic_ns() < deadline_ns &&

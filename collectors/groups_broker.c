@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "collectors/groups_admin.h"
 #include "collectors/groups_ends.h"
+#include "collectors/groups_given.h"
 #include "collectors/groups_reader.h"
 #include "collectors/groups_sample.h"
 #include "collectors/groups_times.h"
@@ -59,6 +60,7 @@ struct groups_broker {
     struct groups_admin admin; /* with a name of its own: commits */
     const rd_kafka_metadata_t *metadata;
     int64_t metadata_ns;
+    struct groups_given given;
     struct groups_times times;
 };
 
@@ -191,6 +193,7 @@ groups_broker_close(struct groups_broker *broker)
         return;
     groups_admin_close(&broker->admin);
     forget_metadata(broker);
+    groups_given_done(&broker->given);
     groups_times_done(&broker->times);
     kafka_client_close(&broker->client);
     kafka_client_close(&broker->stable);
@@ -498,6 +501,8 @@ groups_broker_sample(struct groups_broker *broker, struct groups_sample *sample,
     int64_t deadline_ns = clock_monotonic_ns() + broker->wait_ms * NS_PER_MS;
     *sample = (struct groups_sample){0};
     list_groups(broker, sample, deadline_ns);
+    if (sample->problem_count == 0)
+        groups_given_forget(&broker->given, sample);
     take_turn(broker, sample);
     /* Without a group there is nothing to ask a coordinator, and the first such question would make
      * the broker create its topic for commits. */
@@ -512,6 +517,7 @@ groups_broker_sample(struct groups_broker *broker, struct groups_sample *sample,
         if (deadline_ns < clock_monotonic_ns() + broker->wait_ms * NS_PER_MS / 2)
             deadline_ns = clock_monotonic_ns() + broker->wait_ms * NS_PER_MS / 2;
         read_members(broker, sample, deadline_ns);
+        groups_given_take(&broker->given, sample);
     }
     broker->is_suspect = sample->problem_count > 0;
     sample->sampled_ns = clock_now_ns();

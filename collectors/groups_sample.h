@@ -20,7 +20,7 @@ enum group_phase {
     GROUP_PHASE_DEAD,
 };
 
-/* A partition that the group committed on, or that a member has been given. */
+/* A partition that the group committed on, or that a member has been given, or had when nobody has any now. */
 struct group_lane {
     char *topic;
     int32_t partition;
@@ -39,6 +39,8 @@ struct group_state {
     char *name;
     enum group_phase phase;
     bool is_simple;       /* who commits never joined: its consumers assign partitions themselves */
+    bool commits_unknown; /* nobody said what it committed */
+    bool has_commits;     /* on whatever topic, also one that is not looked at */
     int32_t member_count; /* -1: unknown, as of every group of the new protocol (KIP-848) */
     struct group_lane *lanes; /* sorted by topic and partition */
     size_t lane_count;

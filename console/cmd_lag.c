@@ -157,6 +157,21 @@ note(const struct lag_run *run, const char *text)
     buffer_done(&line);
 }
 
+/* What has to be said of a group beside its flows; NULL: nothing. */
+static const char *
+problem_of(const struct lag_run *run, const struct group_state *group)
+{
+    if (group->problem[0] != '\0')
+        return group->problem;
+    if (group->lane_count > 0 || group->commits_unknown)
+        return NULL;
+    if (group->phase == GROUP_PHASE_EMPTY && !group->has_commits)
+        return "it has no member now and never committed, so nothing tells what it reads; a "
+               "consumer that ends before its first commit leaves it like that: look at its log";
+    return run->settings->group != NULL ? "no commit, and no partition is assigned, on these topics"
+                                        : NULL;
+}
+
 static void
 note_problems(const struct lag_run *run, const struct groups_sample *sample)
 {
@@ -166,14 +181,12 @@ note_problems(const struct lag_run *run, const struct groups_sample *sample)
             note(run, sample->problems[i]);
     for (size_t i = 0; i < sample->group_count; i++) {
         const struct group_state *group = &sample->groups[i];
-        bool is_asked_for = run->settings->group != NULL && group->lane_count == 0;
-        if (group->problem[0] == '\0' && !is_asked_for)
+        const char *problem = problem_of(run, group);
+        if (problem == NULL)
             continue;
         if (noted++ >= NOTED_MAX)
             continue;
-        char *text = alloc_format("group %s: %s", group->name,
-            group->problem[0] != '\0' ? group->problem
-                                      : "no commit, and no partition is assigned, on these topics");
+        char *text = alloc_format("group %s: %s", group->name, problem);
         note(run, text);
         free(text);
     }
@@ -282,8 +295,9 @@ print_run(struct lag_run *run, struct error *err)
         lag_look_flows(run->looks[i], take_flow, run);
     if (!print_flows(run, err))
         return command_fail(err);
-    if (run->list.count == 0)
-        return explain_nothing(run, err);
+    int code = run->list.count == 0 ? explain_nothing(run, err) : 0;
+    if (code != 0)
+        return code;
     for (size_t i = 0; i < run->look_count; i++)
         note_problems(run, lag_look_sample(run->looks[i]));
     if (run->age_unknown)

@@ -188,6 +188,7 @@ add_points(struct lag_look *look)
                 .oldest_ns = lane->oldest_ns,
                 .members = group->member_count,
                 .phase = phase_of(group),
+                .commit_unknown = lane->committed < 0 && group->commits_unknown,
                 .nothing_waits = lane->nothing_waits};
             const struct lane_summary *on_tape =
                 lane->committed < 0 || look->lane_count == 0

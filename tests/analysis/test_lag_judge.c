@@ -370,6 +370,74 @@ warns_of_members_that_commit_nothing_while_events_come(void **unused)
     assert_lag_state(&verdict, LAG_UNKNOWN, "no commit here");
 }
 
+/* One that is started again and again is not there in every sample. */
+static void
+warns_of_members_that_come_and_go_and_commit_nothing(void **unused)
+{
+    (void)unused;
+    static const struct lag_series_row rows[] = {{0, -1, 90, 0, 1, STABLE},
+        {5, -1, 95, 0, 0, LAG_PHASE_EMPTY}, {10, -1, 100, 0, 1, STABLE},
+        {15, -1, 110, 0, 0, LAG_PHASE_EMPTY}, {20, -1, 120, 0, 1, STABLE}};
+    struct lag_verdict verdict = test_judge(rows, LENGTH(rows));
+    assert_lag_state(&verdict, LAG_WARN,
+        "changed 4 times in 20 s and committed nothing here, while 30 events came");
+    assert_non_null(strstr(verdict.next, "started again"));
+    verdict = test_judge(rows, 4);
+    assert_lag_state(&verdict, LAG_WARN,
+        "in 15 s and committed nothing here, while 20 events came; now there is none");
+}
+
+static void
+tells_members_that_went_without_a_commit(void **unused)
+{
+    (void)unused;
+    static const struct lag_series_row rows[] = {{0, -1, 90, 0, 1, STABLE},
+        {5, -1, 95, 0, 0, LAG_PHASE_EMPTY}, {16, -1, 96, 0, 0, LAG_PHASE_EMPTY}};
+    struct lag_verdict verdict = test_judge(rows, 2);
+    assert_lag_state(&verdict, LAG_UNKNOWN, "no commit here");
+    assert_non_null(strstr(verdict.next, "it has no member now"));
+    verdict = test_judge(rows, 3);
+    assert_lag_state(&verdict, LAG_WARN, "no member now, and in 16 s none committed anything here");
+}
+
+static void
+says_what_to_do_before_the_first_commit(void **unused)
+{
+    (void)unused;
+    static const struct lag_series_row rows[] = {
+        {0, -1, 90, 0, 1, STABLE}, {5, -1, 90, 0, 1, STABLE}, {60, -1, 90, 0, 1, STABLE}};
+    struct lag_verdict verdict = test_judge(rows, 2);
+    assert_lag_state(&verdict, LAG_UNKNOWN, "no commit here");
+    assert_non_null(strstr(verdict.next, "the next samples tell"));
+    verdict = test_judge(rows, 3);
+    assert_lag_state(&verdict, LAG_UNKNOWN, "no commit here");
+    assert_non_null(strstr(verdict.next, "no event came since its member is watched"));
+}
+
+/* No answer is not the answer that there is none. */
+static void
+does_not_take_an_unknown_commit_for_none(void **unused)
+{
+    (void)unused;
+    struct lag_point points[3];
+    for (int i = 0; i < 3; i++)
+        points[i] = (struct lag_point){.at_ns = LAG_START_NS + i * 20 * NS_PER_S,
+            .committed = -1,
+            .end = 90 + i,
+            .log_start = 0,
+            .stable = -1,
+            .oldest_ns = CLOCK_NONE,
+            .members = 1,
+            .phase = LAG_PHASE_STABLE,
+            .commit_unknown = true};
+    struct lag_verdict verdict;
+    lag_judge(points, 3, &lag_rules_default, &verdict);
+    assert_lag_state(&verdict, LAG_UNKNOWN, "what it has committed is not known");
+    points[2].commit_unknown = false;
+    lag_judge(points, 3, &lag_rules_default, &verdict);
+    assert_lag_state(&verdict, LAG_UNKNOWN, "no commit here");
+}
+
 static void
 knows_a_rebalance_before_the_first_commit(void **unused)
 {
@@ -411,6 +479,10 @@ main(void)
         cmocka_unit_test(knows_no_lag_without_a_commit_or_an_end),
         cmocka_unit_test(is_ok_while_what_waits_is_young),
         cmocka_unit_test(warns_of_members_that_commit_nothing_while_events_come),
+        cmocka_unit_test(warns_of_members_that_come_and_go_and_commit_nothing),
+        cmocka_unit_test(tells_members_that_went_without_a_commit),
+        cmocka_unit_test(says_what_to_do_before_the_first_commit),
+        cmocka_unit_test(does_not_take_an_unknown_commit_for_none),
         cmocka_unit_test(knows_a_rebalance_before_the_first_commit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

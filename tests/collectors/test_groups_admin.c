@@ -69,6 +69,21 @@ asks_many_groups_to_the_end(void **state)
     assert_int_equal(setting.sample.problem_count, 0);
     for (size_t i = 0; i < setting.sample.group_count; i++)
         assert_string_equal(setting.sample.groups[i].problem, "");
+    assert_false(setting.sample.groups[0].commits_unknown);
+    assert_false(setting.sample.groups[0].has_commits);
+    tear_down(&setting);
+}
+
+/* No answer is not the answer that there is no commit. */
+static void
+knows_that_it_got_no_answer(void **state)
+{
+    (void)state;
+    struct setting setting;
+    set_up(&setting, 1);
+    look(&setting, 0, 0);
+    assert_int_equal(setting.sample.problem_count, 1);
+    assert_true(setting.sample.groups[0].commits_unknown);
     tear_down(&setting);
 }
 
@@ -95,6 +110,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(asks_many_groups_to_the_end),
+        cmocka_unit_test(knows_that_it_got_no_answer),
         cmocka_unit_test(has_one_question_at_a_broker_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

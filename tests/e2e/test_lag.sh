@@ -81,6 +81,16 @@ asked_more() { # asked_more COUNT: so many requests for commits, at least
     [ "$(cat "$work/asked")" -ge "$1" ]
 }
 
+has_no_commit_yet() {
+    lag --group fruitless "$url" && grep '"next":"its member has just begun' "$work/lag.json"
+}
+
+names_the_fruitless() { # the row that it has no more cannot tell of it
+    timeout 60 "$tapedeck" lag "$url" 2>&1 | tee "$work/fruitless.out" | grep -q '^fruitless' && return 1
+    cat "$work/fruitless.out"
+    grep -q '^tapedeck: group fruitless: it has no member now and never committed' "$work/fruitless.out"
+}
+
 only_reads() {
     requests | sort | uniq -c >"$work/requests"
     cat "$work/requests"
@@ -149,6 +159,12 @@ check "one of them leaves" stop_gently "$one"
 check "and the other" stop_gently "$other"
 check "the member leaves" stop_gently "$member"
 check "it asked for nothing but to read" only_reads
+start fruitless kcat -b "$address" -G fruitless -X enable.auto.commit=false -X session.timeout.ms=6000 \
+    -X heartbeat.interval.ms=1000 "$orders"
+fruitless=$pid
+check "a member that has committed nothing" wait_until 30 "it is there" has_no_commit_yet
+kill -9 "$fruitless"
+check "and is gone" wait_until 30 "it is named" names_the_fruitless
 check "a group that is not there" refused 1 15 lag --group nobody "$url"
 check "a broker that is not there" refused 4 5 lag kafka://127.0.0.1:1
 check "a state that is none" refused 2 5 lag --fail-on STAL "$url"
