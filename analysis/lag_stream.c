@@ -148,3 +148,24 @@ lag_stream_judge(const struct lag_verdict *verdicts, const int32_t *partitions, 
     else
         lag_verdict_say(verdict, at->state, "[%" PRId32 "]: %.200s", partitions[worst], at->reason);
 }
+
+static void
+append(char *text, size_t size, const char *more)
+{
+    size_t length = strlen(text);
+    (void)snprintf(text + length, size - length, "%s", more);
+}
+
+void
+lag_stream_tell_idle(struct lag_verdict *verdict, int32_t idle, int32_t members)
+{
+    bool is_behind = verdict->state == LAG_SLOW || (verdict->state == LAG_WARN && verdict->lag > 0);
+    if (idle <= 0 || !is_behind)
+        return;
+    char text[64];
+    (void)snprintf(text, sizeof(text), "; %" PRId32 " of %" PRId32 " members have no partition",
+        idle, members);
+    append(verdict->reason, sizeof(verdict->reason), text);
+    append(verdict->next, sizeof(verdict->next),
+        "; one more member would have no partition either: the topic needs more of them");
+}

@@ -28,4 +28,8 @@ void lag_stream_judge_members(struct lag_verdict *verdicts, const int32_t *parti
 void lag_stream_judge(const struct lag_verdict *verdicts, const int32_t *partitions, size_t count,
     struct lag_verdict *verdict);
 
+/* Where the group is behind and reads, say that `idle` of its members have no partition: more members are no help
+ * then. Nothing is said of one that keeps up, and when `idle` is 0. */
+void lag_stream_tell_idle(struct lag_verdict *verdict, int32_t idle, int32_t members);
+
 #endif

@@ -348,12 +348,14 @@ struct assignment {
     size_t capacity;
     const struct rd_kafka_group_member_info *member;
     bool is_namesake; /* another one has the same client.id on the same host */
+    bool is_idle;     /* it was not given any partition, of whatever topic */
 };
 
 static void
 take_assigned(void *self, struct bytes topic, int32_t partition)
 {
     struct assignment *assignment = self;
+    assignment->is_idle = false;
     char *name = alloc_text_of(topic.data, topic.length);
     if (wants_topic(assignment->broker, name)) {
         struct group_lane *lane =
@@ -396,11 +398,14 @@ take_members(const struct groups_broker *broker, struct group_state *group,
     for (int i = 0; i < info->member_cnt; i++) {
         assignment.member = &info->members[i];
         assignment.is_namesake = has_namesake(info, i);
+        assignment.is_idle = true;
         if (!group_assignment_read(bytes_make(assignment.member->member_assignment,
                                        (size_t)assignment.member->member_assignment_size),
                 take_assigned, &assignment))
             (void)snprintf(group->problem, sizeof(group->problem),
                 "member %.64s: its assignment cannot be read", assignment.member->client_id);
+        else if (assignment.is_idle && strcmp(info->state, "Stable") == 0)
+            group->idle_count++;
     }
     group_state_sort(group);
 }

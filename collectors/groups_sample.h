@@ -42,6 +42,7 @@ struct group_state {
     bool commits_unknown; /* nobody said what it committed */
     bool has_commits;     /* on whatever topic, also one that is not looked at */
     int32_t member_count; /* -1: unknown, as of every group of the new protocol (KIP-848) */
+    int32_t idle_count;   /* members without any partition while the group is stable; 0: unknown */
     struct group_lane *lanes; /* sorted by topic and partition */
     size_t lane_count;
     char problem[160]; /* why something is unknown, or "" */

@@ -301,6 +301,7 @@ judge_flow(struct lag_look *look, const struct group_state *group, struct lag_fl
     }
     lag_stream_judge_members(verdicts, partitions, members, flow->count, &look->options.rules);
     lag_stream_judge(verdicts, partitions, flow->count, &flow->verdict);
+    lag_stream_tell_idle(&flow->verdict, group->idle_count, group->member_count);
     flow->lane_verdicts = verdicts;
     take(self, flow);
     free(verdicts);

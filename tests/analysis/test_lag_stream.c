@@ -80,6 +80,32 @@ adds_nothing_unknown_up(void **unused)
     assert_true(verdict.seconds < 0);
 }
 
+static void
+tells_members_without_a_partition_where_they_matter(void **unused)
+{
+    (void)unused;
+    static const struct lag_series_row slow[] = {{0, 0, 10, 0, 5, STABLE},
+        {12, 10, 40, 0, 5, STABLE}, {24, 20, 70, 0, 5, STABLE}, {36, 30, 100, 0, 5, STABLE},
+        {48, 40, 130, 0, 5, STABLE}, {60, 50, 160, 0, 5, STABLE}};
+    static const int32_t partitions[] = {0};
+    struct lag_verdict part = test_judge(slow, 6);
+    struct lag_verdict verdict;
+    lag_stream_judge(&part, partitions, 1, &verdict);
+    lag_stream_tell_idle(&verdict, 0, 5);
+    assert_null(strstr(verdict.reason, "members"));
+    lag_stream_tell_idle(&verdict, 3, 5);
+    assert_lag_state(&verdict, LAG_SLOW, "; 3 of 5 members have no partition");
+    assert_non_null(strstr(verdict.next, "one more member would have no partition either"));
+
+    static const struct lag_series_row ok[] = {
+        {0, 90, 90, 0, 5, STABLE}, {16, 190, 190, 0, 5, STABLE}};
+    part = test_judge(ok, 2);
+    lag_stream_judge(&part, partitions, 1, &verdict);
+    lag_stream_tell_idle(&verdict, 3, 5);
+    assert_null(strstr(verdict.reason, "members"));
+    assert_string_equal(verdict.next, "");
+}
+
 int
 main(void)
 {
@@ -87,6 +113,7 @@ main(void)
         cmocka_unit_test(is_no_stall_while_its_member_works_on_others),
         cmocka_unit_test(names_the_partition_that_is_worst),
         cmocka_unit_test(adds_nothing_unknown_up),
+        cmocka_unit_test(tells_members_without_a_partition_where_they_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
