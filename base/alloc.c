@@ -1,11 +1,15 @@
 #include "base/alloc.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Above what is needed again and again, such as a fetch of 8 MiB: a new mapping costs a page fault for every 4 KiB. */
+#define LARGE_BYTES (16 * 1024 * 1024)
 
 static void *
 checked(void *memory)
@@ -83,4 +87,11 @@ alloc_grow(void *array, size_t count, size_t *capacity, size_t size)
         return checked(NULL);
     *capacity = wanted;
     return alloc_resize(array, wanted * size);
+}
+
+void
+alloc_return_large(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
 }

@@ -21,4 +21,8 @@ char *alloc_format(const char *format, ...) __attribute__((format(printf, 1, 2))
  * is full. Returns the array, moved or not. */
 void *alloc_grow(void *array, size_t count, size_t *capacity, size_t size);
 
+/* For a process that works on blocks of tens of MB for a while: give back to the system what is freed of them. By
+ * itself the library keeps blocks of up to 32 MiB once one was freed, for each thread that had any.  Threads: any. */
+void alloc_return_large(void);
+
 #endif

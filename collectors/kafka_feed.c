@@ -11,6 +11,7 @@
 #include "collectors/source.h"
 
 #define FEW           16 /* messages for one poll with a budget, which is only looked at between two */
+#define MANY_BYTES    ((size_t)4 * 1024 * 1024) /* about, in the messages of one poll */
 #define LOOK_NS       (10 * NS_PER_S)
 #define LOOK_AGAIN_NS NS_PER_S /* while something is missing */
 
@@ -87,6 +88,17 @@ tell_missing(struct kafka_feed *feed)
         feed->ops->miss(feed->self, topic);
 }
 
+/* Messages for one poll. What is taken out does not count as read ahead any more, and the library fetches again: of
+ * large ones only so many, or they are twice in memory. */
+static size_t
+poll_count(const struct kafka_feed *feed)
+{
+    if (read_budget_is_set(&feed->budget))
+        return FEW;
+    double count = (double)MANY_BYTES / (feed->pause.message_bytes + 1);
+    return count < 1 ? 1 : count > KAFKA_FEED_MESSAGES ? KAFKA_FEED_MESSAGES : (size_t)count;
+}
+
 /* Take what is in the local queue. */
 static ssize_t
 drain(struct kafka_feed *feed, enum outlet_step *step)
@@ -94,8 +106,7 @@ drain(struct kafka_feed *feed, enum outlet_step *step)
     if (read_budget_wait(&feed->budget, clock_monotonic_ns()) > 0)
         return 0;
     rd_kafka_message_t **messages = feed->messages;
-    ssize_t count = rd_kafka_consume_batch_queue(
-        feed->queue, 0, messages, read_budget_is_set(&feed->budget) ? FEW : KAFKA_FEED_MESSAGES);
+    ssize_t count = rd_kafka_consume_batch_queue(feed->queue, 0, messages, poll_count(feed));
     if (count > 0)
         outlet_mark_received(feed->outlet);
     tell_missing(feed);

@@ -19,6 +19,10 @@
 #define STOP_WAIT_MS  5000
 #define FLUSH_LOOK_NS NS_PER_MS
 
+/* An event larger than this is copied only when those before it are on the tape, by an outlet that can wait: else
+ * three of them are in memory, one being filled, one in the queue and one being written. */
+#define LARGE_BYTES ((size_t)4 * 1024 * 1024)
+
 /* Give the batch to the indexer. False: the queue is full and stays so for longer than we wait. */
 static bool
 hand_over(struct outlet *outlet, int timeout_ms)
@@ -31,13 +35,13 @@ hand_over(struct outlet *outlet, int timeout_ms)
     return true;
 }
 
-/* The same for an outlet that can wait: for as long as it takes, but when the recorder stops only
+/* Take a step for an outlet that can wait: for as long as it takes, but when the recorder stops only
  * so long as the queue of a disk that takes anything needs. */
 static bool
-hand_over_patiently(struct outlet *outlet)
+wait_patiently(struct outlet *outlet, bool (*step)(struct outlet *outlet, int timeout_ms))
 {
     int64_t stop_ns = CLOCK_NONE;
-    while (!hand_over(outlet, WAIT_SLICE_MS)) {
+    while (!step(outlet, WAIT_SLICE_MS)) {
         if (!outlet_is_stopping(outlet))
             continue;
         int64_t now = clock_monotonic_ns();
@@ -49,6 +53,12 @@ hand_over_patiently(struct outlet *outlet)
             return false;
     }
     return true;
+}
+
+static bool
+hand_over_patiently(struct outlet *outlet)
+{
+    return wait_patiently(outlet, hand_over);
 }
 
 /* The same for an outlet that cannot wait, or not for long. */
@@ -82,6 +92,8 @@ bool
 outlet_make_room(struct outlet *outlet, size_t more)
 {
     const uint32_t target = BATCH_TARGET_BYTES;
+    if (more > LARGE_BYTES && outlet->options.can_wait && !wait_patiently(outlet, outlet_flush))
+        return false;
     if (outlet->batch != NULL &&
         (batch_is_full(outlet->batch) || (more > target && batch_event_count(outlet->batch) > 0))) {
         bool done = outlet->options.can_wait ? hand_over_patiently(outlet) : hand_over_soon(outlet);

@@ -411,6 +411,7 @@ start(struct recorder *recorder, struct error *err)
 struct recorder *
 recorder_start(const struct recorder_options *options, struct error *err)
 {
+    alloc_return_large();
     struct recorder *recorder = alloc_zeroed(sizeof(*recorder));
     recorder->options = *options;
     recorder->ended_fd = -1;

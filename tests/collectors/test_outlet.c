@@ -14,6 +14,7 @@
 
 enum {
     FULL_BYTES = BATCH_TARGET_BYTES,
+    LARGE_BYTES = 6 * 1024 * 1024,
     TOO_LARGE_BYTES = RECORD_MAX_BYTES, /* of payload alone */
 };
 
@@ -478,6 +479,50 @@ leaves_out_events_after_the_time_of_until(void **state)
     close_outlet(&setting);
 }
 
+/* A small event and a large one, while the recorder stops. */
+static enum outlet_step
+send_a_large_one_behind(struct setting *setting)
+{
+    unsigned char *large = alloc_zeroed(LARGE_BYTES);
+    struct event event = {.offset = 1, .payload = bytes_make(large, LARGE_BYTES)};
+    assert_int_equal(send_event(setting, 0), OUTLET_GO_ON);
+    outlet_stop(setting->outlet);
+    enum outlet_step step = outlet_event(setting->outlet, setting->lane, &event);
+    free(large);
+    return step;
+}
+
+static void
+holds_one_large_event_at_a_time_when_it_can_wait(void **state)
+{
+    (void)state;
+    struct setting setting;
+    struct outlet_options options = {.can_wait = true, .is_over = takes_no_more};
+    open_outlet(&setting, &options);
+    assert_int_equal(send_a_large_one_behind(&setting), OUTLET_DONE);
+    assert_int_equal(setting.receiver.event_count, 1);
+    assert_int_equal(setting.lane->next, 1); /* it comes again */
+    close_outlet(&setting);
+
+    open_outlet(&setting, &options);
+    setting.receiver.acknowledges = true;
+    assert_int_equal(send_a_large_one_behind(&setting), OUTLET_GO_ON);
+    assert_int_equal(setting.receiver.event_count, 1);
+    assert_int_equal(setting.lane->next, 2);
+    close_outlet(&setting);
+}
+
+static void
+takes_a_large_event_at_once_when_it_cannot_wait(void **state)
+{
+    (void)state;
+    struct setting setting;
+    open_outlet(&setting, &(struct outlet_options){.can_wait = false});
+    assert_int_equal(send_a_large_one_behind(&setting), OUTLET_GO_ON);
+    assert_int_equal(setting.lane->next, 2);
+    close_outlet(&setting);
+}
+
 static void
 refuses_and_names_an_event_that_is_too_large(void **state)
 {
@@ -540,6 +585,8 @@ main(void)
         cmocka_unit_test(gives_up_waiting_only_when_it_is_told_to_stop),
         cmocka_unit_test(takes_exactly_as_many_events_as_until_says),
         cmocka_unit_test(leaves_out_events_after_the_time_of_until),
+        cmocka_unit_test(holds_one_large_event_at_a_time_when_it_can_wait),
+        cmocka_unit_test(takes_a_large_event_at_once_when_it_cannot_wait),
         cmocka_unit_test(refuses_and_names_an_event_that_is_too_large),
         cmocka_unit_test(keeps_a_state_and_its_reason),
     };
