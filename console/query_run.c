@@ -316,6 +316,7 @@ query_run_done(struct query_run *run, const struct error *failure)
     progress_clear(&run->progress);
     if (failure != NULL)
         code = command_fail(failure);
+    tape_leave_missed(run->tape);
     bool is_damaged = report_damage(run) > 0;
     if (code == 0 && is_damaged)
         code = 6;

@@ -139,6 +139,7 @@ struct part {
     enum part_gap gap;
     unsigned references; /* the tape's, and one per walk */
     bool is_final;
+    bool is_missed;   /* something was to be read in it, and its file was gone */
     bool is_salvaged; /* its ends may be others than they were */
     bool is_detached; /* no longer of the tape: sealed into a segment, or deleted */
 };

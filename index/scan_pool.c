@@ -34,6 +34,7 @@ struct job {
     struct tape_damage *damage; /* met and not yet told */
     size_t damage_count;
     bool is_over;
+    bool is_missed; /* the file was gone */
     bool has_failed;
     struct error failure;
     atomic_bool is_awaited;
@@ -189,11 +190,12 @@ search(struct worker *worker, struct job *job, struct part_walk *walk, struct er
 /* Retention may have deleted the file meanwhile, and sealing may have made another one of it, with the
  * same events. */
 static enum cursor_step
-work_on(struct worker *worker, struct job *job, struct error *err)
+work_on(struct worker *worker, struct job *job, bool *is_missed, struct error *err)
 {
     const struct scan_job_range *range = &job->range;
     struct part *part = tape_part_at(worker->tape, range->first_seq);
-    if (part == NULL || part->first_seq >= range->end_seq)
+    *is_missed = part == NULL || part->first_seq >= range->end_seq;
+    if (*is_missed)
         return CURSOR_END;
     if (range->share > 0 && part->ops->cut == NULL)
         return CURSOR_END; /* it cannot be shared out: all of it is the first one's */
@@ -210,6 +212,7 @@ work_on(struct worker *worker, struct job *job, struct error *err)
     };
     struct part_walk *walk = part->ops->walk(part, worker->tape, &options);
     enum cursor_step step = search(worker, job, walk, err);
+    *is_missed = part->is_missed;
     part->ops->walk_free(walk);
     return step;
 }
@@ -219,9 +222,10 @@ run_job(struct worker *worker, struct job *job)
 {
     struct error err;
     enum cursor_step step = CURSOR_FAILED;
+    bool is_missed = false;
     worker->batch_bytes = BATCH_FIRST_BYTES;
     if (worker->tape != NULL)
-        step = work_on(worker, job, &err);
+        step = work_on(worker, job, &is_missed, &err);
     else
         err = worker->failure;
     give(worker, job);
@@ -229,6 +233,7 @@ run_job(struct worker *worker, struct job *job)
     (void)pthread_mutex_lock(&worker->pool->lock);
     tell_damage(worker, job);
     job->is_over = true;
+    job->is_missed = is_missed;
     job->has_failed = step == CURSOR_FAILED;
     if (job->has_failed)
         job->failure = err;
@@ -412,6 +417,7 @@ scan_pool_take(struct scan_pool *pool, size_t number, int timeout_ms, struct tap
     enum cursor_step step = take_batch(pool, job, batch, err);
     struct tape_damage *damage = job->damage;
     size_t damage_count = job->damage_count;
+    bool is_missed = step == CURSOR_END && job->is_missed;
     job->damage = NULL;
     job->damage_count = 0;
     (void)pthread_mutex_unlock(&pool->lock);
@@ -419,6 +425,9 @@ scan_pool_take(struct scan_pool *pool, size_t number, int timeout_ms, struct tap
     for (size_t i = 0; i < damage_count; i++)
         tape_take_damage(tape, &damage[i]);
     free(damage);
+    struct part *part = is_missed ? tape_part_at(tape, job->range.first_seq) : NULL;
+    if (part != NULL && part->first_seq < job->range.end_seq)
+        part->is_missed = true;
     return step;
 }
 

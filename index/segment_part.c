@@ -83,8 +83,10 @@ segment_part_hold(struct part *part, struct tape *tape, struct segment **segment
     errno = 0;
     struct segment *opened = segment_file_hold(as_segment(part)->file, err);
     if (opened == NULL) {
-        if (errno == ENOENT)
+        if (errno == ENOENT) {
+            part->is_missed = true;
             return CURSOR_END;
+        }
         if (err->code != ERROR_DAMAGED)
             return CURSOR_FAILED;
         tape_note_damage(tape, part->first_seq, part->end_seq, "%s", err->text);

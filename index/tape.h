@@ -40,6 +40,11 @@ const char *tape_directory(const struct tape *tape);
  * nothing was. Events handed out by cursors stay valid by their own rules. */
 bool tape_refresh(struct tape *tape, struct error *err);
 
+/* Take out files that cursors and scans came too late for: retention had deleted them by then. They gave nothing of
+ * them, and tape_lanes() names them as holes from now on. What else the tape has stays as it was at the last
+ * tape_refresh(), which does this too. What is gone for no such reason is damage. */
+void tape_leave_missed(struct tape *tape);
+
 /* Be told by the system what changes, from now on, instead of listing the directory in each tape_refresh(); what
  * changed before is seen by the next one. Whoever waits, or refreshes again and again, does so by itself. Whoever only looks
  * once should not: on Linux it takes 10 ms or more to end it. */

@@ -484,6 +484,36 @@ tape_list_parts(struct tape *tape, struct error *err)
     return true;
 }
 
+/* Take them out of the list. */
+static bool
+drop_missed(struct tape *tape)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < tape->part_count; i++) {
+        struct part *part = tape->parts[i];
+        if (part->is_missed) {
+            part->is_detached = true;
+            part_release(part);
+        } else {
+            tape->parts[count++] = part;
+        }
+    }
+    bool was_any = count < tape->part_count;
+    tape->part_count = count;
+    return was_any;
+}
+
+void
+tape_leave_missed(struct tape *tape)
+{
+    bool ignored;
+    if (!drop_missed(tape))
+        return;
+    load_deletions(tape);
+    tape->part_count = tape_fit(
+        tape, tape->parts, tape->part_count, tape->unread, tape->unread_count, true, &ignored);
+}
+
 const char *
 tape_unreadable(const struct tape *tape)
 {

@@ -7,6 +7,8 @@
 #include "base/bytes.h"
 #include "index/batch.h"
 #include "index/cursor.h"
+#include "index/hole.h"
+#include "index/retention.h"
 #include "index/scan.h"
 #include "index/tape.h"
 #include "tests/support/index_scan.h"
@@ -203,6 +205,58 @@ goes_on_when_retention_deletes_files_under_it(void **state)
     tape_close(tape);
 }
 
+/* Sum over the lanes: the events that there are, and the offsets that holes of retention have. */
+static void
+count_lanes(struct tape *tape, uint64_t *events, uint64_t *deleted)
+{
+    struct error err = {0};
+    size_t count;
+    const struct lane_summary *lanes = tape_lanes(tape, &count, &err);
+    assert_ok(lanes != NULL);
+    *events = *deleted = 0;
+    for (size_t i = 0; i < count; i++) {
+        *events += lanes[i].events;
+        for (size_t j = 0; j < lanes[i].hole_count; j++) {
+            const struct hole *hole = &lanes[i].holes[j];
+            *deleted += hole->reason == HOLE_RETENTION ? (uint64_t)(hole->to - hole->from) + 1 : 0;
+        }
+    }
+}
+
+static void
+names_what_threads_came_too_late_for(void **state)
+{
+    struct error err = {0};
+    struct event event;
+    uint64_t came = 0;
+    uint64_t all;
+    uint64_t events;
+    uint64_t deleted;
+    scan_make_tape(*state, 16000, 0);
+    struct tape *tape = test_open(*state);
+    count_lanes(tape, &all, &deleted);
+    struct scan_options options = {.workers = 2, .alone_bytes = 400000};
+    struct retention retention = {.keep_bytes = 1, .keep_newest = true};
+    struct retention_result result;
+    struct scan *scan = scan_new(tape, &options);
+    assert_int_equal(scan_next(scan, 0, &event, &err), CURSOR_EVENT);
+    assert_int_equal(scan_workers(scan), 0); /* they open the tape when it is too late */
+    assert_ok(retention_apply(*state, &retention, 0, false, &result, &err));
+    assert_true(result.deleted_files > 2);
+    for (came = 1; scan_next(scan, 0, &event, &err) == CURSOR_EVENT; came++)
+        ;
+
+    tape_leave_missed(tape);
+    count_lanes(tape, &events, &deleted);
+    const struct tape_damage *damage;
+    assert_int_equal(tape_damage(tape, &damage), 0);
+    assert_true(came < all);
+    assert_int_equal(events, came);
+    assert_true(deleted > 0);
+    scan_free(scan);
+    tape_close(tape);
+}
+
 static void
 fails_when_the_threads_cannot_open_the_tape(void **state)
 {
@@ -240,6 +294,7 @@ main(void)
         TEST(follows_a_tape_when_it_stays_alone),
         TEST(leaves_payloads_out_but_not_their_lengths),
         TEST(goes_on_when_retention_deletes_files_under_it),
+        TEST(names_what_threads_came_too_late_for),
         TEST(fails_when_the_threads_cannot_open_the_tape),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
