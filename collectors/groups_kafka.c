@@ -531,7 +531,7 @@ groups_kafka_rows(void *self, struct live_group *rows, uint32_t limit)
             .sampled_ns = watch->reading.sampled_ns,
             .last_advance_ns = watch->reading.last_advance_ns,
             .waits_ns = -1};
-        snprintf(row->name, sizeof(row->name), "%s", watch->group_name);
+        live_set_name(row->name, watch->group_name);
     }
     pthread_mutex_unlock(&sampler->lock);
     return count;

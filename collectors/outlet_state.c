@@ -123,7 +123,7 @@ copy_text(char *to, size_t size, const char *from)
 void
 outlet_describe(struct outlet *outlet, struct live_tap *tap)
 {
-    copy_text(tap->name, sizeof(tap->name), outlet->options.tap);
+    live_set_name(tap->name, outlet->options.tap);
     copy_text(tap->url, sizeof(tap->url), outlet->options.url);
     tap->events = counter_value(&outlet->events);
     tap->bytes = counter_value(&outlet->bytes);

@@ -159,7 +159,7 @@ fill_row(struct live_group *row, const struct lag_flow *flow, uint32_t stream_id
     row->lag = verdict->lag;
     row->sampled_ns = flow->sampled_ns;
     row->waits_ns = verdict->seconds < 0 ? -1 : (int64_t)(verdict->seconds * (double)NS_PER_S);
-    (void)snprintf(row->name, sizeof(row->name), "%s", flow->group->name);
+    live_set_name(row->name, flow->group->name);
 }
 
 void

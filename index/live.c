@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/crc32c.h"
 #include "base/error.h"
 #include "index/tape_lock.h"
 
@@ -199,6 +200,20 @@ map_current(struct live *live, struct error *err)
     live->inode = status.st_ino;
     free(path);
     return true;
+}
+
+void
+live_set_name(char to[LIVE_NAME_BYTES], const char *name)
+{
+    size_t length = strlen(name);
+    if (length < LIVE_NAME_BYTES) {
+        memcpy(to, name, length + 1);
+        return;
+    }
+    size_t kept = LIVE_NAME_BYTES - sizeof("~01234567");
+    while (kept > 0 && ((unsigned char)name[kept] & 0xc0) == 0x80) /* inside a character of UTF-8 */
+        kept--;
+    (void)snprintf(to, LIVE_NAME_BYTES, "%.*s~%08x", (int)kept, name, crc32c(0, name, length));
 }
 
 struct live *

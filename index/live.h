@@ -20,6 +20,7 @@ struct live;
 #define LIVE_TAPS       64u
 #define LIVE_STREAMS    4096u
 #define LIVE_GROUPS     512u
+#define LIVE_NAME_BYTES 64u /* with its end */
 #define LIVE_RATE_SLOTS 60u /* one per second, the newest last */
 
 enum tap_state {
@@ -33,7 +34,7 @@ enum tap_state {
 const char *tap_state_text(enum tap_state state);
 
 struct live_tap {
-    char name[64];
+    char name[LIVE_NAME_BYTES]; /* live_set_name() */
     char url[192];
     char error[256];
     int64_t since_ns; /* in this state since */
@@ -57,7 +58,7 @@ struct live_stream {
 
 /* A consumer group on one stream. */
 struct live_group {
-    char name[64];
+    char name[LIVE_NAME_BYTES]; /* live_set_name() */
     uint32_t stream_id;
     uint32_t state;    /* analysis: enum lag_state */
     int64_t committed; /* sums over partitions; -1: unknown */
@@ -96,6 +97,10 @@ struct live *live_create(const char *directory, struct error *err);
 
 /* Put *status on the page; only the first tap_count, group_count and stream_count entries are copied. */
 void live_publish(struct live *live, const struct live_status *status);
+
+/* Put `name` into `to`. One that is too long is cut between two characters and ends with '~' and eight digits that
+ * are made of all of it, so that two that begin alike stay two. */
+void live_set_name(char to[LIVE_NAME_BYTES], const char *name);
 
 /* For readers. NULL with ERROR_ARGUMENT when there is no page (nobody recorded here), or with ERROR_FORMAT
  * when it is one of another version of tapedeck. */

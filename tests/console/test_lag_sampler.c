@@ -18,7 +18,7 @@
 
 /* A flow that a test changes between samples. */
 struct made_flow {
-    char name[16];
+    char name[96];
     char topic[16];
     struct group_lane lane;
     struct group_state group;
@@ -253,6 +253,39 @@ shows_the_worst_first_and_forgets_what_is_gone(void **state)
     assert_int_equal(rows[1].waits_ns, 1500 * NS_PER_MS);
     assert_int_equal(rows[1].last_advance_ns, 700 * NS_PER_S);
     assert_int_equal(lag_book_rows(book, 700 * NS_PER_S, rows, 8), 3);
+    lag_book_free(book);
+}
+
+/* Prometheus refuses a page that has a series twice, or bytes that are not UTF-8. */
+static void
+keeps_long_names_apart_and_whole_characters(void **state)
+{
+    (void)state;
+    char one[80] = {0};
+    char other[80] = {0};
+    char umlauts[81] = {0};
+    memset(one, 'n', sizeof(one) - 2);
+    memcpy(other, one, sizeof(one));
+    other[sizeof(other) - 2] = '2';
+    for (size_t i = 0; i < 80; i += 2)
+        memcpy(&umlauts[i], "\xc3\xa4", 2);
+    struct lag_book *book = lag_book_new();
+    (void)is_written(book, one, LAG_STALL, 3, 700);
+    (void)is_written(book, other, LAG_STALL, 2, 700);
+    (void)is_written(book, umlauts, LAG_STALL, 1, 700);
+    struct live_group rows[4];
+    assert_int_equal(lag_book_rows(book, 700 * NS_PER_S, rows, 4), 3);
+    for (size_t i = 0; i < 3; i++)
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(rows[i].name, rows[k].name);
+    for (size_t i = 0; i < 3; i++) {
+        if ((unsigned char)rows[i].name[0] != 0xc3)
+            continue;
+        const char *end = strchr(rows[i].name, '~');
+        assert_non_null(end);
+        assert_int_equal((end - rows[i].name) % 2, 0);
+        assert_int_equal(strlen(end), 9);
+    }
     lag_book_free(book);
 }
 
@@ -511,6 +544,7 @@ main(void)
         cmocka_unit_test(what_was_written_too_much_is_saved_later),
         cmocka_unit_test(one_that_is_larger_than_what_may_be_written_is_written_less_often),
         cmocka_unit_test(shows_the_worst_first_and_forgets_what_is_gone),
+        cmocka_unit_test(keeps_long_names_apart_and_whole_characters),
         cmocka_unit_test(samples_judges_and_writes),
         cmocka_unit_test(takes_no_sample_before_an_interval_and_stops_at_once),
         cmocka_unit_test(stops_while_a_broker_does_not_answer),
