@@ -5,6 +5,7 @@
 #include "analysis/lag.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "console/utf8.h"
 #include "index/event.h"
 #include "index/live.h"
 
@@ -17,22 +18,29 @@ begin_family(struct buffer *to, const char *name, const char *type, const char *
     buffer_printf(to, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* A label's value: backslash, quote and line break are escaped. What is not printable ASCII or UTF-8
- * cannot be in the names of taps and groups that come from us; other control bytes become '?'. */
+/* A label's value: backslash, quote and line break are escaped. What Prometheus would take and a terminal
+ * might obey, or what is not UTF-8, is written in hex, so that two names stay two series. */
 static void
 add_label(struct buffer *to, const char *name, const char *value, char before)
 {
     buffer_printf(to, "%c%s=\"", before, name);
-    for (const char *at = value; *at != '\0'; at++) {
-        if (*at == '\\')
+    struct bytes text = bytes_of(value);
+    for (size_t at = 0; at < text.length;) {
+        uint32_t character = 0;
+        size_t length = utf8_decode(text, at, &character);
+        const unsigned char *bytes = text.data + at;
+        if (*bytes == '\\')
             buffer_append_text(to, "\\\\");
-        else if (*at == '"')
+        else if (*bytes == '"')
             buffer_append_text(to, "\\\"");
-        else if (*at == '\n')
+        else if (*bytes == '\n')
             buffer_append_text(to, "\\n");
+        else if (length == 0 || utf8_is_unsafe(character))
+            for (size_t i = 0; i < (length == 0 ? 1 : length); i++)
+                buffer_printf(to, "\\\\x%02x", bytes[i]);
         else
-            buffer_append_byte(
-                to, (unsigned char)*at < ' ' || *at == 0x7f ? '?' : (unsigned char)*at);
+            buffer_append(to, bytes, length);
+        at += length == 0 ? 1 : length;
     }
     buffer_append_byte(to, '"');
 }

@@ -107,10 +107,11 @@ static void
 escapes_names_and_leaves_the_running_second_out(void **state)
 {
     struct page *page = *state;
-    assert_has(page, "{tap=\"feed\",stream=\"a\\\\b\\\"c\\nd?\"} 1000\n");
-    assert_has(page, "tapedeck_stream_events_per_second{tap=\"feed\",stream=\"a\\\\b\\\"c\\nd?\"} "
-                     "2.5\n");
-    assert_has(page, "tapedeck_stream_holes{tap=\"feed\",stream=\"a\\\\b\\\"c\\nd?\","
+    assert_has(page, "{tap=\"feed\",stream=\"a\\\\b\\\"c\\nd\\\\x1b\"} 1000\n");
+    assert_has(page,
+        "tapedeck_stream_events_per_second{tap=\"feed\",stream=\"a\\\\b\\\"c\\nd\\\\x1b\"} "
+        "2.5\n");
+    assert_has(page, "tapedeck_stream_holes{tap=\"feed\",stream=\"a\\\\b\\\"c\\nd\\\\x1b\","
                      "reason=\"DROPPED\"} 3\n");
     assert_null(strstr(text_of(page), "COMPACTED"));
 }
@@ -144,6 +145,24 @@ has_no_sample_for_what_nobody_knows(void **state)
     group->waits_ns = -1;
     assert_null(strstr(text_of(page), "tapedeck_group_lag_seconds"));
     stream_name[1] = '\\';
+}
+
+/* Prometheus refuses a page with a series twice, or with bytes that are not UTF-8. */
+static void
+keeps_names_with_odd_bytes_apart(void **state)
+{
+    struct page *page = *state;
+    static const char *const names[] = {"a\x01z", "a\x02z", "a\xffz", "a?z", "\xc3\xa4"};
+    static const char *const labels[] = {"a\\\\x01z", "a\\\\x02z", "a\\\\xffz", "a?z", "\xc3\xa4"};
+    page->status->group_count = 1;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct live_group *group = &page->status->groups[0];
+        *group = (struct live_group){.lag = 1, .sampled_ns = NOW_NS};
+        live_set_name(group->name, names[i]);
+        char *wanted = alloc_format("\ntapedeck_group_lag_events{group=\"%s\",", labels[i]);
+        assert_has(page, wanted);
+        free(wanted);
+    }
 }
 
 /* The name of a sample or a comment: up to '{' or a blank. */
@@ -205,6 +224,7 @@ main(void)
         METRICS_TEST(says_what_a_tap_costs_its_cluster),
         METRICS_TEST(escapes_names_and_leaves_the_running_second_out),
         METRICS_TEST(has_no_sample_for_what_nobody_knows),
+        METRICS_TEST(keeps_names_with_odd_bytes_apart),
         METRICS_TEST(is_what_prometheus_can_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
