@@ -494,6 +494,23 @@ ask_stable(struct groups_broker *broker, struct groups_sample *sample, int64_t d
     groups_ends_ask_stable(broker->stable.rk, broker->metadata, sample, deadline_ns);
 }
 
+static bool
+is_told_of(const rd_kafka_metadata_t *metadata, const char *topic)
+{
+    for (int i = 0; i < metadata->topic_cnt; i++)
+        if (strcmp(metadata->topics[i].topic, topic) == 0)
+            return true;
+    return false;
+}
+
+static void
+note_absent(const struct groups_broker *broker, struct groups_sample *sample)
+{
+    for (size_t i = 0; i < broker->topic_count && sample->absent == NULL; i++)
+        if (broker->topics[i][0] != '^' && !is_told_of(broker->metadata, broker->topics[i]))
+            sample->absent = alloc_text(broker->topics[i]);
+}
+
 bool
 groups_broker_sample(struct groups_broker *broker, struct groups_sample *sample, struct error *err)
 {
@@ -505,6 +522,7 @@ groups_broker_sample(struct groups_broker *broker, struct groups_sample *sample,
         return false;
     int64_t deadline_ns = clock_monotonic_ns() + broker->wait_ms * NS_PER_MS;
     *sample = (struct groups_sample){0};
+    note_absent(broker, sample);
     list_groups(broker, sample, deadline_ns);
     if (sample->problem_count == 0)
         groups_given_forget(&broker->given, sample);
