@@ -112,7 +112,8 @@ size_t tape_damage(const struct tape *tape, const struct tape_damage **damage);
  * `tapedeck tape rebuild` mends it. */
 const char *tape_catalogue_problem(const struct tape *tape);
 
-/* Read the whole of what is there and verify every checksum. True when all is well; false with
+/* Read the whole of what is there and verify every checksum. While nobody records, a newest segment that is in the
+ * catalogue and not in the directory is damage too; other files that are gone leave a gap. True when all is well; false with
  * ERROR_DAMAGED, and tape_damage() lists each place. */
 bool tape_verify(struct tape *tape, struct error *err);
 

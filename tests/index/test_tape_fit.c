@@ -187,6 +187,27 @@ a_hole_without_end_has_the_offsets_of_a_file_that_is_gone(void **state)
     tape_close(tape);
 }
 
+/* No gap shows it; the catalogue has its row. */
+static void
+a_newest_file_that_is_gone_is_told_by_verify(void **state)
+{
+    struct error err = {0};
+    const struct tape_damage *damage;
+    struct tape *tape = test_open(*state);
+    assert_ok(tape_verify(tape, &err));
+    tape_close(tape);
+    char *path = path_of(*state, "00000005.seg");
+    assert_int_equal(unlink(path), 0);
+    free(path);
+    tape = test_open(*state);
+    assert_false(tape_verify(tape, &err));
+    assert_int_equal(err.code, ERROR_DAMAGED);
+    assert_int_equal(tape_damage(tape, &damage), 1);
+    assert_non_null(strstr(damage[0].text, "00000005.seg"));
+    expect_range(tape, 400, 500);
+    tape_close(tape);
+}
+
 /* How many offsets before the first one were on the tape is not known: all of them may have been. */
 static void
 a_file_that_is_gone_from_the_beginning_is_missed_too(void **state)
@@ -474,6 +495,7 @@ main(void)
         TEST(a_whole_tape_fits),
         TEST(a_file_that_is_gone_is_missed_and_its_offsets_are_a_hole),
         TEST(a_hole_without_end_has_the_offsets_of_a_file_that_is_gone),
+        TEST(a_newest_file_that_is_gone_is_told_by_verify),
         TEST(a_file_that_is_gone_from_the_beginning_is_missed_too),
         TEST(a_file_that_cannot_be_opened_says_which_seqs_it_had),
         TEST(the_name_of_the_directory_does_not_matter),
