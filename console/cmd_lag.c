@@ -172,20 +172,12 @@ problem_of(const struct lag_run *run, const struct group_state *group)
                                         : NULL;
 }
 
-/* A name that is mistyped must not look like a stream without groups. */
-static bool
-fail_absent(const char *topic, const char *url, struct error *err)
-{
-    return error_set(err, ERROR_LIMIT,
-        "topic '%.120s' does not exist at %s, or this login may not see it; check its spelling",
-        topic, url);
-}
-
 static void
-note_problems(const struct lag_run *run, const struct groups_sample *sample, const char *url)
+note_problems(const struct lag_run *run, const struct lag_look *look)
 {
+    const struct groups_sample *sample = lag_look_sample(look);
     struct error absent;
-    if (sample->absent != NULL && !fail_absent(sample->absent, url, &absent))
+    if (!lag_look_has_topics(look, &absent))
         note(run, absent.text);
     size_t noted = 0;
     for (size_t i = 0; i < sample->problem_count; i++)
@@ -296,8 +288,7 @@ explain_nothing(const struct lag_run *run, struct error *err)
         return command_fail(err);
     }
     for (size_t i = 0; i < run->look_count; i++) {
-        const char *absent = lag_look_sample(run->looks[i])->absent;
-        if (absent != NULL && !fail_absent(absent, lag_taps_at(run->taps, i)->url, err))
+        if (!lag_look_has_topics(run->looks[i], err))
             return command_fail(err);
     }
     note(run, groups == 0 ? "there is no consumer group, or none that this login may describe"
@@ -316,7 +307,7 @@ print_run(struct lag_run *run, struct error *err)
     if (code != 0)
         return code;
     for (size_t i = 0; i < run->look_count; i++)
-        note_problems(run, lag_look_sample(run->looks[i]), lag_taps_at(run->taps, i)->url);
+        note_problems(run, run->looks[i]);
     if (run->age_unknown)
         note(run, "--max-seconds: the age of what waits is not known everywhere");
     return run->failing > 0 ? EXIT_FAIL_ON : 0;

@@ -54,6 +54,7 @@ struct stuck_run {
     const struct settings *settings;
     struct lag_look *look;
     struct output output;
+    bool is_announced;
     uint64_t found;
 };
 
@@ -314,6 +315,16 @@ take_flow(void *self, const struct lag_flow *flow)
     }
 }
 
+/* Nothing is seen for so long that it would be taken for a hang. */
+static void
+announce(struct stuck_run *run, int64_t stall_ns)
+{
+    if (!run->is_announced && !run->invocation->quiet)
+        (void)fprintf(stderr, "tapedeck: looking for %.0f s which commits stand\n",
+            (double)stall_ns / (double)NS_PER_S);
+    run->is_announced = true;
+}
+
 /* Look until a commit that stands has stood long enough to say so. */
 static bool
 watch(struct stuck_run *run, int64_t stall_ns, struct error *err)
@@ -326,6 +337,7 @@ watch(struct stuck_run *run, int64_t stall_ns, struct error *err)
         clock_sleep_until_ns(at_ns);
         if (!lag_look_again(run->look, err) && lag_look_sample(run->look) == NULL)
             return false;
+        announce(run, stall_ns);
         if (at_ns == last_ns)
             break;
     }
@@ -352,6 +364,8 @@ look_at_tap(
             sample->problem_count > 0 ? sample->problems[0] : "");
     if (is_well)
         lag_look_flows(run->look, take_flow, run);
+    if (is_well && run->found == 0)
+        is_well = lag_look_has_topics(run->look, err);
     lag_look_close(run->look);
     run->look = NULL;
     return is_well;
@@ -370,16 +384,6 @@ summarize(const struct stuck_run *run)
             run->found - limit);
 }
 
-/* Nothing is seen for so long that it would be taken for a hang. */
-static void
-announce(const struct invocation *invocation, const struct settings *settings)
-{
-    int64_t stall_ns = settings->stall_ns > 0 ? settings->stall_ns : lag_rules_default.stall_ns;
-    if (!invocation->quiet)
-        (void)fprintf(stderr, "tapedeck: looking for %.0f s which commits stand\n",
-            (double)stall_ns / (double)NS_PER_S);
-}
-
 static int
 run_stuck(const struct invocation *invocation)
 {
@@ -389,7 +393,6 @@ run_stuck(const struct invocation *invocation)
     if (taps == NULL)
         return command_fail(&err);
     output_start(&run.output, STDOUT_FILENO);
-    announce(invocation, run.settings);
     bool is_well = true;
     for (size_t i = 0; is_well && i < lag_taps_count(taps); i++)
         is_well = look_at_tap(&run, lag_taps_at(taps, i), lag_taps_directory(taps), &err);

@@ -258,6 +258,17 @@ lag_look_renew(struct lag_look *look)
         groups_broker_renew(look->broker, tap->properties, tap->property_count);
 }
 
+bool
+lag_look_has_topics(const struct lag_look *look, struct error *err)
+{
+    const char *absent = look->sample.absent;
+    return absent == NULL ||
+           error_set(err, ERROR_LIMIT,
+               "topic '%.120s' does not exist at %s, or this login may not see it; check its "
+               "spelling",
+               absent, look->options.tap->url);
+}
+
 const struct stream *
 lag_look_stream(const struct lag_look *look, const char *topic)
 {

@@ -45,6 +45,10 @@ void lag_look_close(struct lag_look *look);
 /* Go on with what the tap's properties are now; what was seen before stays. */
 void lag_look_renew(struct lag_look *look);
 
+/* Does the newest sample have all topics that the URL names? False with ERROR_LIMIT that names the first that it has not: a name
+ * that is mistyped must not look like one without groups. */
+bool lag_look_has_topics(const struct lag_look *look, struct error *err);
+
 /* Take one more sample. False when the broker gave none; what was seen before stays. */
 bool lag_look_again(struct lag_look *look, struct error *err);
 

@@ -167,6 +167,7 @@ kill -9 "$fruitless"
 check "and is gone" wait_until 30 "it is named" names_the_fruitless
 check "a group that is not there" refused 1 15 lag --group nobody "$url"
 check "a topic that is not there" refused 1 15 lag --fail-on STOP,STALL --samples 1 "$url/nosuch"
+check "nor for who stands still" refused 1 15 stuck --quiet --stall-after 1 "$url/nosuch"
 check "a broker that is not there" refused 4 5 lag kafka://127.0.0.1:1
 check "a state that is none" refused 2 5 lag --fail-on STAL "$url"
 check "another transport" refused 2 5 lag zmq://127.0.0.1:5556
