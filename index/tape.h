@@ -41,7 +41,7 @@ const char *tape_directory(const struct tape *tape);
 bool tape_refresh(struct tape *tape, struct error *err);
 
 /* Take out files that cursors and scans came too late for: retention had deleted them by then. They gave nothing of
- * them, and tape_lanes() names them as holes from now on. What else the tape has stays as it was at the last
+ * them, or not all, and tape_lanes() names them as holes from now on. What else the tape has stays as it was at the last
  * tape_refresh(), which does this too. What is gone for no such reason is damage. */
 void tape_leave_missed(struct tape *tape);
 

@@ -282,8 +282,9 @@ names_what_threads_came_too_late_for(void **state)
     count_lanes(tape, &events, &deleted);
     const struct tape_damage *damage;
     assert_int_equal(tape_damage(tape, &damage), 0);
-    assert_int_equal(events, came);
-    assert_true(came < all ? deleted > 0 : deleted == 0); /* they may have had the files open */
+    /* They may have had the files open, and one thread a file that another one came too late for: all of that is a hole. */
+    assert_true(events <= came);
+    assert_true(events + deleted >= all);
     scan_free(scan);
     tape_close(tape);
 }
