@@ -258,9 +258,10 @@ static bool
 look_for_holes(struct planning *planning, struct error *err)
 {
     struct plan *plan = planning->plan;
+    struct tape *tape = selection_tape(planning->selection);
     size_t count;
-    const struct lane_summary *summaries =
-        tape_lanes(selection_tape(planning->selection), &count, err);
+    tape_leave_missed(tape); /* what retention deleted while it was read is missing too */
+    const struct lane_summary *summaries = tape_lanes(tape, &count, err);
     if (summaries == NULL)
         return false;
     assert(planning->stream_ids != NULL); /* nothing selected is an error before this */
