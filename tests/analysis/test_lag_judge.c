@@ -421,7 +421,7 @@ does_not_take_an_unknown_commit_for_none(void **unused)
     (void)unused;
     struct lag_point points[3];
     for (int i = 0; i < 3; i++)
-        points[i] = (struct lag_point){.at_ns = LAG_START_NS + i * 20 * NS_PER_S,
+        points[i] = (struct lag_point){.at_ns = LAG_START_NS + (int64_t)i * 20 * NS_PER_S,
             .committed = -1,
             .end = 90 + i,
             .log_start = 0,

@@ -267,8 +267,8 @@ keeps_long_names_apart_and_whole_characters(void **state)
     memset(one, 'n', sizeof(one) - 2);
     memcpy(other, one, sizeof(one));
     other[sizeof(other) - 2] = '2';
-    for (size_t i = 0; i < 80; i += 2)
-        memcpy(&umlauts[i], "\xc3\xa4", 2);
+    for (size_t i = 0; i < 80; i++)
+        umlauts[i] = i % 2 == 0 ? '\xc3' : '\xa4';
     struct lag_book *book = lag_book_new();
     (void)is_written(book, one, LAG_STALL, 3, 700);
     (void)is_written(book, other, LAG_STALL, 2, 700);
