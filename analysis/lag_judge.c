@@ -428,7 +428,7 @@ judge_moving(struct judge *judge)
 /* What is known of a partition on which the group has no commit. */
 struct uncommitted {
     int64_t
-        since_ns; /* somebody was there, and nothing was committed from then on; CLOCK_NONE: nobody was seen */
+        since_ns; /* a member was there, and nothing was committed since; CLOCK_NONE: none was */
     int64_t came; /* events, meanwhile */
 };
 

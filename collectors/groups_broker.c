@@ -503,12 +503,13 @@ is_told_of(const rd_kafka_metadata_t *metadata, const char *topic)
     return false;
 }
 
-static void
-note_absent(const struct groups_broker *broker, struct groups_sample *sample)
+const char *
+groups_broker_absent_topic(const struct groups_broker *broker)
 {
-    for (size_t i = 0; i < broker->topic_count && sample->absent == NULL; i++)
+    for (size_t i = 0; i < broker->topic_count && broker->metadata != NULL; i++)
         if (broker->topics[i][0] != '^' && !is_told_of(broker->metadata, broker->topics[i]))
-            sample->absent = alloc_text(broker->topics[i]);
+            return broker->topics[i];
+    return NULL;
 }
 
 bool
@@ -522,7 +523,6 @@ groups_broker_sample(struct groups_broker *broker, struct groups_sample *sample,
         return false;
     int64_t deadline_ns = clock_monotonic_ns() + broker->wait_ms * NS_PER_MS;
     *sample = (struct groups_sample){0};
-    note_absent(broker, sample);
     list_groups(broker, sample, deadline_ns);
     if (sample->problem_count == 0)
         groups_given_forget(&broker->given, sample);

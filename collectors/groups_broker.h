@@ -58,6 +58,9 @@ struct groups_broker *groups_broker_open(
 void groups_broker_renew(struct groups_broker *broker, const struct recorder_property *properties,
     size_t property_count);
 
+/* The first topic that the URL names, no expression, and no broker told of for the last sample; NULL: none. The broker's own. */
+const char *groups_broker_absent_topic(const struct groups_broker *broker);
+
 /* Take a sample; the caller ends it with groups_sample_done(). Commits are asked before ends, so a
  * lag is never negative by the order of asking.
  *

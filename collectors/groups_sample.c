@@ -32,7 +32,6 @@ groups_sample_done(struct groups_sample *sample)
     for (size_t i = 0; i < sample->problem_count; i++)
         free(sample->problems[i]);
     free(sample->problems);
-    free(sample->absent);
     *sample = (struct groups_sample){0};
 }
 

@@ -55,7 +55,6 @@ struct groups_sample {
     size_t passed;   /* groups that were not asked this time */
     char **problems; /* of brokers and topics, one sentence each */
     size_t problem_count;
-    char *absent; /* the first topic that the URL names and no broker tells of; NULL: none */
 };
 
 /* Free what the sample holds. A zeroed one is allowed. */

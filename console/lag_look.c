@@ -261,7 +261,7 @@ lag_look_renew(struct lag_look *look)
 bool
 lag_look_has_topics(const struct lag_look *look, struct error *err)
 {
-    const char *absent = look->sample.absent;
+    const char *absent = look->broker == NULL ? NULL : groups_broker_absent_topic(look->broker);
     return absent == NULL ||
            error_set(err, ERROR_LIMIT,
                "topic '%.120s' does not exist at %s, or this login may not see it; check its "

@@ -61,8 +61,8 @@ void scan_pool_go(struct scan_pool *pool);
 size_t scan_pool_job_count(const struct scan_pool *pool);
 const struct scan_job_range *scan_pool_job(const struct scan_pool *pool, size_t number);
 
-/* The next finds of the job, freed by the caller; damage that it met so far is told to `tape`, and that its file was gone (tape_leave_missed()). Waits up to
- * timeout_ms (-1: as long as it takes). CURSOR_PAUSED: nothing yet. */
+/* The next finds of the job, freed by the caller; damage that it met so far is told to `tape`, and that its file was
+ * gone (tape_leave_missed()). Waits up to timeout_ms (-1: as long as it takes). CURSOR_PAUSED: nothing yet. */
 enum cursor_step scan_pool_take(struct scan_pool *pool, size_t number, int timeout_ms,
     struct tape *tape, struct scan_batch **batch, struct error *err);
 

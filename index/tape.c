@@ -1,7 +1,6 @@
 #include "index/tape.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "index/catalogue_internal.h"
 #include "index/deletions.h"
 #include "index/part.h"
+#include "index/part_file.h"
 #include "index/tape_fit.h"
 #include "index/tape_lock.h"
 #include "index/tape_state.h"
@@ -265,13 +265,12 @@ tell_gone_behind(void *self, const struct catalogue_row *row)
     if (first_seq < tape_end_seq(tape) || end_seq <= first_seq ||
         !deletions_leave(tape_deletions(tape), &first_seq, &end_seq))
         return;
-    char *path = alloc_format("%s/%08" PRIu64 ".seg", tape->directory, row->info.id);
+    char *path = part_file_path(tape->directory, row->info.id, segment_part.suffix);
     if (access(path, F_OK) != 0 && errno == ENOENT)
         tape_note_damage(tape, first_seq, end_seq,
-            "file %08" PRIu64
-            ".seg, which the catalogue knows, is not there, and retention did not "
-            "delete it: it was removed or lost",
-            row->info.id);
+            "%s, which the catalogue knows, is not there, and retention did not delete it: it was "
+            "removed or lost",
+            path);
     free(path);
 }
 

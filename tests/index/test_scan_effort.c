@@ -223,70 +223,58 @@ count_lanes(struct tape *tape, uint64_t *events, uint64_t *deleted)
     }
 }
 
-static void
-names_what_it_came_too_late_for(void **state)
+struct late {
+    uint64_t all;     /* events before */
+    uint64_t came;    /* of them were given */
+    uint64_t events;  /* that there are by the coverage, afterwards */
+    uint64_t deleted; /* by the same */
+};
+
+/* Scan while retention deletes what it can behind the first event. */
+static struct late
+scan_too_late(const char *directory, const struct scan_options *options)
 {
     struct error err = {0};
     struct event event;
-    uint64_t came = 0;
-    uint64_t all;
-    uint64_t events;
-    uint64_t deleted;
-    scan_make_tape(*state, 16000, 0);
-    struct tape *tape = test_open(*state);
-    count_lanes(tape, &all, &deleted);
-    struct scan_options options = {.stays_alone = true};
+    struct late late;
+    scan_make_tape(directory, 16000, 0);
+    struct tape *tape = test_open(directory);
+    count_lanes(tape, &late.all, &late.deleted);
     struct retention retention = {.keep_bytes = 1, .keep_newest = true};
     struct retention_result result;
-    struct scan *scan = scan_new(tape, &options);
+    struct scan *scan = scan_new(tape, options);
     assert_int_equal(scan_next(scan, 0, &event, &err), CURSOR_EVENT);
-    assert_ok(retention_apply(*state, &retention, 0, false, &result, &err));
+    assert_ok(retention_apply(directory, &retention, 0, false, &result, &err));
     assert_true(result.deleted_files > 2);
-    for (came = 1; scan_next(scan, 0, &event, &err) == CURSOR_EVENT; came++)
+    for (late.came = 1; scan_next(scan, 0, &event, &err) == CURSOR_EVENT; late.came++)
         ;
 
     tape_leave_missed(tape);
-    count_lanes(tape, &events, &deleted);
+    count_lanes(tape, &late.events, &late.deleted);
     const struct tape_damage *damage;
     assert_int_equal(tape_damage(tape, &damage), 0);
-    assert_true(came < all);
-    assert_int_equal(events, came);
-    assert_true(deleted > 0);
     scan_free(scan);
     tape_close(tape);
+    return late;
+}
+
+static void
+names_what_it_came_too_late_for(void **state)
+{
+    struct late late = scan_too_late(*state, &(struct scan_options){.stays_alone = true});
+    assert_true(late.came < late.all);
+    assert_int_equal(late.events, late.came);
+    assert_true(late.deleted > 0);
 }
 
 static void
 names_what_threads_came_too_late_for(void **state)
 {
-    struct error err = {0};
-    struct event event;
-    uint64_t came = 0;
-    uint64_t all;
-    uint64_t events;
-    uint64_t deleted;
-    scan_make_tape(*state, 16000, 0);
-    struct tape *tape = test_open(*state);
-    count_lanes(tape, &all, &deleted);
     struct scan_options options = {.workers = 2, .alone_bytes = 1, .buffer_bytes = 1};
-    struct retention retention = {.keep_bytes = 1, .keep_newest = true};
-    struct retention_result result;
-    struct scan *scan = scan_new(tape, &options);
-    assert_int_equal(scan_next(scan, 0, &event, &err), CURSOR_EVENT);
-    assert_ok(retention_apply(*state, &retention, 0, false, &result, &err));
-    assert_true(result.deleted_files > 2);
-    for (came = 1; scan_next(scan, 0, &event, &err) == CURSOR_EVENT; came++)
-        ;
-
-    tape_leave_missed(tape);
-    count_lanes(tape, &events, &deleted);
-    const struct tape_damage *damage;
-    assert_int_equal(tape_damage(tape, &damage), 0);
+    struct late late = scan_too_late(*state, &options);
     /* They may have had the files open, and one thread a file that another one came too late for: all of that is a hole. */
-    assert_true(events <= came);
-    assert_true(events + deleted >= all);
-    scan_free(scan);
-    tape_close(tape);
+    assert_true(late.events <= late.came);
+    assert_true(late.events + late.deleted >= late.all);
 }
 
 static void
