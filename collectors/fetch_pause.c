@@ -13,9 +13,9 @@
 #define NEWEST_WEIGHT 0.25
 
 void
-fetch_pause_set(struct fetch_pause *pause, size_t limit_bytes)
+fetch_pause_set(struct fetch_pause *pause, struct fetch_limits limits)
 {
-    *pause = (struct fetch_pause){.limit_bytes = limit_bytes};
+    *pause = (struct fetch_pause){.limits = limits};
 }
 
 void
@@ -27,10 +27,19 @@ fetch_pause_took(struct fetch_pause *pause, size_t count, size_t bytes)
     pause->message_bytes += (mean - pause->message_bytes) * NEWEST_WEIGHT;
 }
 
+/* Of the limit that is nearer: how much of it is used. */
+static double
+share_used(const struct fetch_pause *pause, size_t queued)
+{
+    double of_bytes = (double)queued * pause->message_bytes / (double)pause->limits.bytes;
+    double of_messages = (double)queued / (double)pause->limits.messages;
+    return of_bytes > of_messages ? of_bytes : of_messages;
+}
+
 bool
 fetch_pause_look(struct fetch_pause *pause, size_t queued, int64_t now_ns)
 {
-    double share = (double)queued * pause->message_bytes / (double)pause->limit_bytes;
+    double share = share_used(pause, queued);
     if (share >= FULL_SHARE) {
         pause->full_ns = now_ns;
         pause->wakes_left = WAKES;

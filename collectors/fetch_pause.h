@@ -1,7 +1,7 @@
 /* fetch_pause.h - notices that the client library still pauses though its local queue has room again.
  *
- * When the local queue of librdkafka 2.0.2 holds more than queued.max.messages.kbytes, the thread of
- * the broker's connection goes to sleep for one second and does not look whether there is room before
+ * When the local queue of librdkafka 2.0.2 holds more than queued.max.messages.kbytes or
+ * queued.min.messages, the thread of the broker's connection goes to sleep for one second and does not look whether there is room before
  * that (fetch.queue.backoff.ms came with 2.2). A consumer that empties 32 MiB in a tenth of a second
  * then waits nine. Whatever else happens on the connection wakes the thread, an answer to a question
  * too: this module says when asking one is worth it, and how often at most.
@@ -15,16 +15,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Behind which the library pauses. It counts keys and payloads as bytes, and a message takes some 400 bytes
+ * more in memory: of small ones the number is what bounds it. */
+struct fetch_limits {
+    size_t bytes;
+    size_t messages;
+};
+
 struct fetch_pause {
-    size_t limit_bytes;
+    struct fetch_limits limits;
     double message_bytes; /* mean of those that were taken lately */
     int64_t full_ns;      /* monotonic: when the queue was last seen full */
     int64_t asked_ns;     /* when the last wake-up was asked for */
     int wakes_left;       /* since the queue was full; 0: it was not, or enough were asked for */
 };
 
-/* Begin with a queue that pauses behind `limit_bytes`. */
-void fetch_pause_set(struct fetch_pause *pause, size_t limit_bytes);
+/* Begin with an empty queue; each limit 1 or more. */
+void fetch_pause_set(struct fetch_pause *pause, struct fetch_limits limits);
 
 /* `count` messages with together `bytes` were taken out of the queue (count 1 or more). */
 void fetch_pause_took(struct fetch_pause *pause, size_t count, size_t bytes);

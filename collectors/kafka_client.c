@@ -14,23 +14,25 @@
 #define IDLE_FETCH_MS   "500"
 #define INTERCEPTOR     "tapedeck"
 #define FIRST_MS        250
+#define LEAST_BYTES     (UINT64_C(1024) * 1024)
 #define DESTROY_NS      (5 * NS_PER_S)
 #define DESTROY_LOOK_NS (5 * NS_PER_MS)
 #define WAKE_MS         0 /* the answer is of no use: that it comes is */
 
 /* What a tap may change. librdkafka 2.0.2 stops fetching for a whole second when its local queue
- * holds more than one of the two `queued` limits, and counts all partitions together: the number
- * of messages is no limit here, the bytes are what memory allows, and fetch_pause.h ends the pause.
+ * holds more than one of the two `queued` limits, and counts all partitions together: they are what
+ * memory allows, and fetch_pause.h ends the pause. What one fetch brings comes on top of them, and all of it
+ * is unpacked at once: fetch.max.bytes is small, at 50 ms to a broker still 40 MB/s from each of them.
  * fetch.wait.max.ms is how long an idle broker holds a fetch, and with it the news that a partition's
  * end is reached. */
 static const struct recorder_property defaults[] = {
     {"client.id", "tapedeck"},
     {"isolation.level", "read_committed"},
-    {"queued.min.messages", "10000000"},
+    {"queued.min.messages", "100000"},
     {"queued.max.messages.kbytes", "32768"},
     {"fetch.wait.max.ms", "100"},
     {"fetch.error.backoff.ms", "100"},
-    {"fetch.max.bytes", "8388608"},
+    {"fetch.max.bytes", "2097152"},
     {"fetch.message.max.bytes", "1048576"},
     {"receive.message.max.bytes", "134217728"}, /* a record of 64 MiB, and what stands around it */
     {"reconnect.backoff.ms", "100"},
@@ -118,25 +120,34 @@ kafka_client_missing(struct kafka_client *client, char topic[KAFKA_TOPIC_MAX])
     return true;
 }
 
+/* 0: it is no number. */
+static size_t
+get_number(const rd_kafka_conf_t *conf, const char *name)
+{
+    char text[32];
+    size_t size = sizeof(text);
+    if (rd_kafka_conf_get(conf, name, text, &size) != RD_KAFKA_CONF_OK)
+        return 0;
+    return (size_t)strtoull(text, NULL, 10);
+}
+
+static bool
+lower(rd_kafka_conf_t *conf, const char *name, uint64_t most, struct error *err)
+{
+    char text[32];
+    (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)most);
+    return most >= get_number(conf, name) || kafka_conf_set(conf, name, text, err);
+}
+
 /* With a budget the broker is not read ahead of for more than about two seconds of it: what is fetched
  * counts for the broker, whether we have taken it or not. Less than 1 MiB is of no use. */
 static bool
-set_read_ahead(rd_kafka_conf_t *conf, const struct source_config *config, struct error *err)
+set_read_ahead(rd_kafka_conf_t *conf, uint64_t bytes_per_second, struct error *err)
 {
-    uint64_t kib = config->max_bytes_per_second / 512;
-    char text[32];
-    (void)snprintf(text, sizeof(text), "%u",
-        kib < 1024    ? 1024U
-        : kib > 32768 ? 32768U
-                      : (unsigned)kib);
-    if (!kafka_conf_set(conf, "queued.max.messages.kbytes", text, err))
-        return false;
-    uint64_t bytes = config->max_bytes_per_second;
-    (void)snprintf(text, sizeof(text), "%u",
-        bytes < 1048576   ? 1048576U
-        : bytes > 8388608 ? 8388608U
-                          : (unsigned)bytes);
-    return kafka_conf_set(conf, "fetch.max.bytes", text, err);
+    uint64_t second = bytes_per_second < LEAST_BYTES ? LEAST_BYTES : bytes_per_second;
+    uint64_t two = 2 * bytes_per_second < LEAST_BYTES ? LEAST_BYTES : 2 * bytes_per_second;
+    return lower(conf, "queued.max.messages.kbytes", two / 1024, err) &&
+           lower(conf, "fetch.max.bytes", second, err);
 }
 
 static bool
@@ -172,7 +183,8 @@ set_all(rd_kafka_conf_t *conf, const struct source_config *config, struct error 
     if (config->until == UNTIL_STOPPED &&
         !kafka_conf_set(conf, "fetch.wait.max.ms", IDLE_FETCH_MS, err))
         return false;
-    if (config->max_bytes_per_second > 0 && !set_read_ahead(conf, config, err))
+    if (config->max_bytes_per_second > 0 &&
+        !set_read_ahead(conf, config->max_bytes_per_second, err))
         return false;
     for (size_t i = 0; i < config->property_count; i++) {
         const struct recorder_property *property = &config->properties[i];
@@ -439,15 +451,14 @@ take_error(struct kafka_client *client, rd_kafka_event_t *event)
             client, rd_kafka_event_error_string(event), code == RD_KAFKA_RESP_ERR__AUTHENTICATION);
 }
 
-size_t
+struct fetch_limits
 kafka_client_read_ahead(const struct kafka_client *client)
 {
-    char text[32];
-    size_t size = sizeof(text);
     const rd_kafka_conf_t *conf = rd_kafka_conf(client->rk);
-    if (rd_kafka_conf_get(conf, "queued.max.messages.kbytes", text, &size) != RD_KAFKA_CONF_OK)
-        return 0;
-    return (size_t)strtoull(text, NULL, 10) * 1024;
+    return (struct fetch_limits){
+        .bytes = get_number(conf, "queued.max.messages.kbytes") * 1024,
+        .messages = get_number(conf, "queued.min.messages"),
+    };
 }
 
 void

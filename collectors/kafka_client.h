@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "collectors/fetch_pause.h"
 #include "collectors/kafka_reason.h"
 
 struct outlet;
@@ -67,8 +68,8 @@ void kafka_client_close(struct kafka_client *client);
  * 5 s; *client and everything in it must stay as they are until the process ends. */
 bool kafka_client_close_in_time(struct kafka_client *client);
 
-/* How many bytes the library reads ahead before it pauses (queued.max.messages.kbytes). */
-size_t kafka_client_read_ahead(const struct kafka_client *client);
+/* How much the library reads ahead before it pauses. */
+struct fetch_limits kafka_client_read_ahead(const struct kafka_client *client);
 
 /* How many bytes brokers sent since the last call: whole responses of any kind, as they came over the wire,
  * before decompression; of TLS and TCP only what they carry. */

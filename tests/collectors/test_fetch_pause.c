@@ -2,13 +2,13 @@
 #include "collectors/fetch_pause.h"
 #include "tests/support/unit.h"
 
-#define LIMIT 1000000
+static const struct fetch_limits limits = {.bytes = 1000000, .messages = 20000};
 
 /* A queue of messages of 100 bytes that is full at `now_ns`. */
 static void
 fill(struct fetch_pause *pause, int64_t now_ns)
 {
-    fetch_pause_set(pause, LIMIT);
+    fetch_pause_set(pause, limits);
     fetch_pause_took(pause, 10, 1000);
     assert_false(fetch_pause_look(pause, 9000, now_ns));
 }
@@ -18,7 +18,7 @@ never_wakes_what_was_not_full(void **state)
 {
     (void)state;
     struct fetch_pause pause;
-    fetch_pause_set(&pause, LIMIT);
+    fetch_pause_set(&pause, limits);
     assert_false(fetch_pause_look(&pause, 0, NS_PER_S));
     fetch_pause_took(&pause, 10, 1000);
     assert_false(fetch_pause_look(&pause, 5000, NS_PER_S));
@@ -69,6 +69,18 @@ follows_the_size_of_the_messages(void **state)
     assert_int_equal(pause.full_ns, NS_PER_S + 1);
 }
 
+static void
+small_messages_fill_it_by_their_number(void **state)
+{
+    (void)state;
+    struct fetch_pause pause;
+    fetch_pause_set(&pause, limits);
+    fetch_pause_took(&pause, 1000, 10000);
+    assert_false(fetch_pause_look(&pause, 12000, NS_PER_S)); /* 120 000 bytes, and full */
+    assert_false(fetch_pause_look(&pause, 9000, NS_PER_S + 1));
+    assert_true(fetch_pause_look(&pause, 7000, NS_PER_S + 2));
+}
+
 int
 main(void)
 {
@@ -78,6 +90,7 @@ main(void)
         cmocka_unit_test(wakes_only_now_and_then_and_not_forever),
         cmocka_unit_test(leaves_an_old_pause_alone),
         cmocka_unit_test(follows_the_size_of_the_messages),
+        cmocka_unit_test(small_messages_fill_it_by_their_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
