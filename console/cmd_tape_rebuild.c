@@ -103,7 +103,7 @@ const struct command command_tape_rebuild = {
     .summary = "make the tape's catalogue again from its segments",
     .details = "The catalogue is what lets a tape of many segments open at once; it says nothing "
                "that the segments\n"
-               "do not say, and is kept by the recorder. Reads the end of each segment and no "
+               "did not say, and is kept by the recorder. Reads the end of each segment and no "
                "events. Exit code 6\n"
                "when a file is damaged, 5 while a recorder writes the tape.",
     .examples = "tapedeck tape rebuild --tape /var/lib/tapedeck",

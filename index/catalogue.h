@@ -51,6 +51,10 @@ size_t catalogue_bad_rows(const struct catalogue *catalogue);
 struct catalogue_row *catalogue_find(
     struct catalogue *catalogue, uint64_t id, const struct stat *file);
 
+/* Call `use` for each row, in the order of the numbers. */
+void catalogue_each(const struct catalogue *catalogue,
+    void (*use)(void *self, const struct catalogue_row *row), void *self);
+
 /* Tell the tape the streams that the row's segment defines. False, and nothing told, when the
  * catalogue does not know them all. */
 bool catalogue_define_streams(

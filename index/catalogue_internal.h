@@ -36,8 +36,4 @@ int64_t catalogue_mtime_ns(const struct stat *file);
 /* Read everything from an open connection. */
 struct catalogue *catalogue_load(struct sqlite3 *db, struct error *err);
 
-/* Call `use` for each row, in the order of the numbers. */
-void catalogue_each(const struct catalogue *catalogue,
-    void (*use)(void *self, const struct catalogue_row *row), void *self);
-
 #endif

@@ -10,6 +10,7 @@
 #include "index/lanes.h"
 #include "index/part.h"
 #include "index/tape.h"
+#include "index/tape_behind.h"
 #include "index/tape_internal.h"
 
 void
@@ -105,6 +106,28 @@ leave_holes(const struct lane *lane, struct hole *gap)
     }
 }
 
+static struct hole
+gap_of(const struct lane *lane, int64_t from, int64_t to, enum part_gap reason)
+{
+    return (struct hole){
+        .stream_id = lane->stream_id,
+        .partition = lane->partition,
+        .from = from,
+        .to = to,
+        .reason = reason == PART_GAP_DAMAGED ? HOLE_DAMAGED : HOLE_UNKNOWN,
+        .noticed_ns = CLOCK_NONE,
+    };
+}
+
+/* Add what is left of the gap. */
+static void
+add_gap(struct lanes *sum, const struct lane *known, struct hole *gap)
+{
+    leave_holes(known, gap);
+    if (gap->from <= gap->to)
+        lanes_add_hole(sum, gap);
+}
+
 /* Files are missing before this part: each lane that goes on in it has a hole; and where nothing is there
  * before them, each that begins in it. */
 static void
@@ -113,19 +136,29 @@ infer_holes(struct lanes *sum, const struct lanes *next, enum part_gap reason, b
     for (size_t i = 0; i < lanes_count(next); i++) {
         const struct lane *lane = lanes_at(next, i);
         const struct lane *known = lanes_find(sum, lane->stream_id, lane->partition);
-        struct hole hole = {
-            .stream_id = lane->stream_id,
-            .partition = lane->partition,
-            .to = before(lane->first_offset),
-            .reason = reason == PART_GAP_DAMAGED ? HOLE_DAMAGED : HOLE_UNKNOWN,
-            .noticed_ns = CLOCK_NONE,
-        };
-        if (lane->events == 0 || !find_begin(known, is_front, &hole.from))
+        int64_t from;
+        if (lane->events == 0 || !find_begin(known, is_front, &from))
             continue;
-        leave_holes(known, &hole);
-        leave_holes(lane, &hole);
-        if (hole.from <= hole.to)
-            lanes_add_hole(sum, &hole);
+        struct hole gap = gap_of(lane, from, before(lane->first_offset), reason);
+        leave_holes(lane, &gap);
+        add_gap(sum, known, &gap);
+    }
+}
+
+/* Files are missing behind the last part: each lane that they had, as far as the catalogue says, has a hole. */
+static void
+add_behind(struct lanes *sum, const struct tape_behind *missing)
+{
+    bool is_gap = missing->gap == PART_GAP_GONE || missing->gap == PART_GAP_DAMAGED;
+    size_t count = is_gap && missing->lanes != NULL ? lanes_count(missing->lanes) : 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct lane *lane = lanes_at(missing->lanes, i);
+        const struct lane *known = lanes_find(sum, lane->stream_id, lane->partition);
+        bool goes_on = known != NULL && known->events > 0;
+        struct hole gap = gap_of(lane, goes_on ? behind(known->last_offset) : lane->first_offset,
+            lane->last_offset, missing->gap);
+        if (lane->events > 0)
+            add_gap(sum, known, &gap);
     }
 }
 
@@ -234,6 +267,7 @@ lane_sums_make(struct lane_sums *sums, struct tape *tape, size_t *count, struct 
     }
     if (!add_runs(&adding, UINT64_MAX, err))
         return NULL;
+    add_behind(sums->lanes, tape_behind(tape));
 
     *count = lanes_count(sums->lanes);
     sums->rows = alloc_resize(sums->rows, *count * sizeof(*sums->rows));

@@ -1,6 +1,5 @@
 #include "index/tape.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,13 +9,9 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "index/block_pool.h"
-#include "index/catalogue.h"
-#include "index/catalogue_internal.h"
 #include "index/deletions.h"
 #include "index/part.h"
-#include "index/part_file.h"
 #include "index/tape_fit.h"
-#include "index/tape_lock.h"
 #include "index/tape_state.h"
 
 /* A file that so many listings do not have is not there. */
@@ -133,6 +128,7 @@ tape_close(struct tape *tape)
     stream_table_done(&tape->streams);
     places_done(&tape->places);
     deletions_done(&tape->deletions);
+    tape_behind_done(&tape->behind);
     free(tape->known);
     lane_sums_done(&tape->sums);
     free(tape->damage);
@@ -255,41 +251,9 @@ tape_lanes(struct tape *tape, size_t *count, struct error *err)
     return lane_sums_make(&tape->sums, tape, count, err);
 }
 
-/* A segment that the catalogue knows and that is not there, behind all files that are: no gap shows it. */
-static void
-tell_gone_behind(void *self, const struct catalogue_row *row)
-{
-    struct tape *tape = self;
-    uint64_t first_seq = row->info.first_seq;
-    uint64_t end_seq = row->info.end_seq;
-    if (first_seq < tape_end_seq(tape) || end_seq <= first_seq ||
-        !deletions_leave(tape_deletions(tape), &first_seq, &end_seq))
-        return;
-    char *path = part_file_path(tape->directory, row->info.id, segment_part.suffix);
-    if (access(path, F_OK) != 0 && errno == ENOENT)
-        tape_note_damage(tape, first_seq, end_seq,
-            "%s, which the catalogue knows, is not there, and retention did not delete it: it was "
-            "removed or lost",
-            path);
-    free(path);
-}
-
-/* While a recorder writes, the catalogue may be ahead of what this tape has seen. */
-static void
-look_behind(struct tape *tape)
-{
-    struct error ignored;
-    struct catalogue *catalogue =
-        tape_lock_is_held(tape->directory) ? NULL : catalogue_read(tape->directory, &ignored);
-    if (catalogue != NULL)
-        catalogue_each(catalogue, tell_gone_behind, tape);
-    catalogue_free(catalogue);
-}
-
 bool
 tape_verify(struct tape *tape, struct error *err)
 {
-    look_behind(tape);
     for (size_t i = 0; i < tape->part_count; i++) {
         if (!tape->parts[i]->ops->verify(tape->parts[i], tape, err))
             return false;

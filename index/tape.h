@@ -96,7 +96,8 @@ struct tape_place {
     int64_t offset;
 };
 
-/* Damage that readers met so far: files, blocks or frames that could not be read, named in `text`. */
+/* Damage that readers met so far: files, blocks or frames that could not be read, named in `text`. A file that is gone is
+ * damage from the beginning: between two files by the gap, and behind the last one, while nobody records, by the catalogue. */
 struct tape_damage {
     char text[256];
     uint64_t
@@ -112,9 +113,8 @@ size_t tape_damage(const struct tape *tape, const struct tape_damage **damage);
  * `tapedeck tape rebuild` mends it. */
 const char *tape_catalogue_problem(const struct tape *tape);
 
-/* Read the whole of what is there and verify every checksum. While nobody records, a newest segment that is in the
- * catalogue and not in the directory is damage too; other files that are gone leave a gap. True when all is well; false with
- * ERROR_DAMAGED, and tape_damage() lists each place. */
+/* Read the whole of what is there and verify every checksum. True when all is well; false with ERROR_DAMAGED, and
+ * tape_damage() lists each place. */
 bool tape_verify(struct tape *tape, struct error *err);
 
 /* The tape's directory of the given options: --tape, else TAPEDECK_TAPE, else `configured`, else

@@ -17,6 +17,7 @@
 #include "index/part.h"
 #include "index/part_file.h"
 #include "index/tape_fit.h"
+#include "index/tape_lock.h"
 #include "index/tape_state.h"
 
 /* Kinds of parts, the best first: when a number has both files, the segment is whole. */
@@ -108,6 +109,12 @@ load_deletions(struct tape *tape)
         if (stream != NULL)
             tape_define_stream(tape, stream->id, bytes_of(stream->tap), bytes_of(stream->name));
     }
+}
+
+struct tape_behind *
+tape_behind(struct tape *tape)
+{
+    return &tape->behind;
 }
 
 /* ---- the directory ---- */
@@ -269,9 +276,9 @@ tape_catalogue_problem(const struct tape *tape)
     return tape->catalogue_problem[0] == '\0' ? NULL : tape->catalogue_problem;
 }
 
-/* The catalogue, when there are enough files to open for it to be worth it. NULL: do without. */
-static struct catalogue *
-read_catalogue(struct tape *tape, const struct listing *listing)
+/* Are there enough files to open for the catalogue to be worth it? */
+static bool
+is_worth_catalogue(const struct tape *tape, const struct listing *listing)
 {
     size_t new_count = 0;
     for (size_t i = 0; i < listing->count; i++) {
@@ -280,9 +287,13 @@ read_catalogue(struct tape *tape, const struct listing *listing)
             find_open_part(tape, row->id, part_kinds[row->kind]) == NULL)
             new_count++;
     }
-    if (new_count < CATALOGUE_WORTH)
-        return NULL;
+    return new_count >= CATALOGUE_WORTH;
+}
 
+/* NULL: do without. */
+static struct catalogue *
+read_catalogue(struct tape *tape)
+{
     struct error err = {0};
     struct catalogue *catalogue = catalogue_read(tape->directory, &err);
     tape->catalogue_problem[0] = '\0';
@@ -446,7 +457,10 @@ tape_list_parts(struct tape *tape, struct error *err)
     load_places(tape);
     learn_uuid(tape, &listing);
     load_deletions(tape);
-    struct catalogue *catalogue = read_catalogue(tape, &listing);
+    /* While a recorder writes, the catalogue may be ahead of the listing. */
+    bool may_miss_end = !tape_lock_is_held(tape->directory);
+    bool saves_opening = is_worth_catalogue(tape, &listing);
+    struct catalogue *catalogue = may_miss_end || saves_opening ? read_catalogue(tape) : NULL;
     struct part **parts = alloc_array(listing.count, sizeof(struct part *));
     size_t count = 0;
     bool failed = false;
@@ -461,13 +475,14 @@ tape_list_parts(struct tape *tape, struct error *err)
         if (part != NULL)
             part->references++;
         else
-            part = open_part(tape, catalogue, &listing.rows[i], &failed, err);
+            part =
+                open_part(tape, saves_opening ? catalogue : NULL, &listing.rows[i], &failed, err);
         if (part != NULL)
             parts[count++] = part;
     }
-    catalogue_free(catalogue);
     listing_done(&listing);
     if (failed) {
+        catalogue_free(catalogue);
         for (size_t i = 0; i < count; i++)
             part_release(parts[i]);
         free(parts);
@@ -480,6 +495,10 @@ tape_list_parts(struct tape *tape, struct error *err)
     tape->parts = parts;
     tape->part_count = count;
     tape_fit_order(tape->parts, tape->part_count);
+    tape_behind_done(&tape->behind);
+    if (may_miss_end && catalogue != NULL)
+        tape_behind_learn(&tape->behind, tape, catalogue);
+    catalogue_free(catalogue);
     tape->must_fit = true;
     return true;
 }

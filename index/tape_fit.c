@@ -15,6 +15,7 @@
 #include "index/journal.h"
 #include "index/part.h"
 #include "index/tape.h"
+#include "index/tape_behind.h"
 #include "index/tape_internal.h"
 
 /* Both kinds of files have these at the same places of a header of this length. */
@@ -144,11 +145,18 @@ tell_broken(struct tape *tape, const struct part *before, const struct part *beh
         broken->ops->suffix, broken == before ? "end" : "beginning");
 }
 
+/* `behind` without a kind is the end of what the catalogue knows. */
 static void
 tell_gone(struct tape *tape, const struct part *before, const struct part *behind,
     uint64_t first_seq, uint64_t end_seq)
 {
-    if (before == NULL)
+    if (behind->ops == NULL)
+        tape_note_damage(tape, first_seq, end_seq,
+            "%08" PRIu64
+            ".seg, the newest file of the catalogue, is not there, and retention did not "
+            "delete it: put it back, or tapedeck tape rebuild forgets it",
+            behind->id);
+    else if (before == NULL)
         tape_note_damage(tape, first_seq, end_seq,
             "a file before %08" PRIu64
             ".%s, the first one, is not there, and retention did not delete "
@@ -196,6 +204,22 @@ find_gap(struct fitting *fitting, const struct part *before, const struct part *
     return PART_GAP_GONE;
 }
 
+/* The same behind the last part (NULL: there is none). Of a salvaged one any lane may have lost its end. */
+static void
+fit_end(struct fitting *fitting, const struct part *last)
+{
+    struct tape_behind *behind = tape_behind(fitting->tape);
+    uint64_t end_seq = last == NULL ? 0 : last->end_seq;
+    const struct part end = {
+        .id = behind->id,
+        .name_id = UINT64_MAX,
+        .first_seq = behind->end_seq > end_seq ? behind->end_seq : end_seq,
+    };
+    behind->gap = find_gap(fitting, last, &end);
+    if (behind->gap == PART_NO_GAP && last != NULL && last->is_salvaged)
+        behind->gap = PART_GAP_DAMAGED;
+}
+
 size_t
 tape_fit(struct tape *tape, struct part **parts, size_t count, const struct unread_file *unread,
     size_t unread_count, bool is_sure, bool *is_open)
@@ -203,9 +227,12 @@ tape_fit(struct tape *tape, struct part **parts, size_t count, const struct unre
     struct fitting fitting = {
         .tape = tape, .unread = unread, .unread_count = unread_count, .is_sure = is_sure};
     count = drop_overlaps(tape, parts, count);
-    for (size_t i = 0; i < count; i++)
-        parts[i]->gap = find_gap(&fitting, i == 0 ? NULL : parts[i - 1], parts[i]);
-    (void)name_unread(tape, unread, unread_count, count == 0 ? NULL : parts[count - 1], NULL);
+    const struct part *last = NULL;
+    for (size_t i = 0; i < count; i++) {
+        parts[i]->gap = find_gap(&fitting, last, parts[i]);
+        last = parts[i];
+    }
+    fit_end(&fitting, last);
     *is_open = fitting.is_open;
     return count;
 }

@@ -18,6 +18,7 @@
 #include "index/segment_file.h"
 #include "index/stream_table.h"
 #include "index/tape.h"
+#include "index/tape_behind.h"
 #include "index/tape_internal.h"
 
 struct unread_file;
@@ -55,6 +56,7 @@ struct tape {
     size_t unread_capacity;
     char unreadable[256]; /* the first of them that the system did not read, and why */
     bool has_unreadable;
+    struct tape_behind behind;
     bool must_fit; /* the parts are others than when it was seen whether they fit together */
 };
 

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "index/batch.h"
+#include "index/catalogue.h"
 #include "index/cursor.h"
 #include "index/event.h"
 #include "index/hole.h"
@@ -41,6 +42,14 @@ static char *
 path_of(const char *directory, const char *name)
 {
     return alloc_format("%s/%s", directory, name);
+}
+
+static void
+remove_file(const char *directory, const char *name)
+{
+    char *path = path_of(directory, name);
+    assert_int_equal(unlink(path), 0);
+    free(path);
 }
 
 static void
@@ -124,17 +133,25 @@ expect_range(const struct tape *tape, uint64_t first_seq, uint64_t end_seq)
     assert_int_equal(damage[0].end_seq, end_seq);
 }
 
+/* The one hole of the one lane. */
 static void
-expect_hole(struct tape *tape, enum hole_reason reason)
+expect_hole_at(struct tape *tape, int64_t from, int64_t to, enum hole_reason reason)
 {
     struct error err = {0};
     size_t lane_count;
     const struct lane_summary *lanes = tape_lanes(tape, &lane_count, &err);
     assert_int_equal(lane_count, 1);
+    assert_string_equal(lanes[0].stream->label, "shop/orders");
     assert_int_equal(lanes[0].hole_count, 1);
-    assert_int_equal(lanes[0].holes[0].from, 200);
-    assert_int_equal(lanes[0].holes[0].to, 299);
+    assert_int_equal(lanes[0].holes[0].from, from);
+    assert_int_equal(lanes[0].holes[0].to, to);
     assert_int_equal(lanes[0].holes[0].reason, reason);
+}
+
+static void
+expect_hole(struct tape *tape, enum hole_reason reason)
+{
+    expect_hole_at(tape, 200, 299, reason);
 }
 
 static void
@@ -146,9 +163,7 @@ a_whole_tape_fits(void **state)
 static void
 a_file_that_is_gone_is_missed_and_its_offsets_are_a_hole(void **state)
 {
-    char *path = path_of(*state, "00000003.seg");
-    assert_int_equal(unlink(path), 0);
-    free(path);
+    remove_file(*state, "00000003.seg");
     struct tape *tape = open_and_expect(*state, 400, 1, "between 00000002.seg and 00000004.seg");
     expect_range(tape, 200, 300);
     expect_hole(tape, HOLE_UNKNOWN);
@@ -176,9 +191,7 @@ a_hole_without_end_has_the_offsets_of_a_file_that_is_gone(void **state)
         test_append(writer, tape_writer_stream(writer, "shop", "orders"), 0, (int64_t)i * EACH, 1);
         tape_writer_close(writer);
     }
-    char *path = path_of(*state, "00000007.seg");
-    assert_int_equal(unlink(path), 0);
-    free(path);
+    remove_file(*state, "00000007.seg");
 
     struct tape *tape = test_open(*state);
     const struct lane_summary *lanes = tape_lanes(tape, &lane_count, &err);
@@ -187,24 +200,51 @@ a_hole_without_end_has_the_offsets_of_a_file_that_is_gone(void **state)
     tape_close(tape);
 }
 
-/* No gap shows it; the catalogue has its row. */
+/* No gap shows it; the catalogue has their rows, until it is made again. */
 static void
-a_newest_file_that_is_gone_is_told_by_verify(void **state)
+newest_files_that_are_gone_are_missed_as_the_catalogue_has_them(void **state)
 {
     struct error err = {0};
-    const struct tape_damage *damage;
-    struct tape *tape = test_open(*state);
-    assert_ok(tape_verify(tape, &err));
-    tape_close(tape);
-    char *path = path_of(*state, "00000005.seg");
-    assert_int_equal(unlink(path), 0);
-    free(path);
-    tape = test_open(*state);
-    assert_false(tape_verify(tape, &err));
-    assert_int_equal(err.code, ERROR_DAMAGED);
-    assert_int_equal(tape_damage(tape, &damage), 1);
-    assert_non_null(strstr(damage[0].text, "00000005.seg"));
+    struct catalogue_counts counts;
+    for (int i = SEGMENTS; i > 0; i--) {
+        char name[] = "0000000?.seg";
+        name[7] = (char)('0' + i);
+        remove_file(*state, name);
+        int left = (i - 1) * EACH;
+        struct tape *tape = open_and_expect(*state, left, 1, "00000005.seg, the newest");
+        expect_range(tape, (uint64_t)left, (uint64_t)SEGMENTS * EACH);
+        expect_hole_at(tape, left, (int64_t)SEGMENTS * EACH - 1, HOLE_UNKNOWN);
+        assert_int_equal(tape_end_seq(tape), left);
+        assert_false(tape_verify(tape, &err));
+        assert_int_equal(err.code, ERROR_DAMAGED);
+        tape_close(tape);
+    }
+    assert_ok(catalogue_rebuild_alone(*state, &counts, &err));
+    expect(*state, 0, 0, NULL);
+}
+
+/* The recorder takes up where the files end, so that what is gone is recorded again where the broker has it. */
+static void
+a_recorder_goes_on_where_the_files_end(void **state)
+{
+    remove_file(*state, "00000005.seg");
+    struct tape_writer *writer = test_writer_sealing(*state, 0, true);
+    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
+    assert_int_equal(tape_writer_end_seq(writer), 400);
+    assert_int_equal(tape_writer_checkpoint(writer, orders, 0), 399);
+    expect(*state, 400, 0, NULL);
+    test_append(writer, orders, 0, 400, EACH);
+    tape_writer_close(writer);
+    expect(*state, 500, 0, NULL);
+}
+
+static void
+a_newest_file_that_cannot_be_opened_has_what_the_catalogue_says(void **state)
+{
+    write_text(*state, "00000005.seg", "this is no segment");
+    struct tape *tape = open_and_expect(*state, 400, 1, "00000005.seg");
     expect_range(tape, 400, 500);
+    expect_hole_at(tape, 400, 499, HOLE_DAMAGED);
     tape_close(tape);
 }
 
@@ -214,9 +254,7 @@ a_file_that_is_gone_from_the_beginning_is_missed_too(void **state)
 {
     struct error err = {0};
     size_t lane_count;
-    char *path = path_of(*state, "00000001.seg");
-    assert_int_equal(unlink(path), 0);
-    free(path);
+    remove_file(*state, "00000001.seg");
     struct tape *tape = open_and_expect(*state, 400, 1, "before 00000002.seg");
     expect_range(tape, 0, 100);
     const struct lane_summary *lanes = tape_lanes(tape, &lane_count, &err);
@@ -495,7 +533,9 @@ main(void)
         TEST(a_whole_tape_fits),
         TEST(a_file_that_is_gone_is_missed_and_its_offsets_are_a_hole),
         TEST(a_hole_without_end_has_the_offsets_of_a_file_that_is_gone),
-        TEST(a_newest_file_that_is_gone_is_told_by_verify),
+        TEST(newest_files_that_are_gone_are_missed_as_the_catalogue_has_them),
+        TEST(a_recorder_goes_on_where_the_files_end),
+        TEST(a_newest_file_that_cannot_be_opened_has_what_the_catalogue_says),
         TEST(a_file_that_is_gone_from_the_beginning_is_missed_too),
         TEST(a_file_that_cannot_be_opened_says_which_seqs_it_had),
         TEST(the_name_of_the_directory_does_not_matter),
