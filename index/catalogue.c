@@ -302,6 +302,19 @@ compare_streams(const void *a, const void *b)
     return (left->key > right->key) - (left->key < right->key);
 }
 
+static void
+define_stream(const struct catalogue_stream *stream, struct tape *tape)
+{
+    tape_define_stream(tape, stream->id, bytes_of(stream->tap), bytes_of(stream->name));
+}
+
+void
+catalogue_define_all_streams(const struct catalogue *catalogue, struct tape *tape)
+{
+    for (size_t i = 0; i < catalogue->stream_count; i++)
+        define_stream(&catalogue->streams[i], tape);
+}
+
 static const struct catalogue_stream *
 next_stream(const struct catalogue *catalogue, struct bytes content, size_t *at)
 {
@@ -328,10 +341,8 @@ catalogue_define_streams(
             return false;
     }
     at = start;
-    for (uint64_t i = 0; i < count; i++) {
-        const struct catalogue_stream *stream = next_stream(catalogue, content, &at);
-        tape_define_stream(tape, stream->id, bytes_of(stream->tap), bytes_of(stream->name));
-    }
+    for (uint64_t i = 0; i < count; i++)
+        define_stream(next_stream(catalogue, content, &at), tape);
     return true;
 }
 

@@ -60,6 +60,9 @@ void catalogue_each(const struct catalogue *catalogue,
 bool catalogue_define_streams(
     const struct catalogue *catalogue, const struct catalogue_row *row, struct tape *tape);
 
+/* Tell it all streams that the catalogue knows: segments that are damaged may not name theirs. */
+void catalogue_define_all_streams(const struct catalogue *catalogue, struct tape *tape);
+
 /* The lanes, with their holes, in `content` of a row; freed with lanes_free(). NULL: it is broken. */
 struct lanes *catalogue_row_lanes(struct bytes content);
 

@@ -488,7 +488,12 @@ tape_list_parts(struct tape *tape, struct error *err)
         free(parts);
         return false;
     }
-    count = salvage_unread(tape, parts, count);
+    if (tape->unread_count > 0) {
+        count = salvage_unread(tape, parts, count);
+        catalogue = catalogue != NULL ? catalogue : read_catalogue(tape);
+        if (catalogue != NULL)
+            catalogue_define_all_streams(catalogue, tape);
+    }
     tape_drop_parts(tape);
     for (size_t i = 0; i < count; i++)
         parts[i]->is_detached = false;

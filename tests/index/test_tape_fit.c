@@ -248,6 +248,35 @@ a_newest_file_that_cannot_be_opened_has_what_the_catalogue_says(void **state)
     tape_close(tape);
 }
 
+/* Of what is left of it, also for a recorder, which goes on with the same stream where that ends. */
+static void
+a_cut_segment_has_names_and_end_from_the_catalogue(void **state)
+{
+    struct error err = {0};
+    char *directory = path_of(*state, "cut");
+    char *path = path_of(directory, "00000001.seg");
+    struct tape_writer *writer = test_writer_sealing(directory, 0, true);
+    test_append(writer, tape_writer_stream(writer, "shop", "orders"), 0, 0, 6000);
+    tape_writer_close(writer);
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(truncate(path, status.st_size / 2), 0);
+
+    size_t lane_count;
+    struct tape *tape = test_open(directory);
+    int64_t last = tape_lanes(tape, &lane_count, &err)->last_offset;
+    assert_true(last > 0 && last < 5999);
+    expect_hole_at(tape, last + 1, 5999, HOLE_DAMAGED);
+    tape_close(tape);
+
+    writer = test_writer_sealing(directory, 0, true);
+    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
+    assert_int_equal(tape_writer_checkpoint(writer, orders, 0), last);
+    tape_writer_close(writer);
+    free(path);
+    free(directory);
+}
+
 /* How many offsets before the first one were on the tape is not known: all of them may have been. */
 static void
 a_file_that_is_gone_from_the_beginning_is_missed_too(void **state)
@@ -536,6 +565,7 @@ main(void)
         TEST(newest_files_that_are_gone_are_missed_as_the_catalogue_has_them),
         TEST(a_recorder_goes_on_where_the_files_end),
         TEST(a_newest_file_that_cannot_be_opened_has_what_the_catalogue_says),
+        TEST(a_cut_segment_has_names_and_end_from_the_catalogue),
         TEST(a_file_that_is_gone_from_the_beginning_is_missed_too),
         TEST(a_file_that_cannot_be_opened_says_which_seqs_it_had),
         TEST(the_name_of_the_directory_does_not_matter),
