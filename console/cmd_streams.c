@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "console/command.h"
 #include "console/coverage.h"
+#include "console/damage.h"
 #include "console/json_event.h"
 #include "console/output.h"
 #include "console/safe_text.h"
@@ -211,7 +212,7 @@ print_tape(struct tape *tape, const struct invocation *invocation, struct error 
     free(times);
     free(view.status);
     free(lanes);
-    return output_finish(&output, err) ? 0 : command_fail(err);
+    return output_finish(&output, err) ? damage_report(tape) : command_fail(err);
 }
 
 static int

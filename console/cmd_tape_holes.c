@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "console/command.h"
+#include "console/damage.h"
 #include "console/hole_explain.h"
 #include "console/hole_print.h"
 #include "console/hole_rows.h"
@@ -82,19 +83,6 @@ print_rows(struct holes_run *run, const struct hole_sum *sum, struct error *err)
     return output_finish(&output, err);
 }
 
-/* What was met and could not be read may have had holes in it. */
-static int
-report_damage(const struct holes_run *run)
-{
-    const struct tape_damage *damage;
-    struct error err;
-    if (tape_damage(run->tape, &damage) == 0)
-        return 0;
-    (void)error_set(
-        &err, ERROR_DAMAGED, "tape damaged: %s; tapedeck tape verify lists all", damage[0].text);
-    return command_fail(&err);
-}
-
 /* The first hole of which something is unknown. */
 static const struct hole_row *
 first_unknown(const struct hole_rows *rows)
@@ -148,7 +136,7 @@ show(struct holes_run *run, const struct query *query)
     bool is_written = print_rows(run, &sum, &err);
     if (!run->invocation->json && !run->invocation->quiet)
         remark(run, &sum);
-    int code = report_damage(run);
+    int code = damage_report(run->tape); /* what is not read may have had holes in it */
     if (!is_written)
         return command_fail(&err);
     if (run->result.failure.code != ERROR_NONE)

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "console/command.h"
+#include "console/damage.h"
 #include "console/json_event.h"
 #include "console/output.h"
 #include "console/safe_text.h"
@@ -26,6 +27,7 @@ struct info {
     bool is_recording;
     uint64_t first_seq;
     uint64_t end_seq;
+    uint64_t events;
     size_t streams;
     size_t lanes;
     uint64_t holes;
@@ -35,6 +37,8 @@ struct info {
     uint64_t disk_bytes;
     uint64_t free_bytes;
     const char *catalogue_problem; /* or NULL */
+    const struct tape_damage *damage;
+    size_t damage_count;
 };
 
 /* Disk blocks of the files in the directory itself; a file that vanishes meanwhile takes none. */
@@ -70,6 +74,7 @@ add_lanes(struct info *info, struct tape *tape, struct error *err)
     info->lanes = count;
     for (size_t i = 0; i < count; i++) {
         info->holes += lanes[i].hole_count + lanes[i].holes_not_kept;
+        info->events += lanes[i].events;
         info->event_bytes += lanes[i].bytes;
         if (lanes[i].events == 0)
             continue;
@@ -107,6 +112,7 @@ append_json(struct buffer *to, const struct info *info)
         buffer_append_text(to, "null");
     else
         json_append_string(to, bytes_of(info->catalogue_problem));
+    json_append_damaged(to, info->damage, info->damage_count);
     buffer_append_text(to, "}\n");
 }
 
@@ -118,7 +124,7 @@ append_text(struct buffer *to, const struct info *info)
     buffer_append_text(to, "directory       ");
     (void)safe_text_append(to, bytes_of(info->directory), 0);
     buffer_printf(to, "\nrecording       %s\n", info->is_recording ? "yes" : "no");
-    buffer_printf(to, "events          %" PRIu64, info->end_seq - info->first_seq);
+    buffer_printf(to, "events          %" PRIu64, info->events);
     if (info->end_seq > info->first_seq)
         buffer_printf(to, " (seq %" PRIu64 " to %" PRIu64 ")", info->first_seq, info->end_seq - 1);
     buffer_printf(to, "\nstreams         %zu with %zu lanes\n", info->streams, info->lanes);
@@ -166,7 +172,10 @@ run_tape_info(const struct invocation *invocation)
         info.end_seq = tape_end_seq(tape);
         info.streams = tape_stream_count(tape);
         info.catalogue_problem = tape_catalogue_problem(tape);
+        info.damage_count = tape_damage(tape, &info.damage);
         code = print_info(&info, invocation->json);
+        if (code == 0)
+            code = damage_report(tape);
     }
     tape_close(tape);
     free(directory);

@@ -441,8 +441,8 @@ json_append_damage(struct buffer *to, const struct tape_damage *damage)
     append_place(to, &damage->last);
 }
 
-static void
-append_damaged(struct buffer *to, const struct tape_damage *damage, size_t count)
+void
+json_append_damaged(struct buffer *to, const struct tape_damage *damage, size_t count)
 {
     APPEND(to, ",\"damaged\":[");
     for (size_t i = 0; i < count; i++) {
@@ -463,7 +463,7 @@ json_append_done(struct buffer *to, const struct json_done *done)
     APPEND(to, ",\"coverage\":");
     buffer_append(to, done->coverage.data, done->coverage.length);
     if (!done->is_stable || done->damage_count > 0)
-        append_damaged(to, done->damage, done->damage_count);
+        json_append_damaged(to, done->damage, done->damage_count);
     if (!done->is_stable || done->gave_up > 0) {
         APPEND(to, ",\"gave_up\":");
         json_append_u64(to, done->gave_up);

@@ -70,6 +70,9 @@ void json_append_stream(struct buffer *to, const struct json_stream *stream);
 /* The members of an object that names a damaged place, without its braces. */
 void json_append_damage(struct buffer *to, const struct tape_damage *damage);
 
+/* The member "damaged" with all of them, and a comma in front. */
+void json_append_damaged(struct buffer *to, const struct tape_damage *damage, size_t count);
+
 /* The line that says that nothing was cut off; the coverage is an array that was already made. */
 struct json_done {
     uint64_t matched;

@@ -11,6 +11,7 @@
 #include "base/thread.h"
 #include "console/command.h"
 #include "console/coverage.h"
+#include "console/damage.h"
 #include "console/plain_event.h"
 #include "index/live.h"
 #include "index/query.h"
@@ -289,25 +290,6 @@ print_remarks(struct query_run *run)
     print_coverage(run);
 }
 
-/* Damage that reading met. Returns how many places. */
-static size_t
-report_damage(struct query_run *run)
-{
-    const struct tape_damage *damage = NULL;
-    size_t count = tape_damage(run->tape, &damage);
-    for (size_t i = 0; i < count && i < 3; i++) {
-        struct error err;
-        (void)error_set(&err, ERROR_DAMAGED, "tape damaged: %s", damage[i].text);
-        (void)command_fail(&err);
-    }
-    if (count > 0)
-        (void)fprintf(stderr,
-            "tapedeck: %zu damaged place%s met, the rest was read; tapedeck tape verify lists "
-            "all\n",
-            count, count == 1 ? "" : "s");
-    return count;
-}
-
 int
 query_run_done(struct query_run *run, const struct error *failure)
 {
@@ -317,11 +299,11 @@ query_run_done(struct query_run *run, const struct error *failure)
     if (failure != NULL)
         code = command_fail(failure);
     tape_leave_missed(run->tape);
-    bool is_damaged = report_damage(run) > 0;
-    if (code == 0 && is_damaged)
-        code = 6;
+    int damage_code = damage_report(run->tape);
+    if (code == 0)
+        code = damage_code;
 
-    bool is_complete = failure == NULL && !is_damaged && !run->was_cut && !run->was_stopped;
+    bool is_complete = failure == NULL && damage_code == 0 && !run->was_cut && !run->was_stopped;
     if (run->output.is_gone) {
         /* Nobody reads any more: neither a done line nor a remark has a reader. */
     } else if (run->invocation->json) {

@@ -218,6 +218,41 @@ what_retention_deleted_is_named_everywhere(void **state)
     }
 }
 
+/* Three segments of which one is missing: its offset is a hole, and each command says that the tape is damaged. */
+static void
+a_file_that_is_gone_is_told_by_every_command(void **state)
+{
+    static const char *const names[] = {"00000002.seg", "00000003.seg"};
+    const struct program_home *fixture = *state;
+    const char *tape = fixture->tape;
+    const char *const words = "1 damaged place met, the rest was read";
+    for (int64_t offset = 1; offset <= 3; offset++) {
+        const struct sample sample = {.stream = "orders", .offset = offset};
+        sample_tape_write(tape, &sample, 1);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        char *path = alloc_format("%s/%s", tape, names[i]);
+        char *aside = alloc_format("%s/aside", tape);
+        assert_int_equal(rename(path, aside), 0);
+        expect(fixture, WORDS("streams", "--tape", tape), 6, "  1 (1)\n", words);
+        expect(fixture, WORDS("streams", "--json", "--tape", tape), 6, "\"UNKNOWN\"", words);
+        expect(fixture, WORDS("tape", "info", "--tape", tape), 6, "events          2 (seq ", words);
+        expect(fixture, WORDS("tape", "info", "--json", "--tape", tape), 6,
+            ",\"damaged\":[{\"damage\":", words);
+        expect(fixture, WORDS("tape", "holes", "--tape", tape), 6, "UNKNOWN", words);
+        expect(fixture, WORDS("tape", "verify", "--tape", tape), 6, "00000003.seg", NULL);
+        expect(fixture, WORDS("events", "--json", "--tape", tape), 6, "\"complete\":false", words);
+        expect(
+            fixture, WORDS("search", "--count", "stream=orders", "--tape", tape), 6, "2\n", words);
+        expect(fixture, WORDS("export", "--tape", tape), 6, "\"reason\":\"UNKNOWN\"", words);
+        assert_int_equal(rename(aside, path), 0);
+        free(path);
+        free(aside);
+    }
+    expect(fixture, WORDS("streams", "--tape", tape), 0, "  -\n", NULL);
+    expect(fixture, WORDS("tape", "info", "--json", "--tape", tape), 0, ",\"damaged\":[]}\n", NULL);
+}
+
 /* Of a partition 4096 holes are kept; that there were more is said wherever they are listed. */
 static void
 holes_that_were_not_kept_are_counted(void **state)
@@ -480,6 +515,7 @@ main(void)
         TEST(a_bookmark_needs_an_event),
         TEST(keeps_queries_under_names),
         TEST(says_that_the_notes_are_broken),
+        HOME_TEST(a_file_that_is_gone_is_told_by_every_command),
         HOME_TEST(tells_about_the_tape),
         HOME_TEST(verifies_the_tape),
         HOME_TEST(doctors_what_is_wrong),
