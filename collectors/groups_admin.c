@@ -105,7 +105,7 @@ ask_commits(struct groups_admin *admin, struct group_state *group)
     rd_kafka_AdminOptions_destroy(options);
 }
 
-static void
+static rd_kafka_resp_err_t
 take_commits(
     struct groups_admin *admin, struct group_state *group, const rd_kafka_group_result_t *result)
 {
@@ -113,7 +113,7 @@ take_commits(
     if (error != NULL) {
         (void)snprintf(
             group->problem, sizeof(group->problem), "commits: %s", rd_kafka_error_string(error));
-        return;
+        return rd_kafka_error_code(error);
     }
     group->commits_unknown = false;
     const rd_kafka_topic_partition_list_t *list = rd_kafka_group_result_partitions(result);
@@ -131,9 +131,10 @@ take_commits(
             lane->committed = entry->offset;
     }
     group_state_sort(group);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static void
+static rd_kafka_resp_err_t
 take_answer(struct groups_admin *admin, rd_kafka_event_t *event)
 {
     struct group_state *group = rd_kafka_event_opaque(event);
@@ -141,13 +142,22 @@ take_answer(struct groups_admin *admin, rd_kafka_event_t *event)
     if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
         (void)snprintf(group->problem, sizeof(group->problem), "commits: %s",
             rd_kafka_event_error_string(event));
-        return;
+        return rd_kafka_event_error(event);
     }
     size_t count = 0;
     const rd_kafka_group_result_t **results = rd_kafka_ListConsumerGroupOffsets_result_groups(
         rd_kafka_event_ListConsumerGroupOffsets_result(event), &count);
-    if (count == 1)
-        take_commits(admin, group, results[0]);
+    return count == 1 ? take_commits(admin, group, results[0]) : RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* The library keeps the coordinator that it found for a group, also when that one answers that it is none any
+ * more: only another client looks for it again. */
+static bool
+is_wrong_coordinator(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR ||
+           code == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+           code == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
 }
 
 /* How long the next answer is waited for when one came. */
@@ -172,6 +182,7 @@ groups_admin_read_commits(struct groups_admin *admin, struct groups_sample *samp
     }
     size_t asked = 0;
     size_t answered = 0;
+    size_t lost = 0; /* answers by somebody who is no coordinator */
     while (answered < sample->group_count && clock_monotonic_ns() < deadline_ns &&
            (is_cancelled == NULL || !atomic_load(is_cancelled))) {
         while (asked < sample->group_count && asked - answered < REQUESTS_AHEAD)
@@ -180,15 +191,18 @@ groups_admin_read_commits(struct groups_admin *admin, struct groups_sample *samp
         if (event == NULL)
             continue;
         if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT) {
-            take_answer(admin, event);
+            lost += is_wrong_coordinator(take_answer(admin, event)) ? 1 : 0;
             answered++;
             deadline_ns = next_deadline(deadline_ns, latest_ns);
         }
         rd_kafka_event_destroy(event);
     }
-    if (answered < asked)
+    if (answered < asked || lost > 0)
         groups_admin_close(admin); /* late answers must not meet the next sample */
     if (answered < sample->group_count)
         groups_sample_problem(sample, "commits of %zu groups: their coordinator does not answer",
             sample->group_count - answered);
+    if (lost > 0)
+        groups_sample_problem(sample, "commits of %zu group%s: the coordinator has moved", lost,
+            lost == 1 ? "" : "s");
 }

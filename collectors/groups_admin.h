@@ -46,7 +46,7 @@ void groups_admin_close(struct groups_admin *admin);
 
 /* Fill the sample's groups with what they committed, until the monotonic deadline, or for longer, but not beyond
  * latest_ns, while answers come: of many thousand groups it takes that long. A group that got no
- * answer has that for its problem; then the client is thrown away. Requests go to each broker one behind
+ * answer, or one by somebody who is not its coordinator, has that for its problem; then the client is thrown away. Requests go to each broker one behind
  * the other. */
 void groups_admin_read_commits(struct groups_admin *admin, struct groups_sample *sample,
     int64_t deadline_ns, int64_t latest_ns);

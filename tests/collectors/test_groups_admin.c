@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -105,6 +106,31 @@ has_one_question_at_a_broker_at_a_time(void **state)
     tear_down(&setting);
 }
 
+/* As after an election of preferred leaders: it is there, and answers that it is none. The library would ask it again
+ * for ever. */
+static void
+looks_again_for_a_coordinator_that_has_moved(void **state)
+{
+    (void)state;
+    enum { OFFSET_FETCH = 9 };
+    struct setting setting;
+    struct error err;
+    set_up(&setting, 1);
+    rd_kafka_mock_push_request_errors(
+        setting.mock.cluster, OFFSET_FETCH, 1, RD_KAFKA_RESP_ERR_NOT_COORDINATOR);
+    look(&setting, PATIENCE_NS, PATIENCE_NS);
+    assert_true(setting.sample.groups[0].commits_unknown);
+    assert_int_equal(setting.sample.problem_count, 1);
+    assert_non_null(strstr(setting.sample.problems[0], "commits of 1 group: "));
+    assert_null(setting.admin.client);
+
+    assert_ok(groups_admin_open(&setting.admin, &err));
+    look(&setting, PATIENCE_NS, PATIENCE_NS);
+    assert_string_equal(setting.sample.groups[0].problem, "");
+    assert_false(setting.sample.groups[0].commits_unknown);
+    tear_down(&setting);
+}
+
 int
 main(void)
 {
@@ -112,6 +138,7 @@ main(void)
         cmocka_unit_test(asks_many_groups_to_the_end),
         cmocka_unit_test(knows_that_it_got_no_answer),
         cmocka_unit_test(has_one_question_at_a_broker_at_a_time),
+        cmocka_unit_test(looks_again_for_a_coordinator_that_has_moved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
