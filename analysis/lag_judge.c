@@ -12,6 +12,8 @@
 #define WARN_POINTS 3
 #define SLOW_POINTS 6
 
+#define COMMIT_SECONDS 5.0 /* from one commit to the next, unless a client is told otherwise */
+
 /* The points of one partition and what was found in them on the way. */
 struct judge {
     const struct lag_point *points;
@@ -339,8 +341,9 @@ extreme_lag(const struct judge *judge, size_t from, size_t to, bool greatest)
     return extreme;
 }
 
-/* Clear growth: the best moment of the newest third is worse than the worst of the oldest one. A
- * burst that is being worked off does not look like that. */
+/* Clear growth: the best moment of the newest third is worse than the worst of the oldest one, by more than what
+ * comes between two commits of one who keeps up: where a sample falls between them is chance. A burst that is being
+ * worked off does not look like that. */
 static bool
 judge_slow(struct judge *judge)
 {
@@ -349,7 +352,8 @@ judge_slow(struct judge *judge)
         return false;
     int64_t old = extreme_lag(judge, 0, count / 3, true);
     int64_t new = extreme_lag(judge, count - count / 3, count, false);
-    if (old < 0 || new <= old)
+    double chance = judge->verdict->in_rate > 0 ? judge->verdict->in_rate * COMMIT_SECONDS : 0.0;
+    if (old < 0 || (double)(new - old) <= chance)
         return false;
     lag_verdict_say(judge->verdict, LAG_SLOW,
         "lag grew from %" PRId64 " to %" PRId64 " events in %.0f s: %.1f/s come, %.1f/s are done",

@@ -262,6 +262,19 @@ is_slow_when_lag_grows_clearly(void **unused)
     assert_true(verdict.drain_seconds < 0);
 }
 
+/* One who keeps up has something between 0 and what comes until the next commit, whenever a sample falls. */
+static void
+is_not_slow_by_chance(void **unused)
+{
+    (void)unused;
+    static const struct lag_series_row rows[] = {{0, 1000, 1013, 0, 1, STABLE},
+        {12, 1600, 1609, 0, 1, STABLE}, {24, 2200, 2211, 0, 1, STABLE},
+        {36, 2800, 2840, 0, 1, STABLE}, {48, 3400, 3414, 0, 1, STABLE},
+        {60, 4000, 4015, 0, 1, STABLE}};
+    struct lag_verdict verdict = test_judge(rows, LENGTH(rows));
+    assert_lag_state(&verdict, LAG_OK, "commits advance");
+}
+
 /* A burst of 500 at second 12 that is being worked off. */
 static void
 is_not_slow_after_a_burst(void **unused)
@@ -471,6 +484,7 @@ main(void)
         cmocka_unit_test(says_when_members_are_changing_places),
         cmocka_unit_test(knows_a_rebalance_that_waits_for_a_member),
         cmocka_unit_test(is_slow_when_lag_grows_clearly),
+        cmocka_unit_test(is_not_slow_by_chance),
         cmocka_unit_test(is_not_slow_after_a_burst),
         cmocka_unit_test(warns_when_lag_never_fell),
         cmocka_unit_test(does_not_warn_about_a_lag_that_stays_the_same),
