@@ -178,7 +178,8 @@ judge_loss(struct judge *judge)
         lag_verdict_say(verdict, LAG_WARN,
             "retention comes nearer than it goes on: events are deleted unread in about %.0f s",
             verdict->retention_seconds);
-        lag_verdict_advise(verdict, "raise the topic's retention now, then add consumers");
+        lag_verdict_advise(verdict, "raise the topic's retention now; more consumers help only "
+                                    "while there are partitions for them");
         return true;
     }
     return false;

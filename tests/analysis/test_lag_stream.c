@@ -106,6 +106,24 @@ tells_members_without_a_partition_where_they_matter(void **unused)
     assert_string_equal(verdict.next, "");
 }
 
+/* "add consumers" beside it would contradict it. */
+static void
+tells_them_without_contradiction_where_retention_comes(void **unused)
+{
+    (void)unused;
+    static const struct lag_series_row late[] = {
+        {0, 500, 2000, 100, 2, STABLE}, {10, 510, 2100, 210, 2, STABLE}};
+    static const int32_t partitions[] = {0};
+    struct lag_verdict part = test_judge(late, 2);
+    struct lag_verdict verdict;
+    lag_stream_judge(&part, partitions, 1, &verdict);
+    lag_stream_tell_idle(&verdict, 1, 2);
+    assert_lag_state(&verdict, LAG_WARN, "; 1 of 2 members have no partition");
+    assert_string_equal(verdict.next,
+        "raise the topic's retention now; more consumers help only while there are partitions for "
+        "them; one more member would have no partition either: the topic needs more of them");
+}
+
 int
 main(void)
 {
@@ -114,6 +132,7 @@ main(void)
         cmocka_unit_test(names_the_partition_that_is_worst),
         cmocka_unit_test(adds_nothing_unknown_up),
         cmocka_unit_test(tells_members_without_a_partition_where_they_matter),
+        cmocka_unit_test(tells_them_without_contradiction_where_retention_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
