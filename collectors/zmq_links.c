@@ -19,6 +19,10 @@
 #define LAST_PAUSE_NS  (10 * NS_PER_S)
 #define GUESTS_MAX     64
 
+/* Who wants another mechanism says so and hangs up, and what he said is lost where the end of the connection
+ * overtakes it: only so many times in a row it is all that can be known. */
+#define HANG_UPS 4
+
 enum link_state {
     LINK_TRYING,
     LINK_GREETING, /* somebody answers */
@@ -33,6 +37,7 @@ struct link {
     enum zmq_fault fault; /* since it was up, or nobody was there */
     bool found_nobody;    /* the attempt was made, and failed */
     bool was_refused;     /* during this greeting */
+    int hang_ups;         /* in a row */
     int64_t since_ns;
     int64_t retry_ns;
     int64_t pause_ns;
@@ -244,6 +249,15 @@ fault_of(enum zmq_refusal refusal)
 }
 
 static enum zmq_change
+on_refused(struct link *link, enum zmq_fault fault)
+{
+    link->was_refused = true;
+    if (fault == ZMQ_FAULT_HANG_UP && ++link->hang_ups < HANG_UPS)
+        return ZMQ_CHANGE_NONE;
+    return blame(link, fault) ? ZMQ_CHANGE_DOWN : ZMQ_CHANGE_NONE;
+}
+
+static enum zmq_change
 follow(struct zmq_links *links, struct link *link, const struct zmq_news *news)
 {
     switch (news->kind) {
@@ -256,12 +270,12 @@ follow(struct zmq_links *links, struct link *link, const struct zmq_news *news)
             return ZMQ_CHANGE_NONE;
         turn(link, LINK_UP);
         link->fault = ZMQ_FAULT_NONE;
+        link->hang_ups = 0;
         link->pause_ns = FIRST_PAUSE_NS;
         links->up++;
         return ZMQ_CHANGE_UP;
     case ZMQ_NEWS_REFUSED:
-        link->was_refused = true;
-        return blame(link, fault_of(news->refusal)) ? ZMQ_CHANGE_DOWN : ZMQ_CHANGE_NONE;
+        return on_refused(link, fault_of(news->refusal));
     case ZMQ_NEWS_GONE:
         return on_gone(links, link);
     case ZMQ_NEWS_CLOSED:

@@ -202,6 +202,38 @@ comes_in_when_the_socket_was_replaced_by_a_publisher(void **state)
     expect(setting, ZMQ_CHANGE_UP, NULL);
 }
 
+/* Take whoever comes to the silent port, and hang up. */
+static int
+hang_up(struct setting *setting)
+{
+    zmq_pollitem_t item = {.fd = setting->plain, .events = ZMQ_POLLIN};
+    if (zmq_poll(&item, 1, 20) <= 0)
+        return 0;
+    int guest = accept(setting->plain, NULL, NULL);
+    assert_true(guest >= 0);
+    (void)close(guest);
+    return 1;
+}
+
+/* What who wants another mechanism says may be lost with the connection; it is said again at the next one. */
+static void
+does_not_blame_the_first_hang_up(void **state)
+{
+    struct setting *setting = *state;
+    const char *endpoint;
+    struct zmq_reason reason;
+    open_silent(setting);
+    attach(setting, "zmq://@");
+    int64_t deadline = clock_monotonic_ns() + PATIENCE_NS;
+    int count = 0;
+    while (zmq_links_next(setting->links, &endpoint, &reason) != ZMQ_CHANGE_DOWN) {
+        count += hang_up(setting);
+        assert_true(clock_monotonic_ns() < deadline);
+    }
+    assert_string_equal(reason.what, "it hangs up in the greeting");
+    assert_int_equal(count, 4);
+}
+
 static void
 says_so_when_what_answers_keeps_silent(void **state)
 {
@@ -360,6 +392,7 @@ main(void)
         LINKS_TEST(follows_a_publisher_that_goes_and_comes_back),
         LINKS_TEST(comes_in_when_the_way_of_authentication_was_put_right),
         LINKS_TEST(comes_in_when_the_socket_was_replaced_by_a_publisher),
+        LINKS_TEST(does_not_blame_the_first_hang_up),
         LINKS_TEST(says_so_when_what_answers_keeps_silent),
         LINKS_TEST(says_that_a_host_has_no_address),
         LINKS_TEST(knows_which_of_two_is_down),
