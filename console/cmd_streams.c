@@ -84,14 +84,14 @@ sum_lanes(const struct lane_summary *lanes, size_t count)
 }
 
 /* "2 (17)": holes and the offsets in them; offsets at which there never was an event do not count. With
- * ">" in front there are more, which were not kept and may be of any kind. */
+ * ">" in front it is more: holes that were not kept, which may be of any kind, or one whose end nobody knows. */
 static void
 format_holes(const struct json_stream *stream, char *text, size_t size)
 {
     uint64_t holes = 0;
     uint64_t offsets = 0;
-    bool is_known = true;
     bool are_more = false;
+    bool is_longer = false;
     for (size_t i = 0; i < stream->count; i++) {
         are_more = are_more || stream->lanes[i].holes_not_kept > 0;
         for (size_t j = 0; j < stream->lanes[i].hole_count; j++) {
@@ -99,17 +99,18 @@ format_holes(const struct json_stream *stream, char *text, size_t size)
             if (hole->reason == HOLE_COMPACTED_OR_ABORTED)
                 continue;
             holes++;
-            is_known = is_known && hole->to >= hole->from;
+            is_longer = is_longer || hole->to < hole->from;
             offsets += hole->to >= hole->from ? (uint64_t)(hole->to - hole->from) + 1 : 0;
         }
     }
     const char *more = are_more ? ">" : "";
     if (holes == 0 && !are_more)
         (void)snprintf(text, size, "-");
-    else if (is_known)
-        (void)snprintf(text, size, "%s%" PRIu64 " (%s%" PRIu64 ")", more, holes, more, offsets);
-    else
+    else if (is_longer && offsets == 0)
         (void)snprintf(text, size, "%s%" PRIu64 " (?)", more, holes);
+    else
+        (void)snprintf(text, size, "%s%" PRIu64 " (%s%" PRIu64 ")", more, holes,
+            are_more || is_longer ? ">" : "", offsets);
 }
 
 static void

@@ -60,6 +60,11 @@ lists_streams(void **state)
     expect_text(&program.out, "STREAM");
     expect_text(&program.out, "(3)\n");
     program_done(&program);
+
+    sample_tape_write_hole(fixture->tape, "orders", 17, -1); /* nobody knows how many */
+    program_home_run(fixture, &program, WORDS("streams", "--tape", fixture->tape), 0);
+    expect_text(&program.out, "2 (>3)\n");
+    program_done(&program);
 }
 
 /* In text as in JSON: what was looked at, what is not there, since when. */
