@@ -79,25 +79,15 @@ find_stream(const struct tape_witness *witness, const struct stream *stream)
     return NULL;
 }
 
-static int
-compare_lanes(const void *a, const void *b)
-{
-    const struct lane_summary *left = a;
-    const struct lane_summary *right = b;
-    if (left->stream->id != right->stream->id)
-        return left->stream->id < right->stream->id ? -1 : 1;
-    return (left->partition > right->partition) - (left->partition < right->partition);
-}
-
 int64_t
 tape_witness_offset(
     const struct tape_witness *witness, const struct stream *stream, int32_t partition)
 {
-    struct lane_summary wanted = {.stream = find_stream(witness, stream), .partition = partition};
-    if (wanted.stream == NULL || witness->lane_count == 0)
+    const struct stream *known = find_stream(witness, stream);
+    if (known == NULL)
         return -1;
     const struct lane_summary *lane =
-        bsearch(&wanted, witness->lanes, witness->lane_count, sizeof(wanted), compare_lanes);
+        tape_find_lane(witness->lanes, witness->lane_count, known, partition);
     return lane == NULL || lane->events == 0 ? -1 : lane->last_offset;
 }
 

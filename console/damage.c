@@ -1,5 +1,6 @@
 #include "console/damage.h"
 
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -27,4 +28,18 @@ damage_report(const struct tape *tape)
             "all\n",
             count, count == 1 ? "" : "s");
     return code;
+}
+
+bool
+damage_is_cut(const struct tape *tape, struct error *err)
+{
+    uint64_t files = tape_missed_files(tape);
+    if (files == 0)
+        return false;
+    (void)error_set(err, ERROR_LIMIT,
+        "not complete: %" PRIu64 " file%s of %.80s %s deleted before %s could be read, and what %s "
+        "had is a hole; tapedeck bookmark add keeps retention from events",
+        files, files == 1 ? "" : "s", tape_directory(tape), files == 1 ? "was" : "were",
+        files == 1 ? "it" : "they", files == 1 ? "it" : "they");
+    return true;
 }

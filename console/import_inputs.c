@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "console/damage.h"
 #include "console/import_lines.h"
 #include "console/portable.h"
 #include "index/tape.h"
@@ -146,6 +147,8 @@ import_inputs_are_whole(const struct import_inputs *inputs, struct error *err)
         if (tape_damage(inputs->tapes[i], &damage) > 0)
             return error_set(err, ERROR_DAMAGED, "%.80s: %.100s; what could be read is on the tape",
                 inputs->paths[i], damage[0].text);
+        if (damage_is_cut(inputs->tapes[i], err))
+            return false;
     }
     return true;
 }

@@ -42,7 +42,8 @@ bool import_inputs_check(char *const *paths, size_t count, struct error *err);
 bool import_inputs_open(
     struct import_inputs *inputs, char *const *paths, size_t count, struct error *err);
 
-/* False with ERROR_DAMAGED when events of a tape could not be read. */
+/* False with ERROR_DAMAGED when events of a tape could not be read, ERROR_LIMIT when retention deleted some before they
+ * were. */
 bool import_inputs_are_whole(const struct import_inputs *inputs, struct error *err);
 
 void import_inputs_done(struct import_inputs *inputs);

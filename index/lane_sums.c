@@ -277,3 +277,11 @@ lane_sums_make(struct lane_sums *sums, struct tape *tape, size_t *count, struct 
         qsort(sums->rows, *count, sizeof(*sums->rows), compare_summaries);
     return sums->rows;
 }
+
+const struct lane_summary *
+tape_find_lane(
+    const struct lane_summary *lanes, size_t count, const struct stream *stream, int32_t partition)
+{
+    const struct lane_summary wanted = {.stream = stream, .partition = partition};
+    return count == 0 ? NULL : bsearch(&wanted, lanes, count, sizeof(wanted), compare_summaries);
+}

@@ -427,7 +427,7 @@ scan_pool_take(struct scan_pool *pool, size_t number, int timeout_ms, struct tap
     free(damage);
     struct part *part = is_missed ? tape_part_at(tape, job->range.first_seq) : NULL;
     if (part != NULL && part->first_seq < job->range.end_seq)
-        part->is_missed = true;
+        tape_note_missed(tape, part);
     return step;
 }
 

@@ -84,7 +84,7 @@ segment_part_hold(struct part *part, struct tape *tape, struct segment **segment
     struct segment *opened = segment_file_hold(as_segment(part)->file, err);
     if (opened == NULL) {
         if (errno == ENOENT) {
-            part->is_missed = true;
+            tape_note_missed(tape, part);
             return CURSOR_END;
         }
         if (err->code != ERROR_DAMAGED)

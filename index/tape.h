@@ -45,6 +45,9 @@ bool tape_refresh(struct tape *tape, struct error *err);
  * tape_refresh(), which does this too. What is gone for no such reason is damage. */
 void tape_leave_missed(struct tape *tape);
 
+/* How many of these files there were since tape_open(). */
+uint64_t tape_missed_files(const struct tape *tape);
+
 /* Be told by the system what changes, from now on, instead of listing the directory in each tape_refresh(); what
  * changed before is seen by the next one. Whoever waits, or refreshes again and again, does so by itself. Whoever only looks
  * once should not: on Linux it takes 10 ms or more to end it. */
@@ -87,6 +90,10 @@ struct lane_summary {
  * the next tape_refresh(), tape_lanes() or tape_close(). NULL with *count 0 and *err set on failure;
  * an empty tape gives a non-NULL array. The first call may read every journal. */
 const struct lane_summary *tape_lanes(struct tape *tape, size_t *count, struct error *err);
+
+/* The one of them for the partition of the stream, or NULL. */
+const struct lane_summary *tape_find_lane(
+    const struct lane_summary *lanes, size_t count, const struct stream *stream, int32_t partition);
 
 /* A place in a lane. */
 struct tape_place {

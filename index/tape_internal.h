@@ -45,6 +45,9 @@ void tape_note_block(struct tape *tape, const struct block_info *block, const ch
 /* The same that another reader of this tape met, which may be closed by now. */
 void tape_take_damage(struct tape *tape, const struct tape_damage *damage);
 
+/* Something was to be read in the part, and its file was gone. */
+void tape_note_missed(struct tape *tape, struct part *part);
+
 /* The part that holds `seq`, else the next one behind it; NULL when there is none. With
  * `downward`, else the one before it. */
 struct part *tape_part_at(struct tape *tape, uint64_t seq);

@@ -15,16 +15,16 @@
 #include "index/tape.h"
 #include "index/tape_writer.h"
 
-/* A lane of one of the tapes. */
+/* A lane of one of the tapes, as of the last look_again(). */
 struct source_lane {
     size_t tape; /* its place among the tapes: the first one's events are taken */
     const char *tap;
-    const struct lane_summary *lane;
+    struct lane_summary lane;
 };
 
 /* One tape's part in the merge of a lane. */
 struct reader {
-    const struct lane_summary *lane;
+    const struct source_lane *source;
     struct query *query;
     struct cursor *cursor;
     struct event event; /* the next one, until `is_at_end` */
@@ -46,6 +46,9 @@ struct merge {
     struct hole hole;
     struct reader readers[TAPE_MERGE_MAX];
     size_t reader_count;
+    struct source_lane *lanes; /* all of them */
+    size_t lane_count;
+    uint64_t missed_files[TAPE_MERGE_MAX]; /* of each tape, that the lanes know of */
 };
 
 /* ---- writing ---- */
@@ -141,11 +144,12 @@ knowledge(enum hole_reason reason)
 static enum hole_reason
 reason_at(struct reader *reader, int64_t from, int64_t *to)
 {
-    const struct hole *holes = reader->lane->holes;
-    while (reader->hole < reader->lane->hole_count && holes[reader->hole].to >= 0 &&
+    const struct lane_summary *lane = &reader->source->lane;
+    const struct hole *holes = lane->holes;
+    while (reader->hole < lane->hole_count && holes[reader->hole].to >= 0 &&
            holes[reader->hole].to < from)
         reader->hole++;
-    if (reader->hole == reader->lane->hole_count)
+    if (reader->hole == lane->hole_count)
         return HOLE_NOT_RECORDED;
     const struct hole *hole = &holes[reader->hole];
     int64_t last = hole->from > from ? hole->from - 1 : hole->to;
@@ -178,7 +182,7 @@ first_offset(const struct merge *merge)
 {
     int64_t first = INT64_MAX;
     for (size_t i = 0; i < merge->reader_count; i++) {
-        const struct lane_summary *lane = merge->readers[i].lane;
+        const struct lane_summary *lane = &merge->readers[i].source->lane;
         if (lane->events > 0 && lane->first_offset < first)
             first = lane->first_offset;
         if (lane->hole_count > 0 && lane->holes[0].from < first)
@@ -194,7 +198,7 @@ explain_end(struct merge *merge)
     int64_t last = -1;
     const struct hole *open = NULL;
     for (size_t i = 0; i < merge->reader_count; i++) {
-        const struct lane_summary *lane = merge->readers[i].lane;
+        const struct lane_summary *lane = &merge->readers[i].source->lane;
         for (size_t h = 0; h < lane->hole_count; h++) {
             if (lane->holes[h].to > last)
                 last = lane->holes[h].to;
@@ -213,6 +217,44 @@ explain_end(struct merge *merge)
     end_hole(merge);
 }
 
+/* ---- what retention deletes meanwhile ---- */
+
+static bool
+renew_lanes(struct merge *merge, size_t tape, struct error *err)
+{
+    size_t count;
+    const struct lane_summary *fresh = tape_lanes(merge->options->tapes[tape], &count, err);
+    for (size_t i = 0; fresh != NULL && i < merge->lane_count; i++) {
+        struct lane_summary *lane = &merge->lanes[i].lane;
+        if (merge->lanes[i].tape != tape)
+            continue;
+        const struct lane_summary *found =
+            tape_find_lane(fresh, count, lane->stream, lane->partition);
+        *lane = found != NULL
+                    ? *found
+                    : (struct lane_summary){.stream = lane->stream, .partition = lane->partition};
+    }
+    for (size_t i = 0; i < merge->reader_count; i++)
+        merge->readers[i].hole = 0;
+    return fresh != NULL;
+}
+
+/* Files that were to be read are gone: what the tapes say of their offsets is another thing now. */
+static bool
+look_again(struct merge *merge, struct error *err)
+{
+    for (size_t i = 0; i < merge->options->tape_count; i++) {
+        struct tape *tape = merge->options->tapes[i];
+        if (tape_missed_files(tape) == merge->missed_files[i])
+            continue;
+        merge->missed_files[i] = tape_missed_files(tape);
+        tape_leave_missed(tape);
+        if (!renew_lanes(merge, i, err))
+            return false;
+    }
+    return true;
+}
+
 /* ---- one lane ---- */
 
 static bool
@@ -222,7 +264,7 @@ advance(struct reader *reader, struct error *err)
     do {
         step = cursor_next(reader->cursor, 0, &reader->event, err);
     } while (step == CURSOR_PAUSED ||
-             (step == CURSOR_EVENT && reader->event.stream != reader->lane->stream));
+             (step == CURSOR_EVENT && reader->event.stream != reader->source->lane.stream));
     reader->is_at_end = step != CURSOR_EVENT;
     return step != CURSOR_FAILED;
 }
@@ -244,11 +286,11 @@ static bool
 open_reader(struct merge *merge, const struct source_lane *source, struct error *err)
 {
     struct reader *reader = &merge->readers[merge->reader_count++];
-    *reader = (struct reader){.lane = source->lane};
+    *reader = (struct reader){.source = source};
     struct buffer text = {0};
     buffer_append_text(&text, "stream=");
-    append_quoted(&text, source->lane->stream->label);
-    buffer_printf(&text, " partition=%d", source->lane->partition);
+    append_quoted(&text, source->lane.stream->label);
+    buffer_printf(&text, " partition=%d", source->lane.partition);
     reader->query = query_compile(buffer_text(&text), clock_now_ns(), NULL, err);
     buffer_done(&text);
     if (reader->query == NULL)
@@ -320,12 +362,16 @@ merge_events(struct merge *merge, struct error *err)
     merge->next = first_offset(merge);
     while ((reader = lowest(merge)) != NULL) {
         int64_t offset = reader->event.offset;
+        if ((uint64_t)offset > merge->next && !look_again(merge, err))
+            return false;
         explain(merge, merge->next, offset - 1);
         end_hole(merge);
         merge->next = (uint64_t)offset + 1;
         if (!put_event(merge, &reader->event, err) || !collapse(merge, reader, err))
             return false;
     }
+    if (!look_again(merge, err))
+        return false;
     explain_end(merge);
     return true;
 }
@@ -333,13 +379,13 @@ merge_events(struct merge *merge, struct error *err)
 static bool
 merge_lane(struct merge *merge, const struct source_lane *sources, size_t count, struct error *err)
 {
-    const struct lane_summary *lane = sources[0].lane;
+    const struct lane_summary *lane = &sources[0].lane;
     for (size_t i = 0; count > 1 && i < count; i++)
-        if (sources[i].lane->offsets_are_synthetic)
+        if (sources[i].lane.offsets_are_synthetic)
             return error_set(err, ERROR_ARGUMENT,
                 "%.80s is on several tapes, and its offsets are each recorder's own count: import "
                 "one of them by itself, with --into-tap",
-                sources[i].lane->stream->label);
+                sources[i].lane.stream->label);
     merge->partition = lane->partition;
     merge->target = tape_writer_stream(merge->writer, sources[0].tap, lane->stream->name);
     merge->checkpoint = tape_writer_checkpoint(merge->writer, merge->target, lane->partition);
@@ -363,11 +409,11 @@ compare_lanes(const void *a, const void *b)
     int by_tap = strcmp(left->tap, right->tap);
     if (by_tap != 0)
         return by_tap;
-    int by_name = strcmp(left->lane->stream->name, right->lane->stream->name);
+    int by_name = strcmp(left->lane.stream->name, right->lane.stream->name);
     if (by_name != 0)
         return by_name;
-    return (left->lane->partition > right->lane->partition) -
-           (left->lane->partition < right->lane->partition);
+    return (left->lane.partition > right->lane.partition) -
+           (left->lane.partition < right->lane.partition);
 }
 
 /* Lanes of one name stand together, in the order of the tapes. */
@@ -381,9 +427,9 @@ compare_all(const void *a, const void *b)
 }
 
 static bool
-list_lanes(const struct tape_merge_options *options, struct source_lane **lanes, size_t *count,
-    struct error *err)
+list_lanes(struct merge *merge, struct error *err)
 {
+    const struct tape_merge_options *options = merge->options;
     size_t capacity = 0;
     for (size_t i = 0; i < options->tape_count; i++) {
         size_t found;
@@ -393,16 +439,17 @@ list_lanes(const struct tape_merge_options *options, struct source_lane **lanes,
         for (size_t l = 0; l < found; l++) {
             if (stream_is_internal(of_tape[l].stream))
                 continue;
-            *lanes = alloc_grow(*lanes, *count, &capacity, sizeof(struct source_lane));
-            (*lanes)[(*count)++] = (struct source_lane){
+            merge->lanes =
+                alloc_grow(merge->lanes, merge->lane_count, &capacity, sizeof(*merge->lanes));
+            merge->lanes[merge->lane_count++] = (struct source_lane){
                 .tape = i,
                 .tap = options->into_tap != NULL ? options->into_tap : of_tape[l].stream->tap,
-                .lane = &of_tape[l],
+                .lane = of_tape[l],
             };
         }
     }
-    if (*count > 0)
-        qsort(*lanes, *count, sizeof(struct source_lane), compare_all);
+    if (merge->lane_count > 0)
+        qsort(merge->lanes, merge->lane_count, sizeof(*merge->lanes), compare_all);
     return true;
 }
 
@@ -411,24 +458,23 @@ tape_merge(struct tape_writer *writer, const struct tape_merge_options *options,
     struct tape_merge_counts *counts, struct error *err)
 {
     assert(options->tape_count <= TAPE_MERGE_MAX);
-    struct source_lane *lanes = NULL;
-    size_t count = 0;
     struct merge *merge = alloc_zeroed(sizeof(*merge));
     *merge = (struct merge){
         .writer = writer, .options = options, .counts = counts, .batch = batch_new()};
     *counts = (struct tape_merge_counts){0};
 
-    bool good = list_lanes(options, &lanes, &count, err);
-    for (size_t from = 0; good && from < count;) {
+    bool good = list_lanes(merge, err);
+    for (size_t from = 0; good && from < merge->lane_count;) {
+        const struct source_lane *lanes = &merge->lanes[from];
         size_t to = from + 1;
-        while (to < count && compare_lanes(&lanes[from], &lanes[to]) == 0)
+        while (to < merge->lane_count && compare_lanes(lanes, &merge->lanes[to]) == 0)
             to++;
-        good = merge_lane(merge, &lanes[from], to - from, err);
+        good = merge_lane(merge, lanes, to - from, err);
         from = to;
     }
     good = good && flush(merge, err);
     batch_release(merge->batch);
+    free(merge->lanes);
     free(merge);
-    free(lanes);
     return good;
 }

@@ -36,7 +36,8 @@ struct tape_merge_counts {
     uint64_t holes;
 };
 
-/* Merge all lanes but those of internal streams. Merging the same again takes nothing twice.
+/* Merge all lanes but those of internal streams. Merging the same again takes nothing twice. Events of a file that
+ * retention deletes before they are read are a hole: tape_missed_files() of its tape tells.
  *
  * False with ERROR_ARGUMENT when two tapes have a lane whose offsets a recorder counted itself (they say
  * nothing about another's), ERROR_SYSTEM when it was stopped, and what reading and writing can fail with;

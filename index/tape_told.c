@@ -116,6 +116,19 @@ tape_note_lost(struct tape *tape, uint64_t first_seq, uint64_t end_seq, uint64_t
     add_damage(tape, &damage);
 }
 
+void
+tape_note_missed(struct tape *tape, struct part *part)
+{
+    tape->missed_files += !part->is_missed;
+    part->is_missed = true;
+}
+
+uint64_t
+tape_missed_files(const struct tape *tape)
+{
+    return tape->missed_files;
+}
+
 static struct tape_place
 place_of(struct tape *tape, uint32_t stream_id, int32_t partition, int64_t offset)
 {

@@ -253,6 +253,7 @@ scan_too_late(const char *directory, const struct scan_options *options)
     count_lanes(tape, &late.events, &late.deleted);
     const struct tape_damage *damage;
     assert_int_equal(tape_damage(tape, &damage), 0);
+    assert_true(tape_missed_files(tape) > 0);
     scan_free(scan);
     tape_close(tape);
     return late;

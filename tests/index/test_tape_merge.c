@@ -7,6 +7,7 @@
 #include "index/batch.h"
 #include "index/cursor.h"
 #include "index/hole.h"
+#include "index/retention.h"
 #include "index/tape.h"
 #include "index/tape_merge.h"
 #include "tests/support/index_tape.h"
@@ -15,7 +16,9 @@
 struct setting {
     char *directory[3]; /* two tapes, and what becomes of them */
     struct tape *tapes[2];
+    bool (*should_stop)(void);
     struct tape_merge_counts counts;
+    uint64_t missed_files; /* of the first tape */
 };
 
 static int
@@ -71,10 +74,13 @@ merge(struct setting *setting, const char *into_tap, struct error *err)
         setting->tapes[i] = test_open(setting->directory[i]);
     struct tape_writer *writer = test_writer(setting->directory[2], 0);
     bool good = tape_merge(writer,
-        &(struct tape_merge_options){
-            .tapes = setting->tapes, .tape_count = 2, .into_tap = into_tap},
+        &(struct tape_merge_options){.tapes = setting->tapes,
+            .tape_count = 2,
+            .into_tap = into_tap,
+            .should_stop = setting->should_stop},
         &setting->counts, err);
     tape_writer_close(writer);
+    setting->missed_files = tape_missed_files(setting->tapes[0]);
     for (int i = 0; i < 2; i++)
         tape_close(setting->tapes[i]);
     return good;
@@ -162,6 +168,42 @@ the_one_who_knows_most_says_why(void **state)
     merge_well(setting);
     expect_result(setting, "shop/orders[0] 15 0-30 RETENTION:10-11 COMPACTED_OR_ABORTED:15-15 "
                            "DROPPED:17-18 NOT_RECORDED:19-29");
+}
+
+/* The tape that is read while retention deletes all but its newest file, behind the first batch. */
+static const char *overtaken;
+
+static bool
+delete_all_but_the_newest(void)
+{
+    struct error err;
+    struct retention retention = {.keep_bytes = 1, .keep_newest = true};
+    struct retention_result result;
+    assert_ok(retention_apply(overtaken, &retention, 0, false, &result, &err));
+    return false;
+}
+
+static void
+what_retention_deletes_meanwhile_is_a_hole(void **state)
+{
+    struct setting *setting = *state;
+    const int each = 3000; /* more than a batch */
+    for (int64_t from = 0; from < (int64_t)5 * each; from += each) {
+        struct tape_writer *writer = test_writer_sealing(setting->directory[0], 0, true);
+        test_append(writer, tape_writer_stream(writer, "shop", "orders"), 0, from, each);
+        if (from == each) /* only in a file that is not reached */
+            test_append(writer, tape_writer_stream(writer, "shop", "refunds"), 0, 0, 10);
+        tape_writer_close(writer);
+    }
+    put(setting, 1, "payments", 0, 0, 1);
+    overtaken = setting->directory[0];
+    setting->should_stop = delete_all_but_the_newest;
+    merge_well(setting);
+    expect_result(setting, "shop/orders[0] 6000 0-14999 RETENTION:3000-11999; "
+                           "shop/payments[0] 1 0-0; shop/refunds[0] 0 0-0 RETENTION:0-9");
+    assert_int_equal(setting->missed_files, 3);
+    assert_int_equal(setting->counts.taken, 6001);
+    assert_int_equal(setting->counts.holes, 2);
 }
 
 static void
@@ -303,6 +345,7 @@ main(void)
         MERGE_TEST(one_fills_the_hole_of_the_other),
         MERGE_TEST(what_nobody_has_stays_a_hole),
         MERGE_TEST(the_one_who_knows_most_says_why),
+        MERGE_TEST(what_retention_deletes_meanwhile_is_a_hole),
         MERGE_TEST(holes_stay_at_both_ends),
         MERGE_TEST(a_hole_may_reach_to_the_last_offset_there_is),
         MERGE_TEST(an_event_may_have_the_last_offset_there_is),
