@@ -191,6 +191,7 @@ struct lane_summary *
 query_run_lanes(struct query_run *run, size_t *count, struct error *err)
 {
     size_t all = 0;
+    tape_leave_missed(run->tape);
     const struct lane_summary *lanes = tape_lanes(run->tape, &all, err);
     if (lanes == NULL)
         return NULL;
@@ -268,14 +269,15 @@ print_coverage(struct query_run *run)
     const struct tape_damage *damage;
     struct cursor_progress progress;
     scan_progress(run->scan, &progress);
-    coverage_append_text(&output.buffer, &(struct coverage){
-                                             .lanes = lanes,
-                                             .count = count,
-                                             .times = times,
-                                             .damaged = tape_damage(run->tape, &damage),
-                                             .gave_up = progress.gave_up,
-                                             .looked_at_all = !run->was_cut && !run->was_stopped,
-                                         });
+    coverage_append_text(
+        &output.buffer, &(struct coverage){
+                            .lanes = lanes,
+                            .count = count,
+                            .times = times,
+                            .damaged = tape_damage(run->tape, &damage),
+                            .gave_up = progress.gave_up,
+                            .looked_at_all = !run->was_cut && !run->was_stopped && !run->was_late,
+                        });
     (void)output_finish(&output, &ignored);
     free(times);
     free(lanes);
@@ -302,8 +304,14 @@ query_run_done(struct query_run *run, const struct error *failure)
     int damage_code = damage_report(run->tape);
     if (code == 0)
         code = damage_code;
+    run->was_late = damage_is_cut(run->tape, &err);
+    if (run->was_late) {
+        int late_code = command_fail(&err);
+        code = code == 0 ? late_code : code;
+    }
 
-    bool is_complete = failure == NULL && damage_code == 0 && !run->was_cut && !run->was_stopped;
+    bool is_complete =
+        failure == NULL && damage_code == 0 && !run->was_late && !run->was_cut && !run->was_stopped;
     if (run->output.is_gone) {
         /* Nobody reads any more: neither a done line nor a remark has a reader. */
     } else if (run->invocation->json) {

@@ -51,6 +51,7 @@ struct query_run {
     uint64_t matched;
     bool was_cut;     /* by the limit, and there is or may be more */
     bool was_stopped; /* by a signal */
+    bool was_late;    /* for files that retention deleted meanwhile */
 };
 
 enum query_run_step {

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "index/tape_writer.h"
 #include "tests/support/console_copying.h"
+#include "tests/support/console_home.h"
 #include "tests/support/console_program.h"
 #include "tests/support/console_tape.h"
 #include "tests/support/unit.h"
@@ -42,6 +43,45 @@ prints_the_lines_that_events_prints(void **state)
     assert_memory_equal(events.data + length, "{\"v\":1,\"done\"", 13);
     buffer_done(&exported);
     buffer_done(&events);
+}
+
+/* Six files of 500 kB each, so that a pipe ends the first look in the first of them. */
+static void
+write_long_tape(const char *directory)
+{
+    enum { EACH = 5, PAYLOAD_BYTES = 100000 };
+    char *payload = alloc_array(1, PAYLOAD_BYTES);
+    memset(payload, 'x', PAYLOAD_BYTES);
+    for (int64_t offset = 0; offset < (int64_t)6 * EACH; offset += EACH) {
+        struct sample samples[EACH];
+        for (int64_t i = 0; i < EACH; i++)
+            samples[i] = (struct sample){.stream = "orders",
+                .offset = offset + i,
+                .payload = {(const unsigned char *)payload, PAYLOAD_BYTES}};
+        sample_tape_write(directory, samples, EACH);
+    }
+    free(payload);
+}
+
+static void
+says_what_retention_deleted_before_it_was_written(void **state)
+{
+    const struct copying *fixture = *state;
+    struct program program;
+    write_long_tape(fixture->tape);
+    program_start(&program, fixture->home, WORDS("export", "--tape", fixture->tape), NULL);
+    program_wait_for(&program, "\"offset\":\"0\"");
+    copying_expect(fixture, WORDS("tape", "prune", "--keep-bytes", "1", "--tape", fixture->tape), 0,
+        "deleted 5 segments", NULL);
+    program_finish(&program);
+    assert_int_equal(program.code, 1);
+    expect_text(&program.err, "not complete: 4 files of ");
+    expect_text(&program.out, "\"matched\":\"10\",\"complete\":false,");
+    expect_text(&program.out, "\"from\":\"5\",\"to\":\"24\",\"reason\":\"RETENTION\"");
+    write_file(fixture->file, program.out.data, program.out.length);
+    program_done(&program);
+    copying_expect(fixture, WORDS("import", "--tape", fixture->other, fixture->file), 1,
+        "10 events imported, 1 hole\n", "says itself that it is not complete");
 }
 
 static void
@@ -271,6 +311,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(is_byte_exact_both_ways),
         TEST(prints_the_lines_that_events_prints),
+        TEST(says_what_retention_deleted_before_it_was_written),
         TEST(takes_nothing_twice),
         TEST(makes_one_tape_of_an_export_a_packed_tape_and_a_directory),
         TEST(refuses_inputs_that_cannot_be_merged),
