@@ -387,8 +387,11 @@ static void
 take_members(const struct groups_broker *broker, struct group_state *group,
     const struct rd_kafka_group_info *info)
 {
+    if (info->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return;
     /* "Dead" of a group that was just listed means that it speaks the new protocol. */
-    if (info->err != RD_KAFKA_RESP_ERR_NO_ERROR || strcmp(info->state, "Dead") == 0)
+    group->hides_members = strcmp(info->state, "Dead") == 0;
+    if (group->hides_members)
         return;
     group->member_count = info->member_cnt;
     struct assignment assignment = {.broker = broker,
@@ -433,6 +436,16 @@ read_members(struct groups_broker *broker, struct groups_sample *sample, int64_t
             take_members(broker, group, &list->groups[i]);
     }
     rd_kafka_group_list_destroy(list);
+}
+
+static int32_t
+count_partitions(const void *self, const char *topic)
+{
+    const rd_kafka_metadata_t *metadata = self;
+    for (int i = 0; i < metadata->topic_cnt; i++)
+        if (strcmp(metadata->topics[i].topic, topic) == 0)
+            return metadata->topics[i].partition_cnt;
+    return 0;
 }
 
 /* --- a sample ----------------------------------------------------------------------------------- */
@@ -540,6 +553,8 @@ groups_broker_sample(struct groups_broker *broker, struct groups_sample *sample,
         if (deadline_ns < clock_monotonic_ns() + broker->wait_ms * NS_PER_MS / 2)
             deadline_ns = clock_monotonic_ns() + broker->wait_ms * NS_PER_MS / 2;
         read_members(broker, sample, deadline_ns);
+        for (size_t i = 0; i < sample->group_count; i++)
+            group_state_complete(&sample->groups[i], count_partitions, broker->metadata);
         groups_given_take(&broker->given, sample);
     }
     broker->is_suspect = sample->problem_count > 0;

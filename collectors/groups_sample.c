@@ -150,6 +150,27 @@ group_state_sort(struct group_state *group)
 }
 
 void
+group_state_complete(struct group_state *group,
+    int32_t (*count_of)(const void *self, const char *topic), const void *self)
+{
+    if (!group->hides_members || group->phase == GROUP_PHASE_EMPTY ||
+        group->phase == GROUP_PHASE_DEAD)
+        return;
+    size_t known = group->lane_count;
+    size_t capacity = known;
+    for (size_t i = 0; i < known; i++) {
+        const char *topic = group->lanes[i].topic; /* lives on when the lanes move */
+        if (i > 0 && strcmp(group->lanes[i - 1].topic, topic) == 0)
+            continue;
+        int32_t count = count_of(self, topic);
+        for (int32_t partition = 0; partition < count; partition++)
+            if (group_state_find(group, known, topic, partition) == NULL)
+                (void)group_state_add(group, topic, partition, &capacity);
+    }
+    group_state_sort(group);
+}
+
+void
 groups_sample_sort(struct groups_sample *sample)
 {
     if (sample->group_count > 0)

@@ -41,7 +41,9 @@ struct group_state {
     bool is_simple;       /* who commits never joined: its consumers assign partitions themselves */
     bool commits_unknown; /* nobody said what it committed */
     bool has_commits;     /* on whatever topic, also one that is not looked at */
-    int32_t member_count; /* -1: unknown, as of every group of the new protocol (KIP-848) */
+    bool
+        hides_members; /* it speaks the new protocol (KIP-848): the client library cannot see them */
+    int32_t member_count; /* -1: unknown, as of every group that hides them */
     int32_t idle_count;   /* members without any partition while the group is stable; 0: unknown */
     struct group_lane *lanes; /* sorted by topic and partition */
     size_t lane_count;
@@ -77,6 +79,12 @@ struct group_lane *group_state_find(
 
 /* Put the lanes into their order, one per partition. */
 void group_state_sort(struct group_state *group);
+
+/* Add what is left of the topics that a group with hidden members has a commit on: its members have all partitions of
+ * a topic, and where nothing was committed yet, something may wait. Nothing is done for other groups, and for one without a
+ * member. `count_of` says how many partitions a topic has; 0: unknown. The lanes are sorted, before and afterwards. */
+void group_state_complete(struct group_state *group,
+    int32_t (*count_of)(const void *self, const char *topic), const void *self);
 
 /* Put the groups into their order. */
 void groups_sample_sort(struct groups_sample *sample);

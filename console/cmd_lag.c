@@ -168,8 +168,14 @@ problem_of(const struct lag_run *run, const struct group_state *group)
     if (group->phase == GROUP_PHASE_EMPTY && !group->has_commits)
         return "it has no member now and never committed, so nothing tells what it reads; a "
                "consumer that ends before its first commit leaves it like that: look at its log";
-    return run->settings->group != NULL ? "no commit, and no partition is assigned, on these topics"
-                                        : NULL;
+    if (group->hides_members && !group->has_commits)
+        return "it never committed, and members of the new protocol (KIP-848) cannot be seen: "
+               "nothing tells what it reads";
+    if (run->settings->group == NULL)
+        return NULL;
+    return group->hides_members ? "no commit on these topics, and members of the new protocol "
+                                  "(KIP-848) cannot be seen"
+                                : "no commit, and no partition is assigned, on these topics";
 }
 
 static void

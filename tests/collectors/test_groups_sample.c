@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "collectors/groups_sample.h"
@@ -109,6 +110,47 @@ sorts_lanes_and_keeps_each_once(void **unused)
     groups_sample_done(&sample);
 }
 
+/* `orders` has four partitions, others are not known. */
+static int32_t
+count_partitions(const void *self, const char *topic)
+{
+    (void)self;
+    return strcmp(topic, "orders") == 0 ? 4 : 0;
+}
+
+static void
+takes_all_of_a_topic_for_read_by_members_that_hide(void **unused)
+{
+    (void)unused;
+    struct groups_sample sample = {
+        .groups = alloc_zeroed(sizeof(struct group_state)), .group_count = 1};
+    struct group_state *group = sample.groups;
+    group->name = alloc_text("g");
+    group->phase = GROUP_PHASE_STABLE;
+    size_t capacity = 0;
+    group_state_add(group, "orders", 1, &capacity)->committed = 7;
+    group_state_add(group, "orders", 2, &capacity)->committed = 8;
+    group_state_add(group, "pay", 5, &capacity)->committed = 9;
+    group_state_complete(group, count_partitions, NULL);
+    assert_int_equal(group->lane_count, 3); /* members that are seen tell what they have */
+
+    group->hides_members = true;
+    group->phase = GROUP_PHASE_EMPTY;
+    group_state_complete(group, count_partitions, NULL);
+    assert_int_equal(group->lane_count, 3);
+
+    group->phase = GROUP_PHASE_STABLE;
+    group_state_complete(group, count_partitions, NULL);
+    assert_int_equal(group->lane_count, 5);
+    assert_int_equal(group->lanes[0].partition, 0);
+    assert_int_equal(group->lanes[0].committed, -1);
+    assert_int_equal(group->lanes[1].committed, 7);
+    assert_int_equal(group->lanes[3].partition, 3);
+    assert_int_equal(group->lanes[3].committed, -1);
+    assert_string_equal(group->lanes[4].topic, "pay");
+    groups_sample_done(&sample);
+}
+
 static void
 names_each_problem_once(void **unused)
 {
@@ -132,6 +174,7 @@ main(void)
         cmocka_unit_test(refuses_lengths_that_lie),
         cmocka_unit_test(tells_members_of_one_name_on_one_host_apart),
         cmocka_unit_test(sorts_lanes_and_keeps_each_once),
+        cmocka_unit_test(takes_all_of_a_topic_for_read_by_members_that_hide),
         cmocka_unit_test(names_each_problem_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
