@@ -469,7 +469,8 @@ renew_client(struct groups_broker *broker, struct error *err)
 static const rd_kafka_metadata_t *
 ask_metadata(struct groups_broker *broker, struct error *err)
 {
-    int64_t deadline_ns = clock_monotonic_ns() + FIRST_ANSWER_MS * NS_PER_MS;
+    int first_ms = broker->wait_ms < FIRST_ANSWER_MS ? broker->wait_ms : FIRST_ANSWER_MS;
+    int64_t deadline_ns = clock_monotonic_ns() + first_ms * NS_PER_MS;
     const rd_kafka_metadata_t *metadata;
     do {
         metadata = kafka_client_metadata(&broker->client, NULL, true,

@@ -33,7 +33,7 @@ struct groups_broker_options {
     /* At most so many groups are asked for their commits in one sample, in turn, so that all of them
      * are looked at in several; 0: all in each. sample->passed says how many were left out. */
     size_t groups_at_a_time;
-    int wait_ms; /* for a whole sample; 0: 4000. What has no answer by then is unknown; of all groups at once,
+    int wait_ms; /* for a whole sample, and no longer for a broker's first answer; 0: 4000. What has no answer by then is unknown; of all groups at once,
                   * commits are waited for as long as they come, and the rest gets half of that again */
     bool want_times; /* read the event at each commit that has events behind it, for its time */
 

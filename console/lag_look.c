@@ -132,6 +132,7 @@ lag_look_open(const struct lag_look_options *options, struct error *err)
                                           .group = options->group,
                                           .pattern = options->pattern,
                                           .groups_at_a_time = options->groups_at_a_time,
+                                          .wait_ms = options->wait_ms,
                                           .is_cancelled = options->is_cancelled,
                                           .want_times = true,
                                           .known_time = look->tape == NULL ? NULL : known_time,

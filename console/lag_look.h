@@ -31,6 +31,7 @@ struct lag_look_options {
     /* As in struct groups_broker_options. */
     const char *pattern;
     size_t groups_at_a_time;
+    int wait_ms;
     const atomic_bool *is_cancelled;
 
     /* Where samples come from instead of a broker that is asked for them; NULL: from the broker. */

@@ -130,6 +130,7 @@ open_look(struct lag_sampler *sampler, struct error *err)
                           .rules = options->rules != NULL ? *options->rules : lag_rules_default,
                           .pattern = options->pattern,
                           .groups_at_a_time = LAG_SAMPLER_GROUPS,
+                          .wait_ms = options->wait_ms,
                           .is_cancelled = &sampler->is_cancelled,
                           .sample = options->sample,
                           .sample_self = options->sample_self},

@@ -40,6 +40,7 @@ struct lag_sampler_options {
     const char *directory;          /* of the tape */
     const char *pattern;            /* of groups' names, as a shell's; NULL: all */
     int64_t interval_ns;
+    int wait_ms;                   /* for a broker, in one sample; 0: as it is for everybody */
     const struct lag_rules *rules; /* NULL: lag_rules_default */
 
     /* Where events of @lag go: recorder_note() and recorder_flush_notes(). */

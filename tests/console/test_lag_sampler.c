@@ -483,6 +483,7 @@ start_with_protocol(const char *value, const char *origin)
     struct error err;
     struct lag_sampler *sampler = lag_sampler_start(&(struct lag_sampler_options){.tap = &wrong,
                                                         .interval_ns = NS_PER_MS,
+                                                        .wait_ms = 100,
                                                         .note = take_note,
                                                         .flush = count_flush,
                                                         .note_self = &world,
