@@ -405,6 +405,25 @@ run_load(const struct arguments *arguments)
     return finish_sending(&client, topic);
 }
 
+/* Events that are little more than what the client library keeps of each. */
+static int
+run_small(const struct arguments *arguments)
+{
+    struct client client;
+    client_open(&client, RD_KAFKA_PRODUCER, arguments, 2, producer_preset);
+    rd_kafka_topic_t *topic = topic_open(&client, arguments->values[0]);
+    int32_t partitions = partition_count(&client, topic);
+    int64_t count = number(arguments->values[1]);
+
+    for (int64_t i = 0; i < count; i++) {
+        struct sample sample = {.time_ms = BASE_TIME_MS + i};
+        int length = snprintf(sample.key_text, sizeof(sample.key_text), "%" PRId64, i);
+        sample.payload = (struct blob){sample.key_text, (size_t)length};
+        send_message(&client, topic, (int32_t)(i % partitions), &sample);
+    }
+    return finish_sending(&client, topic);
+}
+
 static const struct subcommand commands[] = {
     {"produce", 3, run_produce, "TOPIC FIRST COUNT [K=V]...   events of the corpus"},
     {"spread", 4, run_spread,
@@ -413,6 +432,7 @@ static const struct subcommand commands[] = {
     {"big", 2, run_big, "TOPIC BYTES [K=V]...         one large event"},
     {"stream", 3, run_stream, "TOPIC PER-SECOND COUNT [K=V]..."},
     {"load", 3, run_load, "TOPIC COUNT KEYS [K=V]...    events for a bench"},
+    {"small", 2, run_small, "TOPIC COUNT [K=V]...        events of a few bytes"},
 };
 
 int
