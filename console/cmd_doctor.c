@@ -100,6 +100,7 @@ check_tape(struct doctor *doctor, const char *directory)
     struct error err;
     struct stat status;
     struct tape *tape = tape_open(directory, &err);
+    const struct tape_damage *damage = NULL;
     if (tape == NULL && stat(directory, &status) == 0 && !S_ISDIR(status.st_mode)) {
         report(doctor, VERDICT_BAD, "tape", err.text,
             "a tape is a directory: name another with --tape");
@@ -107,6 +108,8 @@ check_tape(struct doctor *doctor, const char *directory)
         bool is_missing = err.code == ERROR_ARGUMENT;
         report(doctor, is_missing ? VERDICT_NOTE : VERDICT_BAD, "tape", err.text,
             is_missing ? "tapedeck record makes one" : "tapedeck tape verify says more");
+    } else if (tape_damage(tape, &damage) > 0) {
+        report(doctor, VERDICT_BAD, "tape", damage[0].text, "tapedeck tape verify lists all");
     } else {
         char *text = alloc_format("%s: %" PRIu64 " events, %s", directory,
             tape_end_seq(tape) - tape_first_seq(tape),

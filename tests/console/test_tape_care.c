@@ -244,6 +244,7 @@ a_file_that_is_gone_is_told_by_every_command(void **state)
         expect(fixture, WORDS("events", "--json", "--tape", tape), 6, "\"complete\":false", words);
         expect(
             fixture, WORDS("search", "--count", "stream=orders", "--tape", tape), 6, "2\n", words);
+        expect(fixture, WORDS("doctor", "--tape", tape), 1, "bad   tape           ", NULL);
         expect(fixture, WORDS("export", "--tape", tape), 6, "\"reason\":\"UNKNOWN\"", words);
         assert_int_equal(rename(aside, path), 0);
         free(path);
