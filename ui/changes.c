@@ -17,13 +17,15 @@
 #define SILENT_LEAST_NS  (10 * NS_PER_S)
 #define SILENT_MOST_NS   (INT64_C(15) * 60 * NS_PER_S)
 
+#define DAMAGE_LINES 3u
+
 /* The lines, the newest first by when they happened; and what was seen the last time. */
 struct changes {
     struct change lines[CHANGES_MAX];
     size_t count;
     size_t added;
 
-    bool has_seen;
+    size_t damaged; /* places that were told of */
     bool was_recording;
     bool was_full;
     int64_t started_ns;
@@ -113,6 +115,7 @@ static const struct kind kind_back = {ROLE_OK, 0x25cf, "back"};
 static const struct kind kind_stop = {ROLE_ATTENTION, 0x25b2, "stop"};
 static const struct kind kind_down = {ROLE_CRITICAL, 0x00d7, "down"};
 static const struct kind kind_silent = {ROLE_ATTENTION, 0x25b2, "silent"};
+static const struct kind kind_damage = {ROLE_CRITICAL, 0x25a0, "damage"};
 static const struct kind kind_loss = {ROLE_CRITICAL, 'G', "loss"};
 static const struct kind kind_ended = {ROLE_IDLE, 0x25cc, "ended"};
 
@@ -216,14 +219,28 @@ see_streams(struct changes *changes, const struct deck *deck)
     }
 }
 
+/* Of many places the first ones, and how many there are. */
+static void
+see_damage(struct changes *changes, const struct deck *deck)
+{
+    const struct tape_damage *damage;
+    size_t count = tape_damage(deck->tape, &damage);
+    for (size_t i = changes->damaged; i < count && i < DAMAGE_LINES; i++)
+        add(changes, &kind_damage, deck->now_ns, "%s", damage[i].text);
+    if (count > changes->damaged && count > DAMAGE_LINES)
+        add(changes, &kind_damage, deck->now_ns,
+            "%zu places of the tape are damaged; tapedeck tape verify lists all", count);
+    changes->damaged = count;
+}
+
 bool
 changes_see(struct changes *changes, const struct deck *deck)
 {
     size_t before = changes->added;
-    if (!deck->has_status)
-        return false;
-    see_recorder(changes, deck);
-    if (deck->is_recording) {
+    see_damage(changes, deck);
+    if (deck->has_status)
+        see_recorder(changes, deck);
+    if (deck->has_status && deck->is_recording) {
         see_taps(changes, deck);
         see_streams(changes, deck);
     }

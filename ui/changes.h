@@ -1,6 +1,6 @@
-/* changes.h - what happened since the console was opened: taps, silence, losses, in plain lines.
+/* changes.h - what happened since the console was opened: taps, silence, losses, damage, in plain lines.
  *
- * Compares each state of the live page with the one before. Threads: the one that owns the deck.
+ * Compares each state of the live page with the one before, and the damage of the tape. Threads: the one that owns the deck.
  */
 #ifndef UI_CHANGES_H
 #define UI_CHANGES_H

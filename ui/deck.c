@@ -345,6 +345,13 @@ deck_recorder_hangs(const struct deck *deck)
            deck->now_ns - deck->status->published_ns > PUBLISHED_TOO_OLD_NS;
 }
 
+size_t
+deck_damaged(const struct deck *deck)
+{
+    const struct tape_damage *damage;
+    return tape_damage(deck->tape, &damage);
+}
+
 uint64_t
 deck_dropped(const struct deck *deck)
 {

@@ -110,6 +110,9 @@ double deck_rate(const struct deck *deck);
 /* A recorder holds the tape but has not said anything for 3 seconds. */
 bool deck_recorder_hangs(const struct deck *deck);
 
+/* Places of the tape that could not be read so far. */
+size_t deck_damaged(const struct deck *deck);
+
 /* Events that were lost and could not be kept, as far as the recorder knows. */
 uint64_t deck_dropped(const struct deck *deck);
 

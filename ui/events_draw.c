@@ -322,6 +322,7 @@ events_sentence(const void *self, const struct deck *deck, struct buffer *text)
     const struct events *events = self;
     char when[CLOCK_TEXT_MAX];
     char number[NUMBER_TEXT_MAX];
+    bool is_damaged = deck_damaged(deck) > 0;
 
     if (deck->transport == TRANSPORT_LIVE) {
         say_live(events, deck, text);
@@ -333,15 +334,19 @@ events_sentence(const void *self, const struct deck *deck, struct buffer *text)
         return;
     }
     if (deck->transport == TRANSPORT_HELD) {
-        buffer_printf(text, "‖ Held at %s; recording goes on at %s ev/s. Every match is shown.",
-            clock_format_time(deck->head_ns, 0, when), number_rate(deck_rate(deck), number));
+        buffer_printf(text, "‖ Held at %s; recording goes on at %s ev/s. %s",
+            clock_format_time(deck->head_ns, 0, when), number_rate(deck_rate(deck), number),
+            is_damaged ? "The tape is damaged: what can be read is shown."
+                       : "Every match is shown.");
         return;
     }
     if (deck->last_ns == CLOCK_NONE)
         buffer_append_text(text, "◌ Nothing is recording.");
     else if (!deck->is_recording)
-        buffer_printf(text, "◌ Not recording since %s; every match on the tape is shown.",
-            clock_format_time(deck->last_ns, 0, when));
+        buffer_printf(text, "◌ Not recording since %s; %s",
+            clock_format_time(deck->last_ns, 0, when),
+            is_damaged ? "the tape is damaged, what can be read is shown."
+                       : "every match on the tape is shown.");
     else
         buffer_printf(text, "◄ The tape as it was at %s. F follows the newest.",
             clock_format_time(deck->head_ns, 0, when));

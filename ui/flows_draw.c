@@ -260,6 +260,14 @@ flows_draw(void *self, const struct deck *deck, struct canvas *canvas, struct sc
 }
 
 static void
+say_damage(const struct deck *deck, struct buffer *text)
+{
+    size_t count = deck_damaged(deck);
+    if (count > 0)
+        buffer_printf(text, "■ the tape is damaged in %zu place%s  ", count, count == 1 ? "" : "s");
+}
+
+static void
 say_taps_down(const struct deck *deck, struct buffer *text)
 {
     for (uint32_t i = 0; i < deck->status->tap_count && i < LIVE_TAPS; i++) {
@@ -275,6 +283,7 @@ say_past(const struct flows *flows, const struct deck *deck, struct buffer *text
     char when[CLOCK_TEXT_MAX];
     const char *end = flows->minute.is_done ? "." : ", counting ...";
 
+    say_damage(deck, text);
     if (deck->last_ns == CLOCK_NONE) {
         buffer_append_text(text, "◌ Nothing is recording.");
         return;
@@ -312,6 +321,7 @@ say_live(const struct flows *flows, const struct deck *deck, struct buffer *text
     for (size_t i = 0; i < flows->count; i++)
         states[flows->rows[i].state]++;
 
+    say_damage(deck, text);
     if (deck->has_status)
         say_taps_down(deck, text);
     say_group(flows, text);

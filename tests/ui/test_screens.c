@@ -2,6 +2,7 @@
  * files are tests/golden/NAME.COLUMNSxROWS.txt; TAPEDECK_UPDATE_GOLDEN=1 rewrites them. */
 #include <locale.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/bytes.h"
@@ -95,6 +96,31 @@ flows_of_a_tape_that_nobody_records(void **state)
 {
     (void)state;
     check(false, "flows", "j", "flows_past");
+}
+
+/* Its only file has another number than it says: that is damage, and it is read all the same. */
+static void
+a_tape_that_is_damaged(void **state)
+{
+    (void)state;
+    struct ui_tape tape;
+    ui_tape_open(&tape, false);
+    char *is = alloc_format("%s/00000001.seg", tape.directory);
+    char *becomes = alloc_format("%s/00000007.seg", tape.directory);
+    assert_int_equal(rename(is, becomes), 0);
+    check_tape(&tape, "events", "", "events_damaged");
+
+    struct console console = {.directory = tape.directory, .screen = "flows"};
+    struct terminal *terminal = terminal_start(24, 80, "xterm-256color", run_console, &console);
+    terminal_settle(terminal);
+    char *text = terminal_text(terminal);
+    assert_non_null(strstr(text, "\n 14:32:07  ■ damage "));
+    assert_non_null(strstr(text, "\n ■ the tape is damaged in 1 place  "));
+    free(text);
+    terminal_close(terminal);
+    free(is);
+    free(becomes);
+    ui_tape_close(&tape);
 }
 
 static void
@@ -285,6 +311,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flows_while_recording),
         cmocka_unit_test(flows_of_a_tape_that_nobody_records),
+        cmocka_unit_test(a_tape_that_is_damaged),
         cmocka_unit_test(events_live),
         cmocka_unit_test(events_held_with_the_cursor_moved),
         cmocka_unit_test(events_filtered),
