@@ -137,6 +137,20 @@ check_key(const char *name, const char *key, struct error *err)
         "%s is not a CURVE key: 40 characters of Z85, as zmq_curve_keypair() makes them", name);
 }
 
+/* Two keys that are no pair look to the other side, and then to us, like a server's key that is wrong. */
+static bool
+check_pair(const struct zmq_request *request, struct error *err)
+{
+    char belongs[KEY_LENGTH + 1];
+    if (request->curve_public_key == NULL ||
+        zmq_curve_public(belongs, request->curve_secret_key) != 0 ||
+        strcmp(belongs, request->curve_public_key) == 0)
+        return true;
+    return error_set(err, ERROR_CONFIG,
+        "curve_public_key and curve_secret_key are no pair: they come from different "
+        "zmq_curve_keypair()");
+}
+
 static bool
 check_security(const struct zmq_request *request, struct error *err)
 {
@@ -163,7 +177,8 @@ check_security(const struct zmq_request *request, struct error *err)
         return error_set(err, ERROR_CONFIG, "the installed libzmq was built without CURVE");
     return check_key("curve_server_key", request->curve_server_key, err) &&
            check_key("curve_public_key", request->curve_public_key, err) &&
-           check_key("curve_secret_key", request->curve_secret_key, err);
+           check_key("curve_secret_key", request->curve_secret_key, err) &&
+           check_pair(request, err);
 }
 
 bool

@@ -116,6 +116,9 @@ encrypts_with_curve_and_refuses_a_wrong_key(void **state)
     feed_use_property(setting, 0, "curve_server_key", other_public);
     fails_to_start(setting, "zeromq.curve_server_key is probably not the public key");
     feed_use_property(setting, 0, "curve_server_key", public_key);
+    feed_use_property(setting, 1, "curve_public_key", public_key);
+    feed_use_property(setting, 2, "curve_secret_key", other_secret);
+    fails_to_start(setting, "curve_public_key and curve_secret_key are no pair");
     feed_use_property(setting, 1, "curve_public_key", other_public);
     feed_use_property(setting, 2, "curve_secret_key", other_secret);
     struct recorder *recorder = feed_start(setting);
