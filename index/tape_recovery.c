@@ -1,6 +1,7 @@
 #include "index/tape_recovery.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "index/catalogue.h"
+#include "index/deletions.h"
 #include "index/event.h"
 #include "index/lanes.h"
 #include "index/segment.h"
@@ -261,6 +263,47 @@ read_tape(struct recovering *recovering, struct error *err)
     return lanes != NULL;
 }
 
+/* Of catalogue_each(): the rows of segments behind all files that are there. */
+struct gone {
+    uint64_t last_id; /* of these files */
+    uint64_t first_seq;
+    uint64_t end_seq;
+};
+
+static void
+take_gone(void *self, const struct catalogue_row *row)
+{
+    struct gone *gone = self;
+    if (row->info.id <= gone->last_id)
+        return;
+    if (gone->end_seq == 0)
+        gone->first_seq = row->info.first_seq;
+    gone->end_seq = row->info.end_seq;
+}
+
+/* Nothing else knows of them, and the catalogue will not for much longer: what comes now gets their seqs. */
+static void
+name_gone(struct recovering *recovering, const struct catalogue *catalogue)
+{
+    struct error ignored;
+    struct deletions deletions = {0};
+    uint64_t journal = part_ids_last(&recovering->found->journals);
+    struct gone gone = {.last_id = part_ids_last(&recovering->segments)};
+    if (journal > gone.last_id)
+        gone.last_id = journal;
+    catalogue_each(catalogue, take_gone, &gone);
+    (void)deletions_read(recovering->directory, &deletions, &ignored);
+    if (gone.end_seq > gone.first_seq &&
+        deletions_leave(&deletions, &gone.first_seq, &gone.end_seq))
+        add_repair(recovering->found,
+            alloc_format("the newest %" PRIu64
+                         " events of the catalogue are in no file any more, and "
+                         "retention did not delete them: what the brokers still have of them is "
+                         "recorded again",
+                gone.end_seq - gone.first_seq));
+    deletions_done(&deletions);
+}
+
 /* A crash, or somebody who copied files, may have left the catalogue behind. It is only a cache: that it
  * cannot be written is said and nothing more. */
 static void
@@ -268,6 +311,10 @@ update_catalogue(struct recovering *recovering)
 {
     struct catalogue_counts counts;
     struct error err;
+    struct catalogue *before = catalogue_read(recovering->directory, &err);
+    if (before != NULL)
+        name_gone(recovering, before);
+    catalogue_free(before);
     if (!catalogue_update(recovering->directory, &counts, &err))
         add_repair(recovering->found,
             alloc_format(

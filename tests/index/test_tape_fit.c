@@ -229,6 +229,7 @@ a_recorder_goes_on_where_the_files_end(void **state)
 {
     remove_file(*state, "00000005.seg");
     struct tape_writer *writer = test_writer_sealing(*state, 0, true);
+    assert_non_null(strstr(tape_writer_repairs(writer), "the newest 100 events of the catalogue"));
     const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
     assert_int_equal(tape_writer_end_seq(writer), 400);
     assert_int_equal(tape_writer_checkpoint(writer, orders, 0), 399);
