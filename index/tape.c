@@ -101,11 +101,12 @@ tape_refresh(struct tape *tape, struct error *err)
     return true;
 }
 
-struct tape *
-tape_open(const char *directory, struct error *err)
+static struct tape *
+open_directory(const char *directory, bool is_ours, struct error *err)
 {
     struct tape *tape = alloc_zeroed(sizeof(*tape));
     tape->directory = alloc_text(directory);
+    tape->is_ours = is_ours;
     tape->blocks = block_pool_new();
     tape->must_list = true;
     tape->notify_fd = -1;
@@ -114,6 +115,18 @@ tape_open(const char *directory, struct error *err)
         return NULL;
     }
     return tape;
+}
+
+struct tape *
+tape_open(const char *directory, struct error *err)
+{
+    return open_directory(directory, false, err);
+}
+
+struct tape *
+tape_open_locked(const char *directory, struct error *err)
+{
+    return open_directory(directory, true, err);
 }
 
 void

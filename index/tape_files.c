@@ -458,7 +458,7 @@ tape_list_parts(struct tape *tape, struct error *err)
     learn_uuid(tape, &listing);
     load_deletions(tape);
     /* While a recorder writes, the catalogue may be ahead of the listing. */
-    bool may_miss_end = !tape_lock_is_held(tape->directory);
+    bool may_miss_end = tape->is_ours || !tape_lock_is_held(tape->directory);
     bool saves_opening = is_worth_catalogue(tape, &listing);
     struct catalogue *catalogue = may_miss_end || saves_opening ? read_catalogue(tape) : NULL;
     struct part **parts = alloc_array(listing.count, sizeof(struct part *));

@@ -25,6 +25,9 @@ struct tape_damage;
 /* Stream ids are small numbers given out one by one; a larger one in a file is damage. */
 #define STREAM_ID_LIMIT (1u << 24)
 
+/* As tape_open(), for the one who holds the tape's lock and has not begun to write. */
+struct tape *tape_open_locked(const char *directory, struct error *err);
+
 /* A part defines stream `id`. A second definition with other names is damage and is named. */
 void tape_define_stream(struct tape *tape, uint32_t id, struct bytes tap, struct bytes name);
 

@@ -14,11 +14,12 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "index/catalogue.h"
-#include "index/deletions.h"
 #include "index/event.h"
+#include "index/hole.h"
 #include "index/lanes.h"
 #include "index/segment.h"
 #include "index/tape.h"
+#include "index/tape_behind.h"
 #include "index/tape_internal.h"
 
 /* One run of it. `segments` is in rising order once the files are listed. */
@@ -26,6 +27,7 @@ struct recovering {
     const char *directory;
     struct part_ids segments;
     uint64_t highest; /* number of all names, also of what is no file */
+    bool is_end_gone; /* the catalogue has segments behind all files */
     struct tape_recovery *found;
 };
 
@@ -200,6 +202,14 @@ note_partition(struct tape_recovery *found, uint32_t stream_id, int32_t partitio
         found->last_partitions[stream_id] = partition;
 }
 
+/* Offsets that are known to hold nothing need not be asked for again. What was in a file that is gone may still be had
+ * from where it came, unless the offsets were our own. */
+static bool
+is_settled(const struct lane_summary *lane, const struct hole *hole)
+{
+    return hole->noticed_ns != CLOCK_NONE || lane->offsets_are_synthetic;
+}
+
 static void
 copy_checkpoints(struct tape_recovery *found, const struct lane_summary *lanes, size_t count)
 {
@@ -209,10 +219,11 @@ copy_checkpoints(struct tape_recovery *found, const struct lane_summary *lanes, 
         note_partition(found, lanes[i].stream->id, lanes[i].partition);
         lane->events = lanes[i].events;
         lane->last_offset = lanes[i].last_offset;
-        /* Offsets that are known to hold nothing need not be asked for again. */
         for (size_t k = 0; k < lanes[i].hole_count; k++) {
-            if (lanes[i].holes[k].to > lane->last_offset || lane->events == 0) {
-                lane->last_offset = lanes[i].holes[k].to;
+            const struct hole *hole = &lanes[i].holes[k];
+            if (is_settled(&lanes[i], hole) &&
+                (hole->to > lane->last_offset || lane->events == 0)) {
+                lane->last_offset = hole->to;
                 lane->events++;
             }
         }
@@ -230,12 +241,28 @@ choose_uuid(struct tape_recovery *found, const struct tape *tape)
     memcpy(found->uuid, &now_ns, sizeof(now_ns));
 }
 
+/* What is written next gets numbers that nothing on this tape had, be it gone or not. A tape without files is a new one. */
+static void
+find_end(struct recovering *recovering, struct tape *tape)
+{
+    struct tape_recovery *found = recovering->found;
+    const struct tape_behind *behind = tape_behind(tape);
+    found->end_seq = tape_end_seq(tape);
+    found->next_id = recovering->highest + 1;
+    if (tape_part_count(tape) == 0 || behind->end_seq <= found->end_seq)
+        return;
+    recovering->is_end_gone = true;
+    found->end_seq = behind->end_seq;
+    if (behind->id >= found->next_id)
+        found->next_id = behind->id + 1;
+}
+
 /* Learn streams, checkpoints and the end from what is on the tape. */
 static bool
 read_tape(struct recovering *recovering, struct error *err)
 {
     struct tape_recovery *found = recovering->found;
-    struct tape *tape = tape_open(recovering->directory, err);
+    struct tape *tape = tape_open_locked(recovering->directory, err);
     if (tape == NULL)
         return false;
     size_t count;
@@ -250,8 +277,8 @@ read_tape(struct recovering *recovering, struct error *err)
     if (lanes != NULL) {
         copy_streams(found, tape);
         copy_checkpoints(found, lanes, count);
-        found->end_seq = tape_end_seq(tape);
         choose_uuid(found, tape);
+        find_end(recovering, tape);
     }
     const struct tape_damage *damage;
     size_t damage_count = tape_damage(tape, &damage);
@@ -263,58 +290,13 @@ read_tape(struct recovering *recovering, struct error *err)
     return lanes != NULL;
 }
 
-/* Of catalogue_each(): the rows of segments behind all files that are there. */
-struct gone {
-    uint64_t last_id; /* of these files */
-    uint64_t first_seq;
-    uint64_t end_seq;
-};
-
-static void
-take_gone(void *self, const struct catalogue_row *row)
-{
-    struct gone *gone = self;
-    if (row->info.id <= gone->last_id)
-        return;
-    if (gone->end_seq == 0)
-        gone->first_seq = row->info.first_seq;
-    gone->end_seq = row->info.end_seq;
-}
-
-/* Nothing else knows of them, and the catalogue will not for much longer: what comes now gets their seqs. */
-static void
-name_gone(struct recovering *recovering, const struct catalogue *catalogue)
-{
-    struct error ignored;
-    struct deletions deletions = {0};
-    uint64_t journal = part_ids_last(&recovering->found->journals);
-    struct gone gone = {.last_id = part_ids_last(&recovering->segments)};
-    if (journal > gone.last_id)
-        gone.last_id = journal;
-    catalogue_each(catalogue, take_gone, &gone);
-    (void)deletions_read(recovering->directory, &deletions, &ignored);
-    if (gone.end_seq > gone.first_seq &&
-        deletions_leave(&deletions, &gone.first_seq, &gone.end_seq))
-        add_repair(recovering->found,
-            alloc_format("the newest %" PRIu64
-                         " events of the catalogue are in no file any more, and "
-                         "retention did not delete them: what the brokers still have of them is "
-                         "recorded again",
-                gone.end_seq - gone.first_seq));
-    deletions_done(&deletions);
-}
-
 /* A crash, or somebody who copied files, may have left the catalogue behind. It is only a cache: that it
- * cannot be written is said and nothing more. */
+ * cannot be written is said and nothing more. While nothing else knows of segments that are gone it stays as it is. */
 static void
 update_catalogue(struct recovering *recovering)
 {
     struct catalogue_counts counts;
     struct error err;
-    struct catalogue *before = catalogue_read(recovering->directory, &err);
-    if (before != NULL)
-        name_gone(recovering, before);
-    catalogue_free(before);
     if (!catalogue_update(recovering->directory, &counts, &err))
         add_repair(recovering->found,
             alloc_format(
@@ -332,7 +314,6 @@ repair(struct recovering *recovering, const struct places *given, struct error *
         return false;
     uint64_t journal = part_ids_last(&found->journals);
     uint64_t segment = part_ids_last(&recovering->segments);
-    found->next_id = recovering->highest + 1;
     if (journal > segment) {
         char *path = part_file_path(recovering->directory, journal, "jnl");
         bool good = cut_torn_tail(found, path, err);
@@ -340,7 +321,6 @@ repair(struct recovering *recovering, const struct places *given, struct error *
         if (!good)
             return false;
     }
-    update_catalogue(recovering);
     return true;
 }
 
@@ -350,6 +330,8 @@ tape_recover(const char *directory, const struct places *given, struct tape_reco
 {
     struct recovering recovering = {.directory = directory, .found = found};
     bool good = repair(&recovering, given, err) && read_tape(&recovering, err);
+    if (good && !recovering.is_end_gone)
+        update_catalogue(&recovering);
     part_ids_done(&recovering.segments);
     return good;
 }

@@ -1,8 +1,12 @@
 /* tape_recovery.h - what a writer finds on a tape, once it has put right what a crash left there.
  *
  * Files that never became whole go, and so do journals whose segment is there; what is torn behind the last whole frame
- * of the newest journal is cut; the catalogue is brought up to date. Then the tape is read as any reader does it, so
- * that what cannot be read is known and kept out of the way.
+ * of the newest journal is cut. Then the tape is read as any reader does it, so that what cannot be read is known and kept
+ * out of the way, and the catalogue is brought up to date.
+ *
+ * Where the newest segments of the catalogue are gone, what comes goes on behind their seqs and file numbers: no bookmark
+ * finds another event, and the files fit when they are put back. Offsets are asked for again from where the files end,
+ * but those that a recorder gave itself go on behind the gone ones.
  *
  * Threads: one, which holds the tape's lock (tape_lock.h).
  */

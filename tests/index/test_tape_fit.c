@@ -133,19 +133,26 @@ expect_range(const struct tape *tape, uint64_t first_seq, uint64_t end_seq)
     assert_int_equal(damage[0].end_seq, end_seq);
 }
 
-/* The one hole of the one lane. */
-static void
-expect_hole_at(struct tape *tape, int64_t from, int64_t to, enum hole_reason reason)
+static const struct lane_summary *
+only_lane(struct tape *tape)
 {
     struct error err = {0};
     size_t lane_count;
     const struct lane_summary *lanes = tape_lanes(tape, &lane_count, &err);
     assert_int_equal(lane_count, 1);
-    assert_string_equal(lanes[0].stream->label, "shop/orders");
-    assert_int_equal(lanes[0].hole_count, 1);
-    assert_int_equal(lanes[0].holes[0].from, from);
-    assert_int_equal(lanes[0].holes[0].to, to);
-    assert_int_equal(lanes[0].holes[0].reason, reason);
+    assert_string_equal(lanes->stream->label, "shop/orders");
+    return lanes;
+}
+
+/* Its one hole. */
+static void
+expect_hole_at(struct tape *tape, int64_t from, int64_t to, enum hole_reason reason)
+{
+    const struct lane_summary *lane = only_lane(tape);
+    assert_int_equal(lane->hole_count, 1);
+    assert_int_equal(lane->holes[0].from, from);
+    assert_int_equal(lane->holes[0].to, to);
+    assert_int_equal(lane->holes[0].reason, reason);
 }
 
 static void
@@ -223,20 +230,77 @@ newest_files_that_are_gone_are_missed_as_the_catalogue_has_them(void **state)
     expect(*state, 0, 0, NULL);
 }
 
-/* The recorder takes up where the files end, so that what is gone is recorded again where the broker has it. */
+/* No number is given twice: a bookmark of what is gone finds nothing, and the file fits when it is put back. The offsets
+ * are asked for again where they are the transport's. */
 static void
-a_recorder_goes_on_where_the_files_end(void **state)
+a_recorder_goes_on_behind_what_is_gone(void **state)
 {
-    remove_file(*state, "00000005.seg");
+    move(*state, "00000005.seg", "away");
+    tape_writer_close(
+        test_writer_sealing(*state, 0, true)); /* one that records nothing changes nothing */
     struct tape_writer *writer = test_writer_sealing(*state, 0, true);
-    assert_non_null(strstr(tape_writer_repairs(writer), "the newest 100 events of the catalogue"));
+    assert_non_null(strstr(tape_writer_repairs(writer), "00000005.seg, the newest"));
     const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
-    assert_int_equal(tape_writer_end_seq(writer), 400);
+    assert_int_equal(tape_writer_end_seq(writer), 500);
     assert_int_equal(tape_writer_checkpoint(writer, orders, 0), 399);
-    expect(*state, 400, 0, NULL);
     test_append(writer, orders, 0, 400, EACH);
     tape_writer_close(writer);
-    expect(*state, 500, 0, NULL);
+
+    struct tape *tape = test_open(*state);
+    expect_range(tape, 400, 500);
+    assert_int_equal(only_lane(tape)->events, 500);
+    assert_int_equal(only_lane(tape)->hole_count, 0);
+    tape_close(tape);
+    move(*state, "away", "00000005.seg");
+    const struct tape_damage *damage;
+    tape = test_open(*state);
+    assert_int_equal(tape_damage(tape, &damage), 0);
+    assert_int_equal(only_lane(tape)->events, 600);
+    tape_close(tape);
+}
+
+/* Nobody else knows what the offsets were that the recorder gave itself. */
+static void
+offsets_of_our_own_are_not_given_twice(void **state)
+{
+    struct error err = {0};
+    char *directory = path_of(*state, "own");
+    for (int i = 0; i < 2; i++) {
+        struct tape_writer *writer = test_writer_sealing(directory, 0, true);
+        const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
+        struct batch *batch = batch_new();
+        for (int64_t k = 0; k < EACH; k++) {
+            struct made_event made;
+            made_event_fill(&made, orders, 0, (int64_t)i * EACH + k);
+            made.event.offset_is_synthetic = true;
+            assert_ok(batch_add(batch, &made.event, &err));
+            made_event_done(&made);
+        }
+        assert_ok(tape_writer_append(writer, batch, &err));
+        batch_release(batch);
+        tape_writer_close(writer);
+    }
+    remove_file(directory, "00000002.seg");
+    struct tape_writer *writer = test_writer_sealing(directory, 0, true);
+    const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
+    assert_int_equal(tape_writer_checkpoint(writer, orders, 0), 2 * EACH - 1);
+    tape_writer_close(writer);
+    free(directory);
+}
+
+/* Its seqs belong to a tape that is no more. */
+static void
+a_tape_without_files_begins_anew(void **state)
+{
+    for (int i = SEGMENTS; i > 0; i--) {
+        char name[] = "0000000?.seg";
+        name[7] = (char)('0' + i);
+        remove_file(*state, name);
+    }
+    struct tape_writer *writer = test_writer_sealing(*state, 0, true);
+    assert_int_equal(tape_writer_end_seq(writer), 0);
+    tape_writer_close(writer);
+    expect(*state, 0, 0, NULL);
 }
 
 static void
@@ -564,7 +628,9 @@ main(void)
         TEST(a_file_that_is_gone_is_missed_and_its_offsets_are_a_hole),
         TEST(a_hole_without_end_has_the_offsets_of_a_file_that_is_gone),
         TEST(newest_files_that_are_gone_are_missed_as_the_catalogue_has_them),
-        TEST(a_recorder_goes_on_where_the_files_end),
+        TEST(a_recorder_goes_on_behind_what_is_gone),
+        TEST(offsets_of_our_own_are_not_given_twice),
+        TEST(a_tape_without_files_begins_anew),
         TEST(a_newest_file_that_cannot_be_opened_has_what_the_catalogue_says),
         TEST(a_cut_segment_has_names_and_end_from_the_catalogue),
         TEST(a_file_that_is_gone_from_the_beginning_is_missed_too),
