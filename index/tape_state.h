@@ -57,8 +57,8 @@ struct tape {
     char unreadable[256]; /* the first of them that the system did not read, and why */
     bool has_unreadable;
     struct tape_behind behind;
-    bool is_ours; /* its lock is the caller's own, who writes nothing yet */
     uint64_t missed_files;
+    bool is_ours; /* its lock is the caller's own, who writes nothing yet */
     bool must_fit; /* the parts are others than when it was seen whether they fit together */
 };
 
