@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/sorted.h"
 
 struct series {
     char *group;
@@ -48,14 +49,22 @@ lag_table_free(struct lag_table *table)
     free(table);
 }
 
+struct series_key {
+    const char *group;
+    const char *stream;
+    int32_t partition;
+};
+
 static int
-compare(const struct series *series, const char *group, const char *stream, int32_t partition)
+compare(const void *a, const void *b)
 {
-    int order = strcmp(series->group, group);
+    const struct series_key *key = a;
+    const struct series *series = b;
+    int order = strcmp(key->group, series->group);
     if (order == 0)
-        order = strcmp(series->stream, stream);
+        order = strcmp(key->stream, series->stream);
     if (order == 0)
-        order = (series->partition > partition) - (series->partition < partition);
+        order = (key->partition > series->partition) - (key->partition < series->partition);
     return order;
 }
 
@@ -64,22 +73,8 @@ static bool
 find(const struct lag_table *table, const char *group, const char *stream, int32_t partition,
     size_t *at)
 {
-    size_t low = 0;
-    size_t high = table->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = compare(&table->series[middle], group, stream, partition);
-        if (order == 0) {
-            *at = middle;
-            return true;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *at = low;
-    return false;
+    const struct series_key key = {group, stream, partition};
+    return sorted_find(&key, table->series, table->count, sizeof(*table->series), compare, at);
 }
 
 /* How many points of one partition there is room for; there is one at least. */

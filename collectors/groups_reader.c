@@ -102,28 +102,23 @@ start_more(struct reader *reader)
         start_reading(reader, &reader->readings[reader->started++]);
 }
 
+/* A reading without wants left is still found by its last one. */
+static int
+compare_reading(const void *wanted, const void *item)
+{
+    const struct reading *reading = item;
+    return compare_lanes(
+        wanted, reading->next < reading->behind ? reading->next : reading->behind - 1);
+}
+
 static struct reading *
 find_reading(struct reader *reader, const rd_kafka_message_t *message)
 {
     struct groups_want wanted = {
         .topic = rd_kafka_topic_name(message->rkt), .partition = message->partition};
-    size_t low = 0;
-    size_t high = reader->started;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        struct reading *reading = &reader->readings[middle];
-        /* A reading without wants left is still found by its last one. */
-        const struct groups_want *at =
-            reading->next < reading->behind ? reading->next : reading->behind - 1;
-        int order = compare_lanes(at, &wanted);
-        if (order == 0)
-            return reading->is_started ? reading : NULL;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
+    struct reading *reading = bsearch(
+        &wanted, reader->readings, reader->started, sizeof(*reader->readings), compare_reading);
+    return reading != NULL && reading->is_started ? reading : NULL;
 }
 
 static struct bytes

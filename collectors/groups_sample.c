@@ -72,22 +72,19 @@ compare_lanes(const void *a, const void *b)
                       : (one->partition > other->partition) - (one->partition < other->partition);
 }
 
+static int
+compare_name(const void *name, const void *item)
+{
+    const struct group_state *group = item;
+    return strcmp(name, group->name);
+}
+
 struct group_state *
 groups_sample_find(const struct groups_sample *sample, const char *name)
 {
-    size_t low = 0;
-    size_t high = sample->group_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(sample->groups[middle].name, name);
-        if (order == 0)
-            return &sample->groups[middle];
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
+    return sample->group_count == 0 ? NULL
+                                    : bsearch(name, sample->groups, sample->group_count,
+                                          sizeof(*sample->groups), compare_name);
 }
 
 struct group_lane *
@@ -106,26 +103,30 @@ group_state_add(struct group_state *group, const char *topic, int32_t partition,
     return lane;
 }
 
+struct lane_name {
+    const char *topic;
+    int32_t partition;
+};
+
+static int
+compare_lane_name(const void *a, const void *b)
+{
+    const struct lane_name *wanted = a;
+    const struct group_lane *lane = b;
+    int order = strcmp(wanted->topic, lane->topic);
+    return order != 0
+               ? order
+               : (wanted->partition > lane->partition) - (wanted->partition < lane->partition);
+}
+
 struct group_lane *
 group_state_find(
     const struct group_state *group, size_t count, const char *topic, int32_t partition)
 {
-    size_t low = 0;
-    size_t high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        struct group_lane *lane = &group->lanes[middle];
-        int order = strcmp(lane->topic, topic);
-        if (order == 0)
-            order = (lane->partition > partition) - (lane->partition < partition);
-        if (order == 0)
-            return lane;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
+    const struct lane_name wanted = {topic, partition};
+    return count == 0
+               ? NULL
+               : bsearch(&wanted, group->lanes, count, sizeof(*group->lanes), compare_lane_name);
 }
 
 void

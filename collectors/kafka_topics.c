@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/sorted.h"
 #include "collectors/kafka_generation.h"
 #include "collectors/kafka_lanes.h"
 #include "collectors/kafka_patterns.h"
@@ -13,27 +14,27 @@
 #include "collectors/source.h"
 #include "collectors/tap_url.h"
 
-/* Where the topic is in by_name, or would be. */
-static size_t
-place_of_name(const struct kafka_lanes *lanes, const char *name)
+static int
+compare_name(const void *name, const void *item)
 {
-    size_t low = 0;
-    size_t high = lanes->topic_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(lanes->by_name[middle]->name, name) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    const struct kafka_topic *const *topic = item;
+    return strcmp(name, (*topic)->name);
+}
+
+/* Where the topic is in by_name, or would be. */
+static bool
+find_name(const struct kafka_lanes *lanes, const char *name, size_t *place)
+{
+    return sorted_find(name, lanes->by_name, lanes->topic_count, sizeof(struct kafka_topic *),
+        compare_name, place);
 }
 
 /* The lists hold it from now on. */
 static void
 list_topic(struct kafka_lanes *lanes, struct kafka_topic *topic)
 {
-    size_t place = place_of_name(lanes, topic->name);
+    size_t place;
+    (void)find_name(lanes, topic->name, &place);
     size_t count = lanes->topic_count;
     lanes->by_name =
         alloc_grow(lanes->by_name, count, &lanes->by_name_capacity, sizeof(struct kafka_topic *));
@@ -73,9 +74,8 @@ kafka_topics_make(struct kafka_lanes *lanes)
 struct kafka_topic *
 kafka_topics_find(const struct kafka_lanes *lanes, const char *name)
 {
-    size_t place = place_of_name(lanes, name);
-    bool is_there = place < lanes->topic_count && strcmp(lanes->by_name[place]->name, name) == 0;
-    return is_there ? lanes->by_name[place] : NULL;
+    size_t place;
+    return find_name(lanes, name, &place) ? lanes->by_name[place] : NULL;
 }
 
 size_t

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/sorted.h"
 #include "collectors/groups_sample.h"
 #include "console/lag_look.h"
 
@@ -56,29 +57,20 @@ lag_book_free(struct lag_book *book)
     free(book);
 }
 
+static int
+compare(const void *a, const void *b)
+{
+    const struct lag_flow *flow = a;
+    const struct entry *entry = b;
+    int order = strcmp(flow->group->name, entry->group);
+    return order != 0 ? order : strcmp(flow->lanes[0].topic, entry->stream);
+}
+
 /* Where the flow is, or where it would be put. */
 static bool
 find(const struct lag_book *book, const struct lag_flow *flow, size_t *at)
 {
-    size_t low = 0;
-    size_t high = book->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct entry *entry = &book->entries[middle];
-        int order = strcmp(entry->group, flow->group->name);
-        if (order == 0)
-            order = strcmp(entry->stream, flow->lanes[0].topic);
-        if (order == 0) {
-            *at = middle;
-            return true;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *at = low;
-    return false;
+    return sorted_find(flow, book->entries, book->count, sizeof(*book->entries), compare, at);
 }
 
 static struct entry *

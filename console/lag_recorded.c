@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/sorted.h"
 #include "console/lag_json.h"
 #include "index/cursor.h"
 #include "index/live.h"
@@ -39,26 +40,17 @@ lag_recorded_free(struct lag_recorded *recorded)
     free(recorded);
 }
 
+static int
+compare(const void *key, const void *item)
+{
+    return strcmp(key, *(char *const *)item);
+}
+
 /* Where the key is, or where it would be put. */
 static bool
 find(const struct lag_recorded *recorded, const char *key, size_t *at)
 {
-    size_t low = 0;
-    size_t high = recorded->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(recorded->keys[middle], key);
-        if (order == 0) {
-            *at = middle;
-            return true;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *at = low;
-    return false;
+    return sorted_find(key, recorded->keys, recorded->count, sizeof(char *), compare, at);
 }
 
 static void

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/sorted.h"
 #include "index/event.h"
 #include "replay/plan.h"
 #include "replay/provenance.h"
@@ -161,13 +162,7 @@ int64_t
 landed_find(const struct landed *landed, uint64_t index)
 {
     struct landing wanted = {.index = index, .offset = INT64_MIN};
-    size_t low = 0;
-    for (size_t high = landed->count; low < high;) {
-        size_t middle = low + (high - low) / 2;
-        if (compare(&landed->rows[middle], &wanted) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < landed->count && landed->rows[low].index == index ? landed->rows[low].offset : -1;
+    size_t at;
+    (void)sorted_find(&wanted, landed->rows, landed->count, sizeof(*landed->rows), compare, &at);
+    return at < landed->count && landed->rows[at].index == index ? landed->rows[at].offset : -1;
 }
