@@ -6,9 +6,7 @@
 
 #include <librdkafka/rdkafka.h>
 
-/* From this version on, librdkafka logs in with SCRAM at Kafka 4.0 and newer: before it, the nonce of
- * the last message was wrong, which older brokers let pass. */
-#define SCRAM_VERSION 0x020601ff
+#include "collectors/kafka_about.h"
 
 /* One cause: when librdkafka's sentence has `sign` in it. */
 struct cause {
@@ -176,7 +174,7 @@ kafka_reason_read(
             take(reason, NULL, CREDENTIALS);
     }
     if (reason->step == KAFKA_STEP_LOGIN && strstr(text, "mechanism SCRAM") != NULL &&
-        rd_kafka_version() < SCRAM_VERSION)
+        rd_kafka_version() < KAFKA_ABOUT_SCRAM)
         (void)snprintf(reason->fix, sizeof(reason->fix),
             CREDENTIALS "; at Kafka 4 SCRAM needs librdkafka 2.6.1, here is %s",
             rd_kafka_version_str());

@@ -15,6 +15,13 @@ static const struct source_ops *const sources[] = {
 #undef SOURCE
 };
 
+void
+sources_about(source_about_report *report, void *self)
+{
+    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+        sources[i]->about(report, self);
+}
+
 const struct source_ops *
 source_for_url(const char *url, struct error *err)
 {

@@ -16,6 +16,7 @@
 
 #include "collectors/recorder.h"
 #include "collectors/start_offsets.h"
+#include "collectors/tap_check.h"
 
 /* The longest name of a group. */
 #define SOURCE_GROUP_MAX 249
@@ -60,6 +61,16 @@ struct source_config {
     bool is_one_of_many; /* other taps go on: what may be put right is tried again */
 };
 
+/* What a client library is, or something that it does not see or do. */
+struct source_about {
+    const char *scheme;
+    bool is_limit;
+    const char *text;
+    const char *fix; /* "": nothing to do */
+};
+
+typedef void source_about_report(void *self, const struct source_about *about);
+
 /* One transport. check() runs on any thread, the others on the tap's own collector thread. */
 struct source_ops {
     const char *scheme;    /* what its URLs start with; "zmq" also takes zmq+ipc:// */
@@ -84,9 +95,20 @@ struct source_ops {
 
     void (*close)(void *self);
 
+    /* The steps of `tapedeck tap test` behind the first, "url"; `config` has been checked. Returns the code of the
+     * first that is bad. */
+    enum error_code (*test)(
+        const struct source_config *config, tap_check_report *report, void *self);
+
+    /* Tell what the client library is, and then each thing that it does not see or do here. Connects to nothing. */
+    void (*about)(source_about_report *report, void *self);
+
     /* The same transport as one of several recorders that share the work; NULL: it cannot do that. */
     const struct source_ops *in_group;
 };
+
+/* Have every transport tell about its library. */
+void sources_about(source_about_report *report, void *self);
 
 /* The transport for `url`, by its scheme. NULL with ERROR_ARGUMENT that lists the known ones. */
 const struct source_ops *source_for_url(const char *url, struct error *err);

@@ -12,6 +12,8 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "collectors/kafka_about.h"
+#include "collectors/kafka_check.h"
 #include "collectors/kafka_client.h"
 #include "collectors/kafka_event.h"
 #include "collectors/kafka_feed.h"
@@ -356,5 +358,7 @@ const struct source_ops source_kafka = {
     .open = kafka_open,
     .poll = kafka_poll,
     .close = kafka_close,
+    .test = kafka_check_run,
+    .about = kafka_about,
     .in_group = &source_kafka_group,
 };

@@ -11,6 +11,8 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "collectors/kafka_about.h"
+#include "collectors/kafka_check.h"
 #include "collectors/kafka_client.h"
 #include "collectors/kafka_event.h"
 #include "collectors/kafka_feed.h"
@@ -351,4 +353,6 @@ const struct source_ops source_kafka_group = {
     .open = group_open,
     .poll = group_poll,
     .close = group_close,
+    .test = kafka_check_run,
+    .about = kafka_about,
 };

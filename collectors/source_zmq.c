@@ -20,6 +20,8 @@
 #include "collectors/outlet.h"
 #include "collectors/source.h"
 #include "collectors/tap_url.h"
+#include "collectors/zmq_about.h"
+#include "collectors/zmq_check.h"
 #include "collectors/zmq_endpoint.h"
 #include "collectors/zmq_lanes.h"
 #include "collectors/zmq_links.h"
@@ -359,4 +361,6 @@ const struct source_ops source_zmq = {
     .open = zmq_source_open,
     .poll = zmq_source_poll,
     .close = zmq_source_close,
+    .test = zmq_check_run,
+    .about = zmq_about,
 };

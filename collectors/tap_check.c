@@ -1,12 +1,8 @@
 #include "collectors/tap_check.h"
 
-#include <string.h>
-
-#include "collectors/kafka_check.h"
 #include "collectors/recorder.h"
 #include "collectors/source.h"
 #include "collectors/tap_url.h"
-#include "collectors/zmq_check.h"
 
 static enum error_code
 say_url(tap_check_report *report, void *self, const struct error *err)
@@ -22,14 +18,6 @@ say_url(tap_check_report *report, void *self, const struct error *err)
     }
     report(self, &check);
     return check.code;
-}
-
-static enum error_code
-check_connection(const struct source_config *config, tap_check_report *report, void *self)
-{
-    if (strcmp(config->url->transport, "kafka") == 0)
-        return kafka_check_run(config, report, self);
-    return zmq_check_run(config, report, self);
 }
 
 enum error_code
@@ -52,7 +40,7 @@ tap_check_run(const struct recorder_tap *tap, tap_check_report *report, void *se
     enum error_code code =
         ops->check(&config, &err) ? say_url(report, self, NULL) : say_url(report, self, &err);
     if (code == ERROR_NONE)
-        code = check_connection(&config, report, self);
+        code = ops->test(&config, report, self);
     tap_url_done(&url);
     return code;
 }

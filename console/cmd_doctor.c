@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "collectors/source.h"
 #include "console/command.h"
 #include "console/config.h"
 #include "console/config_taps.h"
@@ -138,6 +139,13 @@ check_permissions(struct doctor *doctor, const char *directory)
             "looking works; to record, run as the owner of the directory");
 }
 
+static void
+take_about(void *self, const struct source_about *about)
+{
+    report(
+        self, about->is_limit ? VERDICT_NOTE : VERDICT_OK, about->scheme, about->text, about->fix);
+}
+
 /* Where the tape is, or the nearest directory above it that exists. */
 static void
 check_disk(struct doctor *doctor, const char *directory)
@@ -201,6 +209,7 @@ run_doctor(const struct invocation *invocation)
         check_permissions(&doctor, directory);
         check_disk(&doctor, directory);
     }
+    sources_about(take_about, &doctor);
     check_clock(&doctor);
     check_terminal(&doctor);
     free(directory);
@@ -212,7 +221,8 @@ run_doctor(const struct invocation *invocation)
 const struct command command_doctor = {
     .name = "doctor",
     .usage = "",
-    .summary = "check configuration, tape, disk, clock and terminal, each with what to do",
+    .summary = "check configuration, tape, disk, client libraries, clock and terminal, each with "
+               "what to do",
     .details = "Connects to nothing. Exit code 1 when something is bad; notes are no failure.",
     .examples = "tapedeck doctor\n"
                 "tapedeck doctor --json --config /etc/tapedeck/tapedeck.conf",

@@ -440,6 +440,9 @@ doctors_what_is_wrong(void **state)
     expect_text(&program.out, "ok    tape           ");
     expect_text(&program.out, "4 events, not being recorded");
     expect_text(&program.out, "ok    permissions    mode 700 of ");
+    expect_text(&program.out, "ok    kafka          librdkafka ");
+    expect_text(&program.out, "note  kafka          share groups (KIP-932) are not seen");
+    expect_text(&program.out, "ok    zmq            libzmq ");
     program_done(&program);
 
     char *path = alloc_format("%s/t.conf", fixture->home);
