@@ -1,8 +1,10 @@
 #include "collectors/groups_admin.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "collectors/groups_sample.h"
@@ -87,22 +89,77 @@ groups_admin_close(struct groups_admin *admin)
     admin->answers = NULL;
 }
 
-/* --- commits ------------------------------------------------------------------------------------ */
+/* --- asking ------------------------------------------------------------------------------------- */
+
+/* The library keeps the coordinator that it found for a group, also when that one answers that it is none any
+ * more: only another client looks for it again. */
+static bool
+is_wrong_coordinator(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR ||
+           code == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+           code == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
+}
+
+/* How long the next answer is waited for when one came. */
+static int64_t
+next_deadline(int64_t deadline_ns, int64_t latest_ns)
+{
+    int64_t until_ns = clock_monotonic_ns() + QUIET_NS;
+    if (until_ns > latest_ns)
+        until_ns = latest_ns;
+    return until_ns > deadline_ns ? until_ns : deadline_ns;
+}
 
 static void
-ask_commits(struct groups_admin *admin, struct group_state *group)
+send_one(
+    struct groups_admin *admin, const struct groups_question *question, struct group_state *group)
 {
     char why[128];
-    rd_kafka_AdminOptions_t *options =
-        rd_kafka_AdminOptions_new(admin->client, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(admin->client, question->op);
     (void)rd_kafka_AdminOptions_set_request_timeout(
         options, REQUEST_NEVER_ENDS_MS, why, sizeof(why));
     rd_kafka_AdminOptions_set_opaque(options, group);
+    question->send(admin, group->name, options);
+    rd_kafka_AdminOptions_destroy(options);
+}
+
+struct groups_answers
+groups_admin_ask(struct groups_admin *admin, const struct groups_question *question,
+    struct group_state **groups, size_t count, int64_t deadline_ns, int64_t latest_ns)
+{
+    const atomic_bool *is_cancelled = admin->options.is_cancelled;
+    struct groups_answers answers = {0};
+    size_t asked = 0;
+    while (answers.count < count && clock_monotonic_ns() < deadline_ns &&
+           (is_cancelled == NULL || !atomic_load(is_cancelled))) {
+        while (asked < count && asked - answers.count < REQUESTS_AHEAD)
+            send_one(admin, question, groups[asked++]);
+        rd_kafka_event_t *event = groups_wait_for_event(admin->answers, deadline_ns, is_cancelled);
+        if (event == NULL)
+            continue;
+        if (rd_kafka_event_type(event) == question->answer) {
+            struct group_state *group = rd_kafka_event_opaque(event);
+            answers.lost += is_wrong_coordinator(question->take(admin, group, event)) ? 1 : 0;
+            answers.count++;
+            deadline_ns = next_deadline(deadline_ns, latest_ns);
+        }
+        rd_kafka_event_destroy(event);
+    }
+    if (answers.count < asked || answers.lost > 0)
+        groups_admin_close(admin); /* late answers must not meet the next question */
+    return answers;
+}
+
+/* --- commits ------------------------------------------------------------------------------------ */
+
+static void
+send_commits(struct groups_admin *admin, const char *group, const rd_kafka_AdminOptions_t *options)
+{
     rd_kafka_ListConsumerGroupOffsets_t *question =
-        rd_kafka_ListConsumerGroupOffsets_new(group->name, NULL);
+        rd_kafka_ListConsumerGroupOffsets_new(group, NULL);
     rd_kafka_ListConsumerGroupOffsets(admin->client, &question, 1, options, admin->answers);
     rd_kafka_ListConsumerGroupOffsets_destroy(question);
-    rd_kafka_AdminOptions_destroy(options);
 }
 
 static rd_kafka_resp_err_t
@@ -135,9 +192,8 @@ take_commits(
 }
 
 static rd_kafka_resp_err_t
-take_answer(struct groups_admin *admin, rd_kafka_event_t *event)
+take_answer(struct groups_admin *admin, struct group_state *group, rd_kafka_event_t *event)
 {
-    struct group_state *group = rd_kafka_event_opaque(event);
     group->problem[0] = '\0';
     if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
         (void)snprintf(group->problem, sizeof(group->problem), "commits: %s",
@@ -150,59 +206,31 @@ take_answer(struct groups_admin *admin, rd_kafka_event_t *event)
     return count == 1 ? take_commits(admin, group, results[0]) : RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-/* The library keeps the coordinator that it found for a group, also when that one answers that it is none any
- * more: only another client looks for it again. */
-static bool
-is_wrong_coordinator(rd_kafka_resp_err_t code)
-{
-    return code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR ||
-           code == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
-           code == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
-}
-
-/* How long the next answer is waited for when one came. */
-static int64_t
-next_deadline(int64_t deadline_ns, int64_t latest_ns)
-{
-    int64_t until_ns = clock_monotonic_ns() + QUIET_NS;
-    if (until_ns > latest_ns)
-        until_ns = latest_ns;
-    return until_ns > deadline_ns ? until_ns : deadline_ns;
-}
+static const struct groups_question commits = {
+    .op = RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS,
+    .answer = RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT,
+    .send = send_commits,
+    .take = take_answer,
+};
 
 void
 groups_admin_read_commits(struct groups_admin *admin, struct groups_sample *sample,
     int64_t deadline_ns, int64_t latest_ns)
 {
-    const atomic_bool *is_cancelled = admin->options.is_cancelled;
-    for (size_t i = 0; i < sample->group_count; i++) {
-        sample->groups[i].commits_unknown = true;
-        (void)snprintf(
-            sample->groups[i].problem, sizeof(sample->groups[i].problem), "commits: no answer");
+    size_t count = sample->group_count;
+    struct group_state **groups = alloc_array(count + 1, sizeof(struct group_state *));
+    for (size_t i = 0; i < count; i++) {
+        groups[i] = &sample->groups[i];
+        groups[i]->commits_unknown = true;
+        (void)snprintf(groups[i]->problem, sizeof(groups[i]->problem), "commits: no answer");
     }
-    size_t asked = 0;
-    size_t answered = 0;
-    size_t lost = 0; /* answers by somebody who is no coordinator */
-    while (answered < sample->group_count && clock_monotonic_ns() < deadline_ns &&
-           (is_cancelled == NULL || !atomic_load(is_cancelled))) {
-        while (asked < sample->group_count && asked - answered < REQUESTS_AHEAD)
-            ask_commits(admin, &sample->groups[asked++]);
-        rd_kafka_event_t *event = groups_wait_for_event(admin->answers, deadline_ns, is_cancelled);
-        if (event == NULL)
-            continue;
-        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT) {
-            lost += is_wrong_coordinator(take_answer(admin, event)) ? 1 : 0;
-            answered++;
-            deadline_ns = next_deadline(deadline_ns, latest_ns);
-        }
-        rd_kafka_event_destroy(event);
-    }
-    if (answered < asked || lost > 0)
-        groups_admin_close(admin); /* late answers must not meet the next sample */
-    if (answered < sample->group_count)
+    struct groups_answers answers =
+        groups_admin_ask(admin, &commits, groups, count, deadline_ns, latest_ns);
+    free(groups);
+    if (answers.count < count)
         groups_sample_problem(sample, "commits of %zu groups: their coordinator does not answer",
-            sample->group_count - answered);
-    if (lost > 0)
-        groups_sample_problem(sample, "commits of %zu group%s: the coordinator has moved", lost,
-            lost == 1 ? "" : "s");
+            count - answers.count);
+    if (answers.lost > 0)
+        groups_sample_problem(sample, "commits of %zu group%s: the coordinator has moved",
+            answers.lost, answers.lost == 1 ? "" : "s");
 }

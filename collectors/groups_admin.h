@@ -1,4 +1,4 @@
-/* groups_admin.h - the client that asks coordinators for the commits of groups, for groups_broker.
+/* groups_admin.h - the client that asks coordinators about groups: for their commits, and what else only they know.
  *
  * Apart from the one that asks for everything else, because of two ways in which librdkafka 2.0.2 ends the
  * process: without a group.id it dereferences NULL when a coordinator answers that it is none any more, so
@@ -18,6 +18,7 @@
 #include <librdkafka/rdkafka.h>
 
 struct error;
+struct group_state;
 struct groups_sample;
 struct recorder_property;
 
@@ -44,10 +45,31 @@ bool groups_admin_open(struct groups_admin *admin, struct error *err);
 /* Throw it away, with every request that has no answer yet. */
 void groups_admin_close(struct groups_admin *admin);
 
-/* Fill the sample's groups with what they committed, until the monotonic deadline, or for longer, but not beyond
- * latest_ns, while answers come: of many thousand groups it takes that long. A group that got no
- * answer, or one by somebody who is not its coordinator, has that for its problem; then the client is thrown away. Requests go to each broker one behind
- * the other. */
+/* What is asked of the coordinator of each group. */
+struct groups_question {
+    rd_kafka_admin_op_t op;
+    rd_kafka_event_type_t answer;
+    void (*send)(
+        struct groups_admin *admin, const char *group, const rd_kafka_AdminOptions_t *options);
+    rd_kafka_resp_err_t (*take)(
+        struct groups_admin *admin, struct group_state *group, rd_kafka_event_t *event);
+};
+
+struct groups_answers {
+    size_t count;
+    size_t lost; /* of them by somebody who is no coordinator */
+};
+
+/* Ask it of these groups, until the monotonic deadline, or for longer, but not beyond latest_ns, while answers come: of
+ * many thousand groups it takes that long. take() is called for each answer, also one that is an error. When one did not
+ * come, or came from somebody who is not the coordinator, the client is thrown away. Requests go to each broker one
+ * behind the other. */
+struct groups_answers groups_admin_ask(struct groups_admin *admin,
+    const struct groups_question *question, struct group_state **groups, size_t count,
+    int64_t deadline_ns, int64_t latest_ns);
+
+/* Fill the sample's groups with what they committed, as groups_admin_ask() does. A group that got no answer, or one by
+ * somebody who is not its coordinator, has that for its problem. */
 void groups_admin_read_commits(struct groups_admin *admin, struct groups_sample *sample,
     int64_t deadline_ns, int64_t latest_ns);
 

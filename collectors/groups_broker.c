@@ -13,6 +13,7 @@
 #include "collectors/groups_admin.h"
 #include "collectors/groups_ends.h"
 #include "collectors/groups_given.h"
+#include "collectors/groups_members.h"
 #include "collectors/groups_reader.h"
 #include "collectors/groups_sample.h"
 #include "collectors/groups_times.h"
@@ -31,9 +32,6 @@
 
 /* Where a sample can be cancelled: no wait inside the library is longer. */
 #define CANCEL_MS 900
-
-/* Members are asked of all groups in one question; beyond this many groups its answer is too large. */
-#define MEMBERS_MAX 5000
 
 /* Metadata of all topics is asked anew this often, or when an answer shows that it is out of date. */
 #define METADATA_NS (INT64_C(30) * NS_PER_S)
@@ -339,105 +337,6 @@ take_turn(struct groups_broker *broker, struct groups_sample *sample)
     groups_sample_sort(sample);
 }
 
-/* --- members ------------------------------------------------------------------------------------ */
-
-struct assignment {
-    const struct groups_broker *broker;
-    struct group_state *group;
-    size_t sorted; /* lanes with a commit */
-    size_t capacity;
-    const struct rd_kafka_group_member_info *member;
-    bool is_namesake; /* another one has the same client.id on the same host */
-    bool is_idle;     /* it was not given any partition, of whatever topic */
-};
-
-static void
-take_assigned(void *self, struct bytes topic, int32_t partition)
-{
-    struct assignment *assignment = self;
-    assignment->is_idle = false;
-    char *name = alloc_text_of(topic.data, topic.length);
-    if (wants_topic(assignment->broker, name)) {
-        struct group_lane *lane =
-            group_state_find(assignment->group, assignment->sorted, name, partition);
-        if (lane == NULL)
-            lane = group_state_add(assignment->group, name, partition, &assignment->capacity);
-        if (lane->member == NULL) {
-            const struct rd_kafka_group_member_info *member = assignment->member;
-            lane->member = group_member_text(member->client_id, member->client_host,
-                assignment->is_namesake ? member->member_id : NULL);
-            lane->member_id = alloc_text(member->member_id);
-        }
-    }
-    free(name);
-}
-
-/* Instances of one program on one host, as a rule: only the coordinator's name tells them apart. */
-static bool
-has_namesake(const struct rd_kafka_group_info *info, int which)
-{
-    for (int i = 0; i < info->member_cnt; i++)
-        if (i != which && strcmp(info->members[i].client_id, info->members[which].client_id) == 0 &&
-            strcmp(info->members[i].client_host, info->members[which].client_host) == 0)
-            return true;
-    return false;
-}
-
-static void
-take_members(const struct groups_broker *broker, struct group_state *group,
-    const struct rd_kafka_group_info *info)
-{
-    if (info->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return;
-    /* "Dead" of a group that was just listed means that it speaks the new protocol. */
-    group->hides_members = strcmp(info->state, "Dead") == 0;
-    if (group->hides_members)
-        return;
-    group->member_count = info->member_cnt;
-    struct assignment assignment = {.broker = broker,
-        .group = group,
-        .sorted = group->lane_count,
-        .capacity = group->lane_count};
-    for (int i = 0; i < info->member_cnt; i++) {
-        assignment.member = &info->members[i];
-        assignment.is_namesake = has_namesake(info, i);
-        assignment.is_idle = true;
-        if (!group_assignment_read(bytes_make(assignment.member->member_assignment,
-                                       (size_t)assignment.member->member_assignment_size),
-                take_assigned, &assignment))
-            (void)snprintf(group->problem, sizeof(group->problem),
-                "member %.64s: its assignment cannot be read", assignment.member->client_id);
-        else if (assignment.is_idle && strcmp(info->state, "Stable") == 0)
-            group->idle_count++;
-    }
-    group_state_sort(group);
-}
-
-static void
-read_members(struct groups_broker *broker, struct groups_sample *sample, int64_t deadline_ns)
-{
-    const struct rd_kafka_group_list *list = NULL;
-    if (sample->group_count + sample->passed > MEMBERS_MAX) {
-        groups_sample_problem(sample, "members of groups: %zu groups are more than can be asked",
-            sample->group_count + sample->passed);
-        return;
-    }
-    if (is_cancelled(broker))
-        return;
-    rd_kafka_resp_err_t code = rd_kafka_list_groups(broker->client.rk, broker->group, &list,
-        call_ms(broker, (int)groups_left_ms(deadline_ns, LIST_MS)));
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        groups_sample_problem(sample, "members of groups: %s", rd_kafka_err2str(code));
-    if (list == NULL)
-        return;
-    for (int i = 0; i < list->group_cnt; i++) {
-        struct group_state *group = groups_sample_find(sample, list->groups[i].group);
-        if (group != NULL)
-            take_members(broker, group, &list->groups[i]);
-    }
-    rd_kafka_group_list_destroy(list);
-}
-
 static int32_t
 count_partitions(const void *self, const char *topic)
 {
@@ -553,7 +452,9 @@ groups_broker_sample(struct groups_broker *broker, struct groups_sample *sample,
         /* However long that took: a commit without the end of its partition says nothing. */
         if (deadline_ns < clock_monotonic_ns() + broker->wait_ms * NS_PER_MS / 2)
             deadline_ns = clock_monotonic_ns() + broker->wait_ms * NS_PER_MS / 2;
-        read_members(broker, sample, deadline_ns);
+        if (!is_cancelled(broker))
+            groups_members_read(broker->client.rk, &broker->admin, broker->group, sample,
+                call_ms(broker, (int)groups_left_ms(deadline_ns, LIST_MS)), deadline_ns);
         for (size_t i = 0; i < sample->group_count; i++)
             group_state_complete(&sample->groups[i], count_partitions, broker->metadata);
         groups_given_take(&broker->given, sample);

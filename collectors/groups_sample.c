@@ -181,6 +181,8 @@ groups_sample_sort(struct groups_sample *sample)
 /* The coordinator's name of a member is its client.id, or its group.instance.id, and such a UUID. */
 #define UUID_LENGTH 36
 #define UUID_SHOWN  8
+/* As members of groups of the new protocol name themselves (KIP-1082). */
+#define UUID_BASE64_LENGTH 22
 
 char *
 group_member_text(const char *client_id, const char *host, const char *member_id)
@@ -188,6 +190,8 @@ group_member_text(const char *client_id, const char *host, const char *member_id
     if (member_id == NULL)
         return alloc_format("%s%s", client_id, host);
     size_t length = strlen(member_id);
+    if (length == UUID_LENGTH || length == UUID_BASE64_LENGTH)
+        return alloc_format("%s-%.*s%s", client_id, UUID_SHOWN, member_id, host);
     if (length > UUID_LENGTH && member_id[length - UUID_LENGTH - 1] == '-')
         length -= UUID_LENGTH - UUID_SHOWN;
     return alloc_format("%.*s%s", (int)length, member_id, host);

@@ -77,12 +77,15 @@ tells_members_of_one_name_on_one_host_apart(void **unused)
     char *one =
         group_member_text("billing", "/10.0.0.7", "billing-bd5edc82-ac34-4447-bb87-db378b9132e5");
     char *odd = group_member_text("billing", "/10.0.0.7", "member-17");
+    char *own = group_member_text("billing", "/10.0.0.7", "EahzlMRQQ52NlZxQraaGmQ");
     assert_string_equal(alone, "billing/10.0.0.7");
+    assert_string_equal(own, "billing-EahzlMRQ/10.0.0.7");
     assert_string_equal(one, "billing-bd5edc82/10.0.0.7");
     assert_string_equal(odd, "member-17/10.0.0.7");
     free(alone);
     free(one);
     free(odd);
+    free(own);
 }
 
 static void
