@@ -93,18 +93,29 @@ miss_topic(struct kafka_client *client, const char *name, size_t length)
     (void)pthread_mutex_unlock(&client->miss_lock);
 }
 
-/* What librdkafka logs is silent but for "TOPIC [PARTITION]: broker unavailable: fetch: Broker: Unknown topic or
- * partition". Called on its threads. */
+/* "TOPIC [PARTITION]: broker unavailable: fetch: Broker: Unknown topic or partition" */
+static void
+read_unavailable(struct kafka_client *client, const char *text)
+{
+    const char *end = strstr(text, " [");
+    if (end != NULL && end - text < KAFKA_TOPIC_MAX &&
+        strstr(end, rd_kafka_err2str(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)) != NULL)
+        miss_topic(client, text, (size_t)(end - text));
+}
+
+/* What librdkafka logs is silent but for two things that it says nowhere else; the second from some version behind 2.0.2
+ * on. Called on its threads. */
 static void
 on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
     (void)level;
-    const char *end = strstr(text, " [");
-    if (rk == NULL || strcmp(facility, "BROKERUA") != 0 || end == NULL ||
-        end - text >= KAFKA_TOPIC_MAX ||
-        strstr(end, rd_kafka_err2str(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)) == NULL)
+    struct kafka_client *client = rk == NULL ? NULL : rd_kafka_opaque(rk);
+    if (client == NULL)
         return;
-    miss_topic(rd_kafka_opaque(rk), text, (size_t)(end - text));
+    if (strcmp(facility, "BROKERUA") == 0)
+        read_unavailable(client, text);
+    else if (strcmp(facility, "FAIL") == 0 && strstr(text, "in state APIVERSION_QUERY") != NULL)
+        atomic_store(&client->hangs_up, true);
 }
 
 bool
@@ -469,6 +480,19 @@ kafka_client_wake(struct kafka_client *client)
         rd_kafka_metadata_destroy(metadata);
 }
 
+/* It ended the connection that was to ask what it speaks. */
+static void
+take_hang_up(struct kafka_client *client)
+{
+    char protocol[32];
+    size_t size = sizeof(protocol);
+    bool is_plain = rd_kafka_conf_get(rd_kafka_conf(client->rk), "security.protocol", protocol,
+                        &size) == RD_KAFKA_CONF_OK &&
+                    strstr(protocol, "ssl") == NULL;
+    take_reason(
+        client, is_plain ? "connecting to a SSL listener" : "it hangs up before an answer", false);
+}
+
 void
 kafka_client_serve(struct kafka_client *client)
 {
@@ -478,6 +502,8 @@ kafka_client_serve(struct kafka_client *client)
             take_error(client, event);
         rd_kafka_event_destroy(event);
     }
+    if (atomic_exchange(&client->hangs_up, false) && client->reason.code == ERROR_NONE)
+        take_hang_up(client);
 }
 
 bool

@@ -39,6 +39,7 @@ struct kafka_client {
     bool is_down;                  /* no broker is connected; `reason` says why */
     struct error reason;           /* of the last failure; ERROR_NONE when there was none */
     struct kafka_reason seen;      /* the same in parts; also why it could not be made */
+    atomic_bool hangs_up;          /* set by librdkafka's threads */
     atomic_int certificate_error;  /* X509_V_ERR_..., set by librdkafka's threads */
     atomic_uint_fast64_t received; /* bytes, not yet taken by kafka_client_received() */
     atomic_uint missed;            /* how many of the names below are not taken yet */

@@ -201,6 +201,9 @@ static const struct {
 static const struct cause setup_causes[] = {
     {"sasl.username and sasl.password must be set", ERROR_CONFIG, KAFKA_STEP_LOGIN,
         "a login needs a user and a password", "set kafka.sasl.username and kafka.sasl.password"},
+    {"SASL mechanism GSSAPI", ERROR_CONFIG, KAFKA_STEP_LOGIN,
+        "Kerberos, the login unless another one is named, is not in this librdkafka",
+        "set kafka.sasl.mechanism, like SCRAM-SHA-512, or use a librdkafka that was built with it"},
     {"sasl.kerberos.", ERROR_CONFIG, KAFKA_STEP_LOGIN,
         "Kerberos, the login unless another one is named, is not set up",
         "set kafka.sasl.mechanism, like SCRAM-SHA-512, or kafka.sasl.kerberos.keytab"},
