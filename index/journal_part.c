@@ -151,6 +151,15 @@ lanes_of(struct part *part, struct tape *tape, struct error *err)
     return good ? self->lanes : NULL;
 }
 
+/* A scan has looked at each control record. */
+static const struct lanes *
+holes_of(struct part *part, struct tape *tape, struct error *err)
+{
+    (void)tape;
+    (void)err;
+    return as_journal(part)->lanes;
+}
+
 /* While it may still be written, what is behind the last whole frame is no damage to those who read on. */
 static bool
 tell_broken_end(struct journal_as_part *self, struct tape *tape, struct error *err)
@@ -207,6 +216,7 @@ const struct part_ops journal_part = {
     .close = close_part,
     .refresh = refresh,
     .lanes = lanes_of,
+    .holes = holes_of,
     .walk = journal_walk,
     .next = journal_walk_next,
     .walk_free = journal_walk_free,

@@ -171,6 +171,8 @@ struct adding {
     enum part_gap gap;
     bool is_front; /* nothing, and no record, is before it */
     size_t runs;   /* of the tape's deletions that are added */
+    size_t first;  /* of the tape's parts */
+    bool is_light; /* what parts know of their holes is enough */
 };
 
 static void
@@ -241,17 +243,31 @@ add_runs(struct adding *adding, uint64_t end_seq, struct error *err)
 static bool
 add_part(struct adding *adding, struct part *part, struct error *err)
 {
-    const struct lanes *lanes = part->ops->lanes(part, adding->tape, err);
+    const struct lanes *lanes = adding->is_light ? part->ops->holes(part, adding->tape, err)
+                                                 : part->ops->lanes(part, adding->tape, err);
     if (lanes == NULL || !add_runs(adding, part->first_seq, err))
         return false;
     if (part->gap == PART_GAP_GONE || part->gap == PART_GAP_DAMAGED) {
         adding->gap = part->gap;
-        adding->is_front = lanes_count(adding->sum) == 0;
+        adding->is_front = adding->first == 0 && lanes_count(adding->sum) == 0;
     }
     if (adding->gap != PART_NO_GAP)
         infer_holes(adding->sum, lanes, adding->gap, adding->is_front);
     lanes_merge(adding->sum, lanes);
     return true;
+}
+
+/* The rows of what was added, by stream and partition. */
+static const struct lane_summary *
+make_rows(struct lane_sums *sums, struct tape *tape, size_t *count)
+{
+    *count = lanes_count(sums->lanes);
+    sums->rows = alloc_resize(sums->rows, *count * sizeof(*sums->rows));
+    for (size_t i = 0; i < *count; i++)
+        summarise(tape, lanes_at(sums->lanes, i), &sums->rows[i]);
+    if (*count > 1)
+        qsort(sums->rows, *count, sizeof(*sums->rows), compare_summaries);
+    return sums->rows;
 }
 
 const struct lane_summary *
@@ -268,14 +284,101 @@ lane_sums_make(struct lane_sums *sums, struct tape *tape, size_t *count, struct 
     if (!add_runs(&adding, UINT64_MAX, err))
         return NULL;
     add_behind(sums->lanes, tape_behind(tape));
+    return make_rows(sums, tape, count);
+}
 
-    *count = lanes_count(sums->lanes);
-    sums->rows = alloc_resize(sums->rows, *count * sizeof(*sums->rows));
-    for (size_t i = 0; i < *count; i++)
-        summarise(tape, lanes_at(sums->lanes, i), &sums->rows[i]);
-    if (*count > 1)
-        qsort(sums->rows, *count, sizeof(*sums->rows), compare_summaries);
-    return sums->rows;
+/* ---- a stretch of it ---- */
+
+/* Parts before the stretch that say where its lanes come from, should files be missing in it. */
+#define PARTS_BEFORE 4u
+
+/* So many lanes of parts are looked at, but one part in any case: 130 bytes each. */
+#define STRETCH_LANES_MAX 65536u
+
+/* Which of the tape's parts: first .. end - 1. */
+struct range {
+    size_t first;
+    size_t end;
+};
+
+static bool
+find_range(
+    struct tape *tape, const struct tape_stretch *stretch, struct range *range, struct error *err)
+{
+    size_t end = tape_part_count(tape);
+    while (end > 1 && tape_part(tape, end - 1)->first_seq >= stretch->end_seq)
+        end--;
+    size_t first = end;
+    size_t before = 0;
+    size_t lanes = 0;
+    while (first > 0 && before < PARTS_BEFORE) {
+        struct part *part = tape_part(tape, first - 1);
+        const struct lanes *of_part = part->ops->holes(part, tape, err);
+        if (of_part == NULL)
+            return false;
+        lanes += lanes_count(of_part);
+        if (lanes > STRETCH_LANES_MAX && first < end)
+            break;
+        before += part->end_seq <= stretch->first_seq;
+        first--;
+    }
+    *range = (struct range){first, end};
+    return true;
+}
+
+/* Without seqs that are missing between them, nothing has to be inferred. */
+static bool
+are_whole(struct tape *tape, const struct range *range)
+{
+    if (range->end == tape_part_count(tape) && tape_behind(tape)->gap != PART_NO_GAP)
+        return false;
+    for (size_t i = range->first; i < range->end; i++) {
+        if (tape_part(tape, i)->gap != PART_NO_GAP)
+            return false;
+    }
+    return true;
+}
+
+static bool
+add_range(struct adding *adding, const struct range *range, struct error *err)
+{
+    struct tape *tape = adding->tape;
+    const struct deletions *deletions = tape_deletions(tape);
+    uint64_t first_seq = range->first > 0 ? tape_part(tape, range->first)->first_seq : 0;
+    while (adding->runs < deletions->count && deletions->runs[adding->runs].end_seq <= first_seq)
+        adding->runs++;
+    for (size_t i = range->first; i < range->end; i++) {
+        if (!add_part(adding, tape_part(tape, i), err))
+            return false;
+    }
+    if (range->end < tape_part_count(tape))
+        return true;
+    if (!add_runs(adding, UINT64_MAX, err))
+        return false;
+    add_behind(adding->sum, tape_behind(tape));
+    return true;
+}
+
+const struct lane_summary *
+lane_sums_make_holes(struct lane_sums *sums, struct tape *tape, struct tape_stretch *stretch,
+    size_t *count, struct error *err)
+{
+    *count = 0;
+    struct range range;
+    if (!find_range(tape, stretch, &range, err))
+        return NULL;
+    lanes_free(sums->lanes);
+    sums->lanes = lanes_new();
+    struct adding adding = {.tape = tape,
+        .sum = sums->lanes,
+        .first = range.first,
+        .is_light = are_whole(tape, &range)};
+    if (!add_range(&adding, &range, err))
+        return NULL;
+    stretch->first_seq = range.first == 0 ? 0 : tape_part(tape, range.first)->first_seq;
+    stretch->end_seq = range.end == tape_part_count(tape) ? tape_end_seq(tape)
+                                                          : tape_part(tape, range.end - 1)->end_seq;
+    return make_rows(sums, tape, count);
 }
 
 const struct lane_summary *

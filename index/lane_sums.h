@@ -15,6 +15,7 @@ struct error;
 struct lane_summary;
 struct lanes;
 struct tape;
+struct tape_stretch;
 
 /* Zero-initialise. */
 struct lane_sums {
@@ -25,6 +26,10 @@ struct lane_sums {
 /* As tape_lanes(). */
 const struct lane_summary *lane_sums_make(
     struct lane_sums *sums, struct tape *tape, size_t *count, struct error *err);
+
+/* As tape_holes(). */
+const struct lane_summary *lane_sums_make_holes(struct lane_sums *sums, struct tape *tape,
+    struct tape_stretch *stretch, size_t *count, struct error *err);
 
 void lane_sums_done(struct lane_sums *sums);
 

@@ -74,6 +74,10 @@ struct part_ops {
     /* The lanes of the part with counts and holes, up to its end_seq. Owned by the part. */
     const struct lanes *(*lanes)(struct part *part, struct tape *tape, struct error *err);
 
+    /* The same without reading events for it: all holes that are recorded in the part, and of counts and offsets only
+     * what is known by now. */
+    const struct lanes *(*holes)(struct part *part, struct tape *tape, struct error *err);
+
     struct part_walk *(*walk)(
         struct part *part, struct tape *tape, const struct part_walk_options *options);
 

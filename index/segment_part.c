@@ -184,6 +184,7 @@ const struct part_ops segment_part = {
     .close = close_part,
     .refresh = refresh,
     .lanes = lanes_of,
+    .holes = lanes_of,
     .walk = segment_walk,
     .expect = expect,
     .expect_open = expect_open,

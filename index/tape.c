@@ -144,6 +144,7 @@ tape_close(struct tape *tape)
     tape_behind_done(&tape->behind);
     free(tape->known);
     lane_sums_done(&tape->sums);
+    lane_sums_done(&tape->holes);
     free(tape->damage);
     free(tape->unread);
     free(tape->directory);
@@ -262,6 +263,12 @@ const struct lane_summary *
 tape_lanes(struct tape *tape, size_t *count, struct error *err)
 {
     return lane_sums_make(&tape->sums, tape, count, err);
+}
+
+const struct lane_summary *
+tape_holes(struct tape *tape, struct tape_stretch *stretch, size_t *count, struct error *err)
+{
+    return lane_sums_make_holes(&tape->holes, tape, stretch, count, err);
 }
 
 bool

@@ -95,6 +95,21 @@ const struct lane_summary *tape_lanes(struct tape *tape, size_t *count, struct e
 const struct lane_summary *tape_find_lane(
     const struct lane_summary *lanes, size_t count, const struct stream *stream, int32_t partition);
 
+/* Seqs first_seq .. end_seq - 1. */
+struct tape_stretch {
+    uint64_t first_seq;
+    uint64_t end_seq;
+};
+
+/* The holes that belong to a stretch of the tape, for who looks at it again and again: only the files that have its seqs are
+ * asked, and no event is read, unless files are missing there. Of the summaries only stream, partition and holes
+ * mean something; of a lane with events there is at least an event at first_offset, and none is known without. *stretch
+ * becomes what was looked at: more than was asked for, or its end where very many lanes would have to be kept in memory. At
+ * the end of the tape it holds what is known there. The array lives until the next tape_holes() or tape_close(). NULL with
+ * *err as with tape_lanes(). */
+const struct lane_summary *tape_holes(
+    struct tape *tape, struct tape_stretch *stretch, size_t *count, struct error *err);
+
 /* A place in a lane. */
 struct tape_place {
     const struct stream *stream; /* the tape's; NULL: not known */

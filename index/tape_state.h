@@ -39,6 +39,7 @@ struct tape {
     size_t known_count;
     size_t known_capacity;
     struct lane_sums sums;
+    struct lane_sums holes; /* of the stretch that was asked for last */
     struct tape_damage *damage;
     size_t damage_count;
     size_t damage_capacity;
