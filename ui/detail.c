@@ -55,6 +55,25 @@ detail_add(struct detail *detail, int depth, struct bytes label, struct bytes va
     return line;
 }
 
+void
+detail_begin(struct detail *detail, uint64_t seq)
+{
+    detail->count = 0;
+    detail->text.length = 0;
+    detail->seq = seq;
+    detail->is_loaded = true;
+    detail->is_fresh = true;
+    detail->cursor = 0;
+    detail->top = 0;
+    detail->payload_line = SIZE_MAX;
+}
+
+void
+detail_add_field(struct detail *detail, const char *label, struct bytes value)
+{
+    detail_add(detail, 0, bytes_of(label), value)->is_field = true;
+}
+
 /* One line about the event: our own words, or bytes of its. */
 static struct detail_line *
 add_field(struct detail *detail, const char *label, struct bytes value)
@@ -251,16 +270,10 @@ add_payload(struct detail *detail, const struct event *event)
 void
 detail_load(struct detail *detail, const struct event *event)
 {
-    detail->count = 0;
-    detail->text.length = 0;
-    detail->seq = event->seq;
-    detail->is_loaded = true;
+    detail_begin(detail, event->seq);
     add_fields(detail, event);
     detail->payload_line = detail->count;
     add_payload(detail, event);
-    detail->is_fresh = true;
-    detail->cursor = 0;
-    detail->top = 0;
 }
 
 /* The next line that can be seen, behind or before `line`; count when there is none. */

@@ -58,6 +58,10 @@ struct detail {
 
 void detail_done(struct detail *detail);
 
+/* Begin anew, about what stands at `seq`, and add lines about it that are not of a payload. */
+void detail_begin(struct detail *detail, uint64_t seq);
+void detail_add_field(struct detail *detail, const char *label, struct bytes value);
+
 /* Make the lines of `event` for detail->view; the cursor goes to the payload. */
 void detail_load(struct detail *detail, const struct event *event);
 

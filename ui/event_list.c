@@ -29,8 +29,11 @@ static void
 forget_rows(struct event_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
-        free(list->rows[i]);
+        event_row_free(list->rows[i]);
     list->count = 0;
+    list->changes++;
+    free(list->end_gap);
+    list->end_gap = NULL;
 }
 
 static void
@@ -112,11 +115,16 @@ event_list_extend(struct event_list *list, uint64_t end_seq)
 static void
 insert_row(struct event_list *list, size_t index, struct event_row *row)
 {
+    if (index == list->count) {
+        free(list->end_gap); /* it is not behind the last row any more */
+        list->end_gap = NULL;
+    }
     list->rows = alloc_grow(list->rows, list->count, &list->capacity, sizeof(struct event_row *));
     memmove(list->rows + index + 1, list->rows + index,
         (list->count - index) * sizeof(struct event_row *));
     list->rows[index] = row;
     list->count++;
+    list->changes++;
 }
 
 /* Let rows go from the front until there are no more than allowed. */
@@ -127,9 +135,10 @@ trim_front(struct event_list *list)
         return 0;
     size_t dropped = list->count - EVENT_LIST_MAX_ROWS;
     for (size_t i = 0; i < dropped; i++)
-        free(list->rows[i]);
+        event_row_free(list->rows[i]);
     list->count -= dropped;
     memmove(list->rows, list->rows + dropped, list->count * sizeof(struct event_row *));
+    list->changes++;
     list->older_is_done = false;
     cursor_free(list->older);
     list->older = NULL;
@@ -144,7 +153,8 @@ trim_end(struct event_list *list)
         return;
     list->wanted -= list->count - EVENT_LIST_MAX_ROWS;
     while (list->count > EVENT_LIST_MAX_ROWS)
-        free(list->rows[--list->count]);
+        event_row_free(list->rows[--list->count]);
+    list->changes++;
     list->newer_is_done = false;
     cursor_free(list->newer);
     list->newer = NULL;

@@ -14,6 +14,7 @@
 
 struct cursor;
 struct error;
+struct event_gap;
 struct event_row;
 struct query;
 struct tape;
@@ -28,7 +29,9 @@ struct event_list {
     struct event_row **rows;
     size_t count;
     size_t capacity;
-    uint64_t end_seq; /* the head: nothing at or above is loaded */
+    unsigned changes;          /* counts every change of the rows */
+    struct event_gap *end_gap; /* as those of rows, behind the last one; event_gaps.h finds them */
+    uint64_t end_seq;          /* the head: nothing at or above is loaded */
 
     struct cursor *older;
     bool older_is_done; /* rows[0] is the first match of the tape */

@@ -1,5 +1,6 @@
 #include "ui/event_row.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -46,4 +47,11 @@ event_row_new(const struct event *event)
     row->type = keep(identity.type, type_length, &at);
     row->payload = keep(event->payload, payload_length, &at);
     return row;
+}
+
+void
+event_row_free(struct event_row *row)
+{
+    free(row->gap);
+    free(row);
 }

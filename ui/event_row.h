@@ -8,6 +8,8 @@
 #include "base/bytes.h"
 #include "index/event.h"
 
+struct event_gap;
+
 #define EVENT_ROW_KEY_BYTES     96u
 #define EVENT_ROW_TYPE_BYTES    96u
 #define EVENT_ROW_PAYLOAD_BYTES 640u
@@ -19,6 +21,8 @@ struct event_row {
     const struct stream *stream;
     int32_t partition;
     size_t size;
+    struct event_gap
+        *gap;         /* what is missing of its lane in front of it; NULL: nothing that is known */
     uint64_t hidden;  /* matches between the row above and this one that were not drawn */
     struct bytes key; /* null is kept apart from empty */
     struct bytes type;
@@ -26,7 +30,8 @@ struct event_row {
     unsigned char text[]; /* what the three views point into */
 };
 
-/* Copy; the caller frees it with free(). */
+/* Copy. */
 struct event_row *event_row_new(const struct event *event);
+void event_row_free(struct event_row *row);
 
 #endif

@@ -10,8 +10,10 @@
 #include "base/clock.h"
 #include "ui/canvas.h"
 #include "ui/deck.h"
+#include "ui/event_gap.h"
 #include "ui/event_list.h"
 #include "ui/event_row.h"
+#include "ui/events_move.h"
 #include "ui/events_screen.h"
 #include "ui/number.h"
 #include "ui/text.h"
@@ -107,6 +109,19 @@ draw_bytes(struct canvas *canvas, struct place place, struct bytes bytes, int sh
 }
 
 static void
+draw_offset(struct canvas *canvas, int row, const struct columns *at, int64_t offset)
+{
+    char number[NUMBER_TEXT_MAX];
+    if (at->offset_width >= 12)
+        text_print_right(canvas, row, at->offset, at->offset_width, ROLE_TEXT, "%s",
+            number_grouped((uint64_t)offset, number));
+    else
+        text_print_right(canvas, row, at->offset, at->offset_width, ROLE_TEXT, "%s%lld",
+            offset > 99999999 ? "…" : "",
+            (long long)(offset > 99999999 ? offset % 10000000 : offset));
+}
+
+static void
 draw_row(const struct events *events, struct canvas *canvas, int row, const struct columns *at,
     const struct event_row *event, bool is_live)
 {
@@ -122,13 +137,7 @@ draw_row(const struct events *events, struct canvas *canvas, int row, const stru
             number_short((double)event->hidden, number));
     text_print(canvas, row, at->stream, at->stream_width, ROLE_TEXT, "%s", event->stream->name);
     text_print_right(canvas, row, at->partition, 3, ROLE_TEXT, "%d", event->partition);
-    if (at->offset_width >= 12)
-        text_print_right(canvas, row, at->offset, at->offset_width, ROLE_TEXT, "%s",
-            number_grouped((uint64_t)event->offset, number));
-    else
-        text_print_right(canvas, row, at->offset, at->offset_width, ROLE_TEXT, "%s%lld",
-            event->offset > 99999999 ? "…" : "",
-            (long long)(event->offset > 99999999 ? event->offset % 10000000 : event->offset));
+    draw_offset(canvas, row, at, event->offset);
     place.column = at->key;
     place.width = at->key_width;
     bool is_odd = draw_bytes(canvas, place, event->key, 0);
@@ -148,6 +157,28 @@ draw_row(const struct events *events, struct canvas *canvas, int row, const stru
     is_odd |= draw_bytes(canvas, place, event->payload, events->shift);
     if (is_odd)
         canvas_set(canvas, row, 1, ROLE_ATTENTION, '!');
+}
+
+/* What is missing in front of a row, in the columns of the rows. */
+static void
+draw_gap(struct canvas *canvas, int row, const struct columns *at, const struct event_gap *gap)
+{
+    struct buffer text = {0};
+    const struct event_gap_hole *first = &gap->holes[0];
+
+    canvas_set(canvas, row, 1, ROLE_ATTENTION, 'G');
+    text_print(canvas, row, 3, at->stream - 4, ROLE_ATTENTION, "gap");
+    if (gap->has_lanes) {
+        text_print(canvas, row, at->stream, at->stream_width, ROLE_TEXT, "partitions");
+    } else {
+        text_print(canvas, row, at->stream, at->stream_width, ROLE_TEXT, "%s", first->stream->name);
+        text_print_right(canvas, row, at->partition, 3, ROLE_TEXT, "%d", first->hole.partition);
+        draw_offset(canvas, row, at, first->hole.from);
+    }
+    event_gap_print(&text, gap);
+    text_print(
+        canvas, row, at->key, canvas->columns - at->key, ROLE_ATTENTION, "%s", buffer_text(&text));
+    buffer_done(&text);
 }
 
 /* Every empty place says why, and the next key. */
@@ -192,21 +223,44 @@ draw_end(const struct events *events, const struct deck *deck, struct canvas *ca
         text_print(canvas, row, 3, canvas->columns - 3, ROLE_SECONDARY, "┄┄ end of the tape ┄┄");
 }
 
+/* Lines of the row and the gap in front of it; behind the last row stands no more than a gap. */
+static size_t
+lines_at(const struct events *events, size_t index)
+{
+    size_t row = index < events->list.count ? 1 : 0;
+    return row + (events_gap(events, index) != NULL ? 1 : 0);
+}
+
+/* The first row from which the page reaches to the end, or to the line of the cursor. */
+static size_t
+last_top(const struct events *events, size_t page, bool to_cursor)
+{
+    size_t last = to_cursor ? events->cursor : events->list.count;
+    size_t lines = lines_at(events, last);
+    if (to_cursor && last < events->list.count && events_cursor_gap(events) != NULL)
+        lines = 1;
+    size_t top = last;
+    while (top > 0 && lines + lines_at(events, top - 1) <= page)
+        lines += lines_at(events, --top);
+    return top;
+}
+
 /* Which rows the page has: the cursor is on it, and a head that follows at its end. */
 static void
 place_page(struct events *events, size_t page)
 {
-    size_t count = events->list.count;
+    size_t end = last_top(events, page, false);
+    size_t low = last_top(events, page, true);
 
     events->rows_drawn = page;
     if (!events->has_cursor)
-        events->top = count > page ? count - page : 0;
+        events->top = end;
     if (events->cursor < events->top)
         events->top = events->cursor;
-    if (events->cursor >= events->top + page)
-        events->top = events->cursor - page + 1;
-    if (events->top > 0 && count < events->top + page)
-        events->top = count > page ? count - page : 0;
+    if (events->top < low)
+        events->top = low;
+    if (events->top > end)
+        events->top = end;
 }
 
 /* Has an event of the page a type? An empty page may yet get one. */
@@ -234,6 +288,45 @@ choose_columns(const struct events *events, const struct canvas *canvas, bool is
     return page_has_types(events) ? at : without_type(at);
 }
 
+/* Draws one line below the other, as far as the page goes. */
+struct list_pen {
+    const struct events *events;
+    struct canvas *canvas;
+    const struct columns *at;
+    int row;
+    int end;
+    bool is_live;
+};
+
+static void
+mark_cursor(struct list_pen *pen)
+{
+    canvas_set(pen->canvas, pen->row, 0, ROLE_SELECTED, 0x25b8);
+    canvas_mark_row(pen->canvas, pen->row, 0, pen->at->key - 1, ROLE_SELECTED);
+}
+
+/* A row with the gap in front of it; behind the last row there may be another one. */
+static void
+draw_entry(struct list_pen *pen, size_t index)
+{
+    const struct events *events = pen->events;
+    const struct event_gap *gap = events_gap(events, index);
+    bool on_gap = events_cursor_gap(events) != NULL;
+
+    if (gap != NULL) {
+        draw_gap(pen->canvas, pen->row, pen->at, gap);
+        if (index == events->cursor && on_gap)
+            mark_cursor(pen);
+        pen->row++;
+    }
+    if (index >= events->list.count || pen->row >= pen->end)
+        return;
+    draw_row(events, pen->canvas, pen->row, pen->at, events->list.rows[index], pen->is_live);
+    if (index == events->cursor && !on_gap)
+        mark_cursor(pen);
+    pen->row++;
+}
+
 static void
 draw_list(struct events *events, const struct deck *deck, struct canvas *canvas, int row, int rows)
 {
@@ -247,26 +340,30 @@ draw_list(struct events *events, const struct deck *deck, struct canvas *canvas,
     place_page(events, page);
     struct columns at = choose_columns(events, canvas, is_live);
     draw_heading(canvas, row, &at, is_live);
-    size_t drawn = 0;
-    for (; drawn < page && events->top + drawn < count; drawn++) {
-        size_t index = events->top + drawn;
-        int here = row + 1 + (int)drawn;
-        draw_row(events, canvas, here, &at, events->list.rows[index], is_live);
-        if (index == events->cursor) {
-            canvas_set(canvas, here, 0, ROLE_SELECTED, 0x25b8);
-            canvas_mark_row(canvas, here, 0, at.key - 1, ROLE_SELECTED);
-        }
-    }
+    struct list_pen pen = {events, canvas, &at, row + 1, row + 1 + (int)page, is_live};
+    size_t index = events->top;
+    while (index <= count && pen.row < pen.end)
+        draw_entry(&pen, index++);
+    bool is_end = index > count || (index == count && events_gap(events, count) == NULL);
     if (count == 0)
         draw_empty(events, deck, canvas, row + 2);
-    else if (!is_live && events->top + drawn >= count && (int)drawn + 1 < rows)
-        draw_end(events, deck, canvas, row + 1 + (int)drawn);
+    else if (!is_live && is_end && pen.row < row + rows)
+        draw_end(events, deck, canvas, pen.row);
 }
 
 static void
 draw_rule(const struct events *events, struct canvas *canvas, int row)
 {
     canvas_fill(canvas, row, 0, canvas->columns, ROLE_SECONDARY, 0x2500);
+    const struct event_gap *gap = events_cursor_gap(events);
+    if (gap != NULL) {
+        struct buffer place = {0};
+        event_gap_print_place(&place, gap);
+        text_print(canvas, row, 3, canvas->columns - 4, ROLE_HEADING, " Gap %s ",
+            gap->hole_count > 1 ? "" : buffer_text(&place));
+        buffer_done(&place);
+        return;
+    }
     if (events->cursor < events->list.count) {
         const struct event_row *event = events->list.rows[events->cursor];
         text_print(canvas, row, 3, canvas->columns - 40, ROLE_HEADING, " %s[%d]@%lld ",

@@ -11,9 +11,24 @@
 #define PAGE_ROWS  120u
 #define SPARE_ROWS 40u
 
+struct event_gap *
+events_gap(const struct events *events, size_t index)
+{
+    const struct event_list *list = &events->list;
+    return index < list->count ? list->rows[index]->gap : list->end_gap;
+}
+
+struct event_gap *
+events_cursor_gap(const struct events *events)
+{
+    return events->on_gap ? events_gap(events, events->cursor) : NULL;
+}
+
 static void
 begin(struct events *events, struct deck *deck)
 {
+    event_gaps_begin(&events->gaps);
+    events->on_gap = false;
     event_list_begin(&events->list, deck_filter(deck), deck->now_ns, deck->head_seq, PAGE_ROWS);
     events->moves = deck->moves;
     events->filters = deck->filters;
@@ -35,6 +50,7 @@ static void
 cursor_to_newest(struct events *events)
 {
     events->cursor = events->list.count > 0 ? events->list.count - 1 : 0;
+    events->on_gap = false;
 }
 
 static bool
@@ -95,10 +111,12 @@ keep_cursor(struct events *events)
         while (at > 0 && list->rows[at]->seq > seq)
             at--;
         events->cursor = at;
+        events->on_gap = false;
         events->has_cursor = true;
         events->keep_seq = 0;
     } else if (list->older_is_done) {
         events->cursor = 0;
+        events->on_gap = false;
         events->has_cursor = list->count > 0;
         events->keep_seq = 0;
     } else if (!events->is_loading && list->count + PAGE_ROWS <= EVENT_LIST_MAX_ROWS) {
@@ -106,6 +124,27 @@ keep_cursor(struct events *events)
     } else if (!events->is_loading) {
         events->keep_seq = 0; /* further back than the list goes: stay at the head */
     }
+}
+
+/* What is missing among the rows that are drawn, and a little further. A gap may go while the cursor is on it. */
+static bool
+find_gaps(struct events *events, const struct deck *deck, int64_t monotonic_ns)
+{
+    size_t count = events->list.count;
+    size_t low = count > events->rows_drawn ? count - events->rows_drawn : 0;
+    size_t high = count;
+    if (events->has_cursor) {
+        low = events->cursor < events->top ? events->cursor : events->top;
+        high = (events->cursor < events->top ? events->top : events->cursor) + events->rows_drawn;
+    }
+    bool changed = event_gaps_update(&events->gaps, &events->list, deck,
+        low > SPARE_ROWS ? low - SPARE_ROWS : 0, high + SPARE_ROWS, monotonic_ns);
+    if (events->on_gap && events_cursor_gap(events) == NULL) {
+        events->on_gap = false;
+        if (events->cursor >= events->list.count)
+            cursor_to_newest(events);
+    }
+    return changed;
 }
 
 bool
@@ -133,6 +172,7 @@ events_load(struct events *events, struct deck *deck, int64_t monotonic_ns)
         cursor_to_newest(events);
     if (events->keep_seq != 0)
         keep_cursor(events);
+    changed |= find_gaps(events, deck, monotonic_ns);
     deck->ratio = is_live ? events->list.ratio : 1.0;
     return changed;
 }
@@ -148,6 +188,17 @@ events_hold(struct events *events, struct deck *deck)
     events_load(events, deck, clock_monotonic_ns());
 }
 
+static void
+up_one(struct events *events)
+{
+    if (!events->on_gap && events_gap(events, events->cursor) != NULL) {
+        events->on_gap = true;
+    } else if (events->cursor > 0) {
+        events->cursor--;
+        events->on_gap = false;
+    }
+}
+
 void
 events_up(struct events *events, struct deck *deck, size_t rows)
 {
@@ -158,24 +209,36 @@ events_up(struct events *events, struct deck *deck, size_t rows)
         event_list_want_older(&events->list, PAGE_ROWS);
         load_older(events, deck);
     }
-    events->cursor = events->cursor > rows ? events->cursor - rows : 0;
+    while (rows-- > 0)
+        up_one(events);
+}
+
+/* False at the end. */
+static bool
+down_one(struct events *events)
+{
+    size_t next = events->on_gap ? events->cursor : events->cursor + 1;
+    bool is_gap = !events->on_gap && events_gap(events, next) != NULL;
+    if (!is_gap && next >= events->list.count)
+        return false;
+    events->cursor = next;
+    events->on_gap = is_gap;
+    return true;
 }
 
 bool
 events_down(struct events *events, size_t rows)
 {
-    size_t before = events->cursor;
     size_t dropped = 0;
+    bool moved = false;
 
     if (events->cursor + rows + SPARE_ROWS >= events->list.count) {
         event_list_load_newer(&events->list, rows + SPARE_ROWS, &dropped);
         shift_cursor(events, 0, dropped);
-        before -= before > dropped ? dropped : before;
     }
-    events->cursor += rows;
-    if (events->cursor >= events->list.count)
-        cursor_to_newest(events);
-    return events->cursor != before;
+    while (rows-- > 0 && down_one(events))
+        moved = true;
+    return moved;
 }
 
 void
@@ -185,11 +248,8 @@ events_step(struct events *events, struct deck *deck)
 
     events_hold(events, deck);
     events->has_cursor = true;
-    if (events->cursor + 1 < events->list.count || events_down(events, 1)) {
-        if (events->cursor + 1 < events->list.count)
-            events->cursor++;
+    if (events_down(events, 1) && (!events->on_gap || events_down(events, 1)))
         return;
-    }
     if (has_newer(events, deck))
         return; /* it is on its way */
     event_list_extend(&events->list, deck->end_seq);
@@ -208,6 +268,14 @@ events_step(struct events *events, struct deck *deck)
 }
 
 void
+events_step_back(struct events *events, struct deck *deck)
+{
+    events_up(events, deck, 1);
+    if (events->on_gap)
+        events_up(events, deck, 1);
+}
+
+void
 events_top(struct events *events, struct deck *deck)
 {
     events_hold(events, deck);
@@ -215,7 +283,8 @@ events_top(struct events *events, struct deck *deck)
         return;
     uint64_t last = deck->first_seq + PAGE_ROWS;
     if (deck_filter(deck)[0] != '\0') {
-        events_up(events, deck, events->cursor); /* with a filter: as far as it was loaded */
+        events_up(
+            events, deck, 2 * events->cursor + 1); /* with a filter: as far as it was loaded */
         return;
     }
     deck_move_to(deck, last < deck->end_seq ? last - 1 : deck->end_seq - 1);
@@ -240,6 +309,7 @@ events_find(struct events *events, struct deck *deck, bool forward)
             continue;
         bool wrapped = forward ? at <= events->cursor : at >= events->cursor;
         events->cursor = at;
+        events->on_gap = false;
         if (wrapped && list->count > 1)
             deck_say(deck, false,
                 "went round: there is no other hit in the %zu rows that are loaded", list->count);

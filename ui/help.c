@@ -24,6 +24,8 @@ static const char *const signs[] = {
     "groups   ▲ WARN, SLOW  ■ STALL, STOP, JUMP, REWIND",
     "?        not known (never shown as 0)",
     "~1:920   one of 920 events is drawn, all are stored",
+    "G        events that are missing there, and why;",
+    "         where none ever was (markers) there is no row",
     "!        hidden or control bytes: shown, not sent",
 };
 

@@ -6,6 +6,7 @@
 #include "index/cursor.h"
 #include "ui/deck.h"
 #include "ui/detail.h"
+#include "ui/event_gap.h"
 #include "ui/event_list.h"
 #include "ui/event_row.h"
 #include "ui/events_draw.h"
@@ -32,6 +33,21 @@ events_close(void *self)
     free(events);
 }
 
+/* Say in the pane what is missing there, and again when more is known of it. */
+static void
+load_gap(struct events *events, const struct event_gap *gap)
+{
+    struct detail *detail = &events->detail;
+    bool is_shown = detail->is_loaded && events->detail_is_gap && detail->seq == gap->seq_behind;
+    if (is_shown && events->detail_places == events->gaps.places)
+        return;
+    size_t cursor = is_shown ? detail->cursor : 0;
+    event_gap_load(detail, gap);
+    detail_move(detail, (int)cursor);
+    events->detail_is_gap = true;
+    events->detail_places = events->gaps.places;
+}
+
 /* Copy the event under the cursor into the pane when it is another one than before. */
 static void
 load_detail(struct events *events, struct deck *deck)
@@ -39,11 +55,17 @@ load_detail(struct events *events, struct deck *deck)
     struct event event;
     struct error err = {0};
 
-    if (!events->has_detail || events->cursor >= events->list.count)
+    if (!events->has_detail)
+        return;
+    const struct event_gap *gap = events_cursor_gap(events);
+    if (gap != NULL)
+        load_gap(events, gap);
+    if (gap != NULL || events->cursor >= events->list.count)
         return;
     uint64_t seq = events->list.rows[events->cursor]->seq;
-    if (events->detail.is_loaded && events->detail.seq == seq)
+    if (events->detail.is_loaded && !events->detail_is_gap && events->detail.seq == seq)
         return;
+    events->detail_is_gap = false;
     if (cursor_fetch_seq(deck->reader, seq, &event, &err) == CURSOR_EVENT) {
         detail_load(&events->detail, &event);
         return;
@@ -250,7 +272,7 @@ events_act(void *self, struct deck *deck, enum action action)
         events_step(events, deck);
         break;
     case ACTION_STEP_BACK:
-        events_up(events, deck, 1);
+        events_step_back(events, deck);
         break;
     case ACTION_NEXT:
         events_find(events, deck, true);

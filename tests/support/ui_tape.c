@@ -63,6 +63,23 @@ ui_tape_add_bare(struct ui_tape *tape, const char *stream, int64_t received_ns, 
     append(tape, stream, &event);
 }
 
+void
+ui_tape_add_hole(struct ui_tape *tape, const char *stream, int64_t noticed_ns, int64_t from,
+    int64_t to, enum hole_reason reason)
+{
+    struct error err = {0};
+    struct batch *batch = batch_new();
+    struct hole hole = {.stream_id = tape_writer_stream(tape->writer, "shop", stream)->id,
+        .partition = (int32_t)(from % 3),
+        .from = from,
+        .to = to,
+        .reason = reason,
+        .noticed_ns = noticed_ns};
+    batch_add_hole(batch, &hole);
+    assert_ok(tape_writer_append(tape->writer, batch, &err));
+    batch_release(batch);
+}
+
 static void
 write_events(struct ui_tape *tape)
 {

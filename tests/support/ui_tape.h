@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "index/hole.h"
 
 struct live;
 struct stream;
@@ -34,13 +35,17 @@ void ui_tape_open_with_groups(struct ui_tape *tape);
 
 void ui_tape_close(struct ui_tape *tape);
 
-/* Append one event to an open writer. */
+/* Append one event to an open writer, to partition `offset` % 3. */
 void ui_tape_add(struct ui_tape *tape, const char *stream, int64_t received_ns, int64_t offset,
     struct bytes key, struct bytes payload);
 
 /* The same without headers, so without a type. */
 void ui_tape_add_bare(struct ui_tape *tape, const char *stream, int64_t received_ns, int64_t offset,
     struct bytes key, struct bytes payload);
+
+/* Append a hole of the partition that offset `from` is in. `to` -1: how many is not known. */
+void ui_tape_add_hole(struct ui_tape *tape, const char *stream, int64_t noticed_ns, int64_t from,
+    int64_t to, enum hole_reason reason);
 
 /* Append one sample of a consumer group, taken at `received_ns`: `json` is the payload. */
 void ui_tape_add_lag(struct ui_tape *tape, int64_t received_ns, const char *group,

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "tests/support/ui_tape.h"
 #include "tests/support/ui_terminal.h"
@@ -179,6 +180,27 @@ one_event_in_hex(void **state)
     check(true, "events", " kkkk\rvv\\", "events_hex");
 }
 
+/* Two ranges of payments are missing, of which the older one is opened. */
+static void
+events_with_gaps(void **state)
+{
+    (void)state;
+    struct ui_tape tape;
+    struct bytes key = bytes_of("o-00417");
+    ui_tape_open(&tape, true);
+    ui_tape_add_hole(
+        &tape, "payments", UI_TAPE_NOW_NS - 400 * NS_PER_MS, 4410613, 4410690, HOLE_DROPPED);
+    ui_tape_add(
+        &tape, "payments", UI_TAPE_NOW_NS - 300 * NS_PER_MS, 4410691, key, bytes_of("{\"n\":1}"));
+    ui_tape_add_hole(
+        &tape, "payments", UI_TAPE_NOW_NS - 200 * NS_PER_MS, 4410694, -1, HOLE_NOT_RECORDED);
+    ui_tape_add(
+        &tape, "payments", UI_TAPE_NOW_NS - 100 * NS_PER_MS, 4410694, key, bytes_of("{\"n\":2}"));
+    check_tape(&tape, "events", " kkk", "events_gap");
+    check_tape(&tape, "events", " kkk\r", "events_gap_open");
+    ui_tape_close(&tape);
+}
+
 static void
 flows_with_consumer_groups(void **state)
 {
@@ -320,6 +342,7 @@ main(void)
         cmocka_unit_test(one_event_as_a_tree),
         cmocka_unit_test(one_event_raw_with_hostile_bytes),
         cmocka_unit_test(one_event_in_hex),
+        cmocka_unit_test(events_with_gaps),
         cmocka_unit_test(flows_with_consumer_groups),
         cmocka_unit_test(lag_of_all_groups),
         cmocka_unit_test(lag_with_partitions),
