@@ -17,6 +17,7 @@
 #include "console/output.h"
 #include "console/safe_text.h"
 #include "console/sizes.h"
+#include "index/hole_times.h"
 #include "index/live.h"
 #include "index/tape.h"
 

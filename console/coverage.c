@@ -13,6 +13,7 @@
 #include "index/cursor.h"
 #include "index/event.h"
 #include "index/hole.h"
+#include "index/hole_times.h"
 #include "index/lanes.h"
 #include "index/tape.h"
 
@@ -20,29 +21,6 @@
 #define LINES_MAX 10u
 
 /* ---- times ---- */
-
-/* The time of the event at the offset; with `or_behind` of the next one. */
-static int64_t
-time_at(struct cursor *cursor, const struct lane_summary *lane, int64_t offset, bool or_behind)
-{
-    struct event event;
-    struct error ignored;
-    if (offset < 0 || cursor_fetch_offset(cursor, lane->stream, lane->partition, offset, &event,
-                          &ignored) != CURSOR_EVENT)
-        return CLOCK_NONE;
-    return or_behind || event.offset == offset ? event_time(&event) : CLOCK_NONE;
-}
-
-struct hole_times
-coverage_times_of(struct cursor *cursor, const struct lane_summary *lane, const struct hole *hole)
-{
-    return (struct hole_times){
-        .after_ns = hole->from <= 0 ? CLOCK_NONE : time_at(cursor, lane, hole->from - 1, false),
-        .before_ns = hole->to < 0 || hole->to == INT64_MAX
-                         ? CLOCK_NONE
-                         : time_at(cursor, lane, hole->to + 1, true),
-    };
-}
 
 struct hole_times *
 coverage_times(struct tape *tape, const struct lane_summary *lanes, size_t count)
@@ -62,7 +40,7 @@ coverage_times(struct tape *tape, const struct lane_summary *lanes, size_t count
                 continue;
             if (cursor == NULL)
                 cursor = cursor_new(tape, &(struct cursor_options){.order = CURSOR_BY_SEQ});
-            times[at] = coverage_times_of(cursor, &lanes[i], &lanes[i].holes[k]);
+            times[at] = hole_times_of(cursor, &lanes[i], &lanes[i].holes[k]);
         }
     }
     cursor_free(cursor);
@@ -112,13 +90,13 @@ append_when(struct buffer *to, const struct hole *hole, const struct hole_times 
     }
 }
 
-static void
-append_hole(struct buffer *to, const struct lane_summary *lane, const struct hole *hole,
-    const struct hole_times *times)
+void
+coverage_append_hole(struct buffer *to, const char *label, int32_t partition,
+    const struct hole *hole, const struct hole_times *times)
 {
     buffer_append_text(to, "  ");
-    (void)safe_text_append(to, bytes_of(lane->stream->label), 0);
-    buffer_printf(to, "[%" PRId32 "]@%" PRId64, lane->partition, hole->from);
+    (void)safe_text_append(to, bytes_of(label), 0);
+    buffer_printf(to, "[%" PRId32 "]@%" PRId64, partition, hole->from);
     if (hole->to < 0)
         buffer_append_text(to, "..?");
     else if (hole->to > hole->from)
@@ -207,7 +185,8 @@ coverage_append_text(struct buffer *to, const struct coverage *coverage)
         const struct lane_summary *lane = &coverage->lanes[i];
         for (size_t k = 0; k < lane->hole_count; k++, at++) {
             if (lane->holes[k].reason != HOLE_COMPACTED_OR_ABORTED && named++ < LINES_MAX)
-                append_hole(to, lane, &lane->holes[k], &coverage->times[at]);
+                coverage_append_hole(to, lane->stream->label, lane->partition, &lane->holes[k],
+                    &coverage->times[at]);
         }
     }
     if (named > LINES_MAX)

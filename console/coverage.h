@@ -10,20 +10,10 @@
 #include <stdint.h>
 
 struct buffer;
-struct cursor;
 struct hole;
+struct hole_times;
 struct lane_summary;
 struct tape;
-
-/* When it was that a hole has nothing of: the times of the events beside it on the tape. */
-struct hole_times {
-    int64_t after_ns;  /* event_time() of the one in front of it; CLOCK_NONE: not known */
-    int64_t before_ns; /* and of the one behind it */
-};
-
-/* The times of one hole of the lane. */
-struct hole_times coverage_times_of(
-    struct cursor *cursor, const struct lane_summary *lane, const struct hole *hole);
 
 /* More holes than these have no times: each takes two reads. */
 #define COVERAGE_TIMES_MAX 200u
@@ -42,6 +32,11 @@ struct coverage {
     uint64_t gave_up;               /* values that a regular expression could not be decided on */
     bool looked_at_all;
 };
+
+/* For people: "orders[0]@7..8  DROPPED, between ... and ..., noticed ...", a line of two blanks and that. `label` is the
+ * stream's. */
+void coverage_append_hole(struct buffer *to, const char *label, int32_t partition,
+    const struct hole *hole, const struct hole_times *times);
 
 /* For people: a line that says what was looked at (or else what there is), and one for each of the first
  * holes. */

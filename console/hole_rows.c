@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "index/cursor.h"
 #include "index/hole.h"
+#include "index/hole_times.h"
 #include "index/query.h"
 #include "index/tape.h"
 
@@ -18,23 +19,6 @@ struct search {
     size_t looked_up;
 };
 
-/* Whether events of the query's times could have been in the hole. */
-static bool
-is_in_time(
-    const struct query_bounds *bounds, const struct hole *hole, const struct hole_times *times)
-{
-    if (hole->was_here)
-        return hole->last_ns >= bounds->from_ns && hole->first_ns <= bounds->until_ns;
-    return (times->before_ns == CLOCK_NONE || times->before_ns >= bounds->from_ns) &&
-           (times->after_ns == CLOCK_NONE || times->after_ns <= bounds->until_ns);
-}
-
-static bool
-is_in_offsets(const struct query_bounds *bounds, const struct hole *hole)
-{
-    return hole->from <= bounds->last_offset && (hole->to < 0 || hole->to >= bounds->first_offset);
-}
-
 static void
 add_lane(struct search *search, const struct lane_summary *lane)
 {
@@ -43,11 +27,11 @@ add_lane(struct search *search, const struct lane_summary *lane)
     for (size_t i = 0; i < lane->hole_count; i++) {
         struct hole_row row = {
             .lane = lane, .hole = &lane->holes[i], .times = {CLOCK_NONE, CLOCK_NONE}};
-        if (!is_in_offsets(&search->bounds, row.hole))
+        if (!hole_is_in_offsets(row.hole, &search->bounds))
             continue;
         if (search->looked_up++ < HOLE_ROWS_TIMES_MAX)
-            row.times = coverage_times_of(search->cursor, lane, row.hole);
-        if (!is_in_time(&search->bounds, row.hole, &row.times))
+            row.times = hole_times_of(search->cursor, lane, row.hole);
+        if (!hole_is_in_time(row.hole, &row.times, &search->bounds))
             continue;
         rows->items = alloc_grow(rows->items, rows->count, &rows->capacity, sizeof(*rows->items));
         rows->items[rows->count++] = row;

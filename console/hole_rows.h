@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "analysis/hole_cause.h"
-#include "console/coverage.h"
+#include "index/hole_times.h"
 
 struct error;
 struct hole;

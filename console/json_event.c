@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "console/coverage.h"
 #include "console/utf8.h"
 #include "index/event.h"
+#include "index/hole_times.h"
 #include "index/tape.h"
 
 /* The longest form of one character: a surrogate pair, "\udb40\udc01". */

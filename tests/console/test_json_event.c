@@ -1,7 +1,7 @@
 #include <jansson.h>
 
 #include "base/clock.h"
-#include "console/coverage.h"
+#include "index/hole_times.h"
 #include "console/json_event.h"
 #include "index/event.h"
 #include "index/tape.h"
