@@ -13,6 +13,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "console/command.h"
+#include "console/coverage.h"
+#include "console/damage.h"
 #include "console/output.h"
 #include "console/replay_options.h"
 #include "console/sizes.h"
@@ -202,6 +204,35 @@ print_checks(struct output *output, const struct plan *plan)
         "keys have events in more than one target partition; between those no order is kept");
 }
 
+/* Holes that the text names; --json has more. */
+#define HOLES_SHOWN 10u
+
+/* What the query is about as well, and the plan has not. */
+static void
+print_missing(struct output *output, const struct plan *plan)
+{
+    uint64_t count = plan->hole_count + plan->holes_not_named;
+    char number[REPLAY_NUMBER_MAX];
+    if (plan->damage_count > 0)
+        replay_print(output,
+            "missing   what cannot be read of the tape, which is damaged in %zu place%s",
+            plan->damage_count, plan->damage_count == 1 ? "" : "s");
+    if (count > 0)
+        replay_print(output,
+            "missing   %s range%s of offsets %s not on the tape:", replay_number(count, number),
+            count == 1 ? "" : "s", count == 1 ? "is" : "are");
+    size_t shown = plan->hole_count < HOLES_SHOWN ? plan->hole_count : HOLES_SHOWN;
+    for (size_t i = 0; i < shown; i++) {
+        const struct plan_hole *of = &plan->holes[i];
+        char *label = alloc_format("%s/%s", of->tap, of->stream);
+        coverage_append_hole(&output->buffer, label, of->partition, &of->hole, &of->times);
+        free(label);
+    }
+    if (count > shown)
+        replay_print(output, "  and %s more; tapedeck tape holes lists all",
+            replay_number(count - shown, number));
+}
+
 static void
 print_plan(struct output *output, const struct plan *plan)
 {
@@ -221,6 +252,7 @@ print_plan(struct output *output, const struct plan *plan)
     print_pacing(output, &plan->pacing);
     print_checks(output, plan);
     print_lanes(output, plan);
+    print_missing(output, plan);
 }
 
 static bool
@@ -261,8 +293,21 @@ write_outputs(const struct invocation *invocation, struct plan *plan, struct err
     return written && print_answer(invocation, plan, err);
 }
 
+/* Returns the exit code for it. */
+static int
+report_damage(const struct plan *plan)
+{
+    const char **texts = alloc_array(plan->damage_count, sizeof(*texts));
+    for (size_t i = 0; i < plan->damage_count; i++)
+        texts[i] = plan->damage[i].text;
+    int code = damage_report_texts(texts, plan->damage_count);
+    free(texts);
+    return code;
+}
+
+/* *code is that of a plan that was made. */
 static bool
-make_plan(const struct invocation *invocation, const char *query, struct error *err)
+make_plan(const struct invocation *invocation, const char *query, int *code, struct error *err)
 {
     const struct settings *settings = invocation->settings;
     struct planner_options planner = {
@@ -291,6 +336,7 @@ make_plan(const struct invocation *invocation, const char *query, struct error *
     planner.settings = target.settings;
     struct plan *plan = planner_make(&planner, err);
     bool done = plan != NULL && write_outputs(invocation, plan, err);
+    *code = plan != NULL ? report_damage(plan) : 0;
     plan_free(plan);
     replay_target_done(&target);
     free(tape);
@@ -334,7 +380,7 @@ run_plan(const struct invocation *invocation)
     int code = 0;
     if (compiled == NULL)
         code = fail_query(buffer_text(&query), column, &err);
-    else if (!make_plan(invocation, buffer_text(&query), &err))
+    else if (!make_plan(invocation, buffer_text(&query), &code, &err))
         code = command_fail(&err);
     query_free(compiled);
     buffer_done(&query);
@@ -350,7 +396,10 @@ const struct command command_replay_plan = {
                "what will not survive (times), which keys move, and what the target is. It is kept "
                "in the\n"
                "tape's directory under its id. What is recorded after the plan was made is not "
-               "part of it.",
+               "part of it.\n"
+               "What the query is about and is not on the tape is named, with the reason; the exit "
+               "code is 6\n"
+               "when the tape is damaged, and the plan has what could be read.",
     .examples =
         "tapedeck replay plan stream=orders since -15m --to kafka://staging:9092/orders-copy\n"
         "tapedeck replay plan key=o-417 --to kafka://127.0.0.1/debug --speed 2x --max-gap 5s\n"

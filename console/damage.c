@@ -9,17 +9,15 @@
 #include "index/tape.h"
 
 /* Places that are named; tapedeck tape verify has all. */
-#define LINES_MAX 3u
+#define LINES_MAX 3u /* texts[] of damage_report_texts() has no more */
 
 int
-damage_report(const struct tape *tape)
+damage_report_texts(const char *const *texts, size_t count)
 {
-    const struct tape_damage *damage = NULL;
-    size_t count = tape_damage(tape, &damage);
     int code = 0;
     for (size_t i = 0; i < count && i < LINES_MAX; i++) {
         struct error err;
-        (void)error_set(&err, ERROR_DAMAGED, "tape damaged: %s", damage[i].text);
+        (void)error_set(&err, ERROR_DAMAGED, "tape damaged: %s", texts[i]);
         code = command_fail(&err);
     }
     if (count > 0)
@@ -28,6 +26,17 @@ damage_report(const struct tape *tape)
             "all\n",
             count, count == 1 ? "" : "s");
     return code;
+}
+
+int
+damage_report(const struct tape *tape)
+{
+    const struct tape_damage *damage = NULL;
+    const char *texts[LINES_MAX];
+    size_t count = tape_damage(tape, &damage);
+    for (size_t i = 0; i < count && i < LINES_MAX; i++)
+        texts[i] = damage[i].text;
+    return damage_report_texts(texts, count);
 }
 
 bool

@@ -22,6 +22,25 @@ plan_new(void)
     return alloc_zeroed(sizeof(struct plan));
 }
 
+static void
+free_missing(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->hole_count; i++) {
+        free(plan->holes[i].tap);
+        free(plan->holes[i].stream);
+    }
+    for (size_t i = 0; i < plan->damage_count; i++) {
+        struct plan_damage *damage = &plan->damage[i];
+        free(damage->text);
+        free(damage->first.tap);
+        free(damage->first.stream);
+        free(damage->last.tap);
+        free(damage->last.stream);
+    }
+    free(plan->holes);
+    free(plan->damage);
+}
+
 void
 plan_free(struct plan *plan)
 {
@@ -32,6 +51,7 @@ plan_free(struct plan *plan)
         free(plan->lanes[i].stream);
     }
     free(plan->lanes);
+    free_missing(plan);
     free(plan->landing);
     free(plan->target_name);
     free(plan->tape);

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "index/hole.h"
+#include "index/hole_times.h"
 #include "replay/content_hash.h"
 #include "replay/pacer.h"
 #include "replay/partition_map.h"
@@ -22,6 +24,7 @@ struct error;
 #define PLAN_ID_TEXT   27 /* 26 characters and the terminator */
 #define PLAN_MAX_LANES 1000000
 #define PLAN_MAX_BYTES ((size_t)256 * 1024 * 1024) /* of a plan's file */
+#define PLAN_HOLES_MAX 1000                        /* that a plan names */
 
 /* The ways in which time can be given to the events that are sent. */
 enum plan_timestamps {
@@ -43,6 +46,32 @@ struct plan_lane {
     int64_t first_ns; /* least and greatest event_time() */
     int64_t last_ns;
     uint64_t missing; /* offsets between first and last that should be on the tape and are not */
+};
+
+/* Offsets that the query is about, by lane, offset and time, and that are not on the tape. Those at which no event ever
+ * was are not among them. */
+struct plan_hole {
+    char *tap;
+    char *stream;
+    int32_t partition;
+    struct hole hole; /* without a stream_id */
+    struct hole_times times;
+};
+
+/* A place of the tape that could not be read, as struct tape_damage has it. */
+struct plan_place {
+    char *tap; /* NULL: not known */
+    char *stream;
+    int32_t partition;
+    int64_t offset;
+};
+struct plan_damage {
+    char *text;
+    uint64_t first_seq;
+    uint64_t end_seq;
+    uint64_t events;
+    struct plan_place first;
+    struct plan_place last;
 };
 
 /* What will not survive, counted in events. */
@@ -98,6 +127,12 @@ struct plan {
 
     struct plan_lane *lanes; /* by tap, stream, partition */
     size_t lane_count;
+    /* For who reads the plan; plan_from_json() leaves these out, since nothing depends on them. */
+    struct plan_hole *holes; /* by stream, partition and offset; PLAN_HOLES_MAX at most */
+    size_t hole_count;
+    uint64_t holes_not_named;
+    struct plan_damage *damage;
+    size_t damage_count;
     uint64_t *landing; /* events per target partition, preflight.partitions of them */
     struct plan_fidelity fidelity;
     struct plan_order order;

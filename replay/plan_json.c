@@ -86,6 +86,73 @@ lanes_to_json(const struct plan *plan)
     return lanes;
 }
 
+/* As COVERAGE of tapedeck-json(7) has them. */
+static json_t *
+holes_to_json(const struct plan *plan)
+{
+    json_t *holes = json_array();
+    for (size_t i = 0; i < plan->hole_count; i++) {
+        const struct plan_hole *of = &plan->holes[i];
+        const struct hole *hole = &of->hole;
+        json_t *row = json_object();
+        put_text(row, "tap", of->tap);
+        put_text(row, "stream", of->stream);
+        put(row, "partition", json_integer(of->partition));
+        put_i64(row, "from", hole->from);
+        if (hole->to < 0)
+            put(row, "to", json_null());
+        else
+            put_i64(row, "to", hole->to);
+        put(row, "reason", json_string(hole_reason_text(hole->reason)));
+        put_time(row, "noticed", hole->noticed_ns);
+        put_time(row, "after", of->times.after_ns);
+        put_time(row, "before", of->times.before_ns);
+        json_t *deleted = hole->was_here ? json_object() : json_null();
+        if (hole->was_here) {
+            put_time(deleted, "first", hole->first_ns);
+            put_time(deleted, "last", hole->last_ns);
+        }
+        put(row, "deleted", deleted);
+        json_array_append_new(holes, row);
+    }
+    return holes;
+}
+
+static void
+put_place(json_t *object, const char *name, const struct plan_place *place)
+{
+    json_t *row = json_object();
+    put_text(row, "tap", place->tap);
+    put_text(row, "stream", place->stream);
+    put(row, "partition", json_integer(place->partition));
+    put_i64(row, "offset", place->offset);
+    put(object, name, row);
+}
+
+/* As TAPE VERIFY of tapedeck-json(7). */
+static json_t *
+damage_to_json(const struct plan *plan)
+{
+    json_t *damaged = json_array();
+    for (size_t i = 0; i < plan->damage_count; i++) {
+        const struct plan_damage *damage = &plan->damage[i];
+        json_t *row = json_object();
+        put_text(row, "damage", damage->text);
+        put_u64(row, "first_seq", damage->first_seq);
+        put_u64(row, "end_seq", damage->end_seq);
+        if (damage->events == 0)
+            put(row, "events", json_null());
+        else
+            put_u64(row, "events", damage->events);
+        if (damage->first.tap != NULL) {
+            put_place(row, "first", &damage->first);
+            put_place(row, "last", &damage->last);
+        }
+        json_array_append_new(damaged, row);
+    }
+    return damaged;
+}
+
 static json_t *
 landing_to_json(const struct plan *plan)
 {
@@ -189,6 +256,9 @@ plan_object(const struct plan *plan)
     put(object, "pacing", pacing_to_json(&plan->pacing));
     put_u64(object, "max_hops", plan->max_hops);
     put(object, "lanes", lanes_to_json(plan));
+    put(object, "holes", holes_to_json(plan));
+    put_u64(object, "holes_not_named", plan->holes_not_named);
+    put(object, "damaged", damage_to_json(plan));
     put(object, "landing", landing_to_json(plan));
     put(object, "checks", findings_to_json(plan));
     return object;

@@ -12,6 +12,7 @@
 #include "index/tape.h"
 #include "replay/content_hash.h"
 #include "replay/key_survey.h"
+#include "replay/plan_missing.h"
 #include "replay/provenance.h"
 #include "replay/selection.h"
 #include "replay/target_reader.h"
@@ -211,6 +212,19 @@ is_cancelled(const struct planner_options *options)
     return options->is_cancelled != NULL && options->is_cancelled(options->self);
 }
 
+/* Nothing matches; what cannot be read may. */
+static bool
+fail_empty(const struct planning *planning, struct error *err)
+{
+    const struct plan *plan = planning->plan;
+    const struct tape_damage *damage = NULL;
+    bool is_damaged = tape_damage(selection_tape(planning->selection), &damage) > 0;
+    (void)error_set(err, is_damaged ? ERROR_DAMAGED : ERROR_SYSTEM,
+        "nothing to replay: no event on tape '%s' matches%s%.200s", plan->tape,
+        plan->query[0] != '\0' ? " " : "", plan->query);
+    return is_damaged ? error_wrap(err, "tape damaged: %.100s", damage[0].text) : false;
+}
+
 static bool
 read_selection(struct planning *planning, struct error *err)
 {
@@ -227,10 +241,7 @@ read_selection(struct planning *planning, struct error *err)
         case CURSOR_PAUSED:
             break;
         case CURSOR_END:
-            return plan->events > 0 ||
-                   error_set(err, ERROR_SYSTEM,
-                       "nothing to replay: no event on tape '%s' matches%s%.200s", plan->tape,
-                       plan->query[0] != '\0' ? " " : "", plan->query);
+            return plan->events > 0 || fail_empty(planning, err);
         case CURSOR_FAILED:
             return false;
         }
@@ -270,7 +281,7 @@ look_for_holes(struct planning *planning, struct error *err)
             if (summaries[j].stream->id == planning->stream_ids[i] &&
                 summaries[j].partition == plan->lanes[i].partition)
                 plan->lanes[i].missing = count_missing(&plan->lanes[i], &summaries[j]);
-    return true;
+    return plan_missing_find(plan, tape, selection_query(planning->selection), err);
 }
 
 static int

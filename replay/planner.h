@@ -31,11 +31,11 @@ struct planner_options {
     void *self;
 };
 
-/* Make a plan; nothing is written anywhere. The caller frees it with plan_free().
+/* Make a plan; nothing is written anywhere. Of a tape that is damaged it has what could be read, and plan->damage. The caller frees it with plan_free().
  *
  * NULL with ERROR_ARGUMENT (query, URL, tape), ERROR_REMOTE (target not reachable, no such topic),
- * ERROR_REFUSED (a rule says no; the text says which and what to do), ERROR_DAMAGED (tape),
- * ERROR_SYSTEM when nothing matches or it was cancelled. */
+ * ERROR_REFUSED (a rule says no; the text says which and what to do), ERROR_DAMAGED (tape;
+ * also when nothing that can be read matches), ERROR_SYSTEM when nothing matches or it was cancelled. */
 struct plan *planner_make(const struct planner_options *options, struct error *err);
 
 #endif

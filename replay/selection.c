@@ -93,3 +93,9 @@ selection_tape(const struct selection *selection)
 {
     return selection->tape;
 }
+
+const struct query *
+selection_query(const struct selection *selection)
+{
+    return selection->query;
+}

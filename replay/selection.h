@@ -15,6 +15,7 @@
 
 struct error;
 struct plan;
+struct query;
 struct selection;
 struct tape;
 
@@ -35,5 +36,6 @@ enum cursor_step selection_next(
     struct selection *selection, struct event *event, struct error *err);
 
 struct tape *selection_tape(const struct selection *selection);
+const struct query *selection_query(const struct selection *selection);
 
 #endif

@@ -246,12 +246,64 @@ a_file_that_is_gone_is_told_by_every_command(void **state)
             fixture, WORDS("search", "--count", "stream=orders", "--tape", tape), 6, "2\n", words);
         expect(fixture, WORDS("doctor", "--tape", tape), 1, "bad   tape           ", NULL);
         expect(fixture, WORDS("export", "--tape", tape), 6, "\"reason\":\"UNKNOWN\"", words);
+        expect(fixture, WORDS("replay", "plan", "--tape", tape, "--to", "file:///tmp/x"), 6,
+            "missing   what cannot be read of the tape, which is damaged in 1 place\n", words);
         assert_int_equal(rename(aside, path), 0);
         free(path);
         free(aside);
     }
     expect(fixture, WORDS("streams", "--tape", tape), 0, "  -\n", NULL);
     expect(fixture, WORDS("tape", "info", "--json", "--tape", tape), 0, ",\"damaged\":[]}\n", NULL);
+}
+
+/* With what is around it, and only what the query is about. */
+static void
+a_plan_names_what_is_missing_of_what_it_selects(void **state)
+{
+    const struct program_home *fixture = *state;
+    const char *tape = fixture->tape;
+    char *path = alloc_format("%s/00000003.seg", tape);
+    const char *const to = "file:///tmp/x";
+    for (int64_t offset = 1; offset <= 4; offset++) {
+        const struct sample sample = {
+            .stream = "orders", .offset = offset, .time_ns = SAMPLE_TIME_NS + offset * 1000000000};
+        sample_tape_write(tape, &sample, 1);
+    }
+    sample_tape_write_hole(tape, "orders", 5, 6);
+    const struct sample last = {
+        .stream = "orders", .offset = 7, .time_ns = SAMPLE_TIME_NS + INT64_C(7000000000)};
+    sample_tape_write(tape, &last, 1);
+    expect(fixture, WORDS("replay", "plan", "--tape", tape, "--to", to, "stream=orders"), 0,
+        "missing   1 range of offsets is not on the tape:\n"
+        "  shop/orders[0]@5..6  DROPPED, between 2026-11-23T14:29:35Z and 2026-11-23T14:29:38Z",
+        NULL);
+    assert_int_equal(unlink(path), 0);
+    expect(fixture, WORDS("replay", "plan", "--tape", tape, "--to", to, "stream=orders"), 6,
+        "missing   2 ranges of offsets are not on the tape:\n"
+        "  shop/orders[0]@3  UNKNOWN, between 2026-11-23T14:29:33Z and 2026-11-23T14:29:35Z\n",
+        "1 damaged place");
+    expect(fixture,
+        WORDS("replay", "plan", "--json", "--tape", tape, "--to", to, "stream=orders", "offset<=4"),
+        6,
+        "\"holes\":[{\"tap\":\"shop\",\"stream\":\"orders\",\"partition\":0,\"from\":\"3\",\"to\":"
+        "\"3\","
+        "\"reason\":\"UNKNOWN\",\"noticed\":null,\"after\":\"2026-11-23T14:29:33.000000000Z\","
+        "\"before\":\"2026-11-23T14:29:35.000000000Z\",\"deleted\":null}],\"holes_not_named\":"
+        "\"0\",\"damaged\":[{\"damage\":\"a file between ",
+        "1 damaged place");
+    expect(fixture,
+        WORDS("replay", "plan", "--tape", tape, "--to", to, "stream=orders", "until",
+            "2026-11-23T14:29:36Z"),
+        6, "missing   2 ranges", NULL);
+    expect(fixture,
+        WORDS("replay", "plan", "--tape", tape, "--to", to, "stream=orders", "since",
+            "2026-11-23T14:29:36Z"),
+        6, "missing   1 range of offsets is not on the tape:\n  shop/orders[0]@5..6  DROPPED",
+        NULL);
+    expect(fixture,
+        WORDS("replay", "plan", "--tape", tape, "--to", to, "stream=orders", "offset=3"), 6, NULL,
+        "nothing to replay: no event on tape");
+    free(path);
 }
 
 /* Of a partition 4096 holes are kept; that there were more is said wherever they are listed. */
@@ -520,6 +572,7 @@ main(void)
         TEST(keeps_queries_under_names),
         TEST(says_that_the_notes_are_broken),
         HOME_TEST(a_file_that_is_gone_is_told_by_every_command),
+        HOME_TEST(a_plan_names_what_is_missing_of_what_it_selects),
         HOME_TEST(tells_about_the_tape),
         HOME_TEST(verifies_the_tape),
         HOME_TEST(doctors_what_is_wrong),

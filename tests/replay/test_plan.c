@@ -88,6 +88,52 @@ comes_back_from_json_as_it_was(void **state)
     plan_free(plan);
 }
 
+/* Nothing depends on what it says of events that it has not, so it is not read again. */
+static void
+says_what_is_missing(void **state)
+{
+    (void)state;
+    struct error err;
+    struct plan *plan = plan_for_test();
+    plan->hole_count = 1;
+    plan->holes = alloc_zeroed(sizeof(plan->holes[0]));
+    plan->holes[0] = (struct plan_hole){.tap = alloc_text("shop"),
+        .stream = alloc_text("orders"),
+        .partition = 3,
+        .hole = {.from = 10,
+            .to = -1,
+            .reason = HOLE_RETENTION,
+            .noticed_ns = WHEN,
+            .was_here = true,
+            .first_ns = WHEN - 2,
+            .last_ns = WHEN - 1},
+        .times = {CLOCK_NONE, WHEN}};
+    plan->damage_count = 1;
+    plan->damage = alloc_zeroed(sizeof(plan->damage[0]));
+    plan->damage[0] = (struct plan_damage){.text = alloc_text("broken"),
+        .first_seq = 10,
+        .end_seq = 20,
+        .events = 5,
+        .first = {alloc_text("shop"), alloc_text("orders"), 3, 11},
+        .last = {alloc_text("shop"), alloc_text("orders"), 3, 15}};
+    char *text = plan_to_json(plan, true);
+    assert_non_null(strstr(text,
+        "\"holes\":[{\"tap\":\"shop\",\"stream\":\"orders\",\"partition\":3,\"from\":\"10\",\"to\":"
+        "null,"
+        "\"reason\":\"RETENTION\",\"noticed\":\"2026-11-23T14:29:31.102000123Z\",\"after\":null,"
+        "\"before\":\"2026-11-23T14:29:31.102000123Z\",\"deleted\":{\"first\":"));
+    assert_non_null(strstr(text, "\"damaged\":[{\"damage\":\"broken\",\"first_seq\":\"10\",\"end_"
+                                 "seq\":\"20\",\"events\":\"5\","
+                                 "\"first\":{\"tap\":\"shop\",\"stream\":\"orders\",\"partition\":"
+                                 "3,\"offset\":\"11\"},\"last\":"));
+    struct plan *back = plan_from_json(text, strlen(text), &err);
+    assert_ok(back != NULL);
+    assert_string_equal(back->sha256, plan->sha256);
+    free(text);
+    plan_free(back);
+    plan_free(plan);
+}
+
 static void
 does_not_mind_another_layout(void **state)
 {
@@ -199,6 +245,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comes_back_from_json_as_it_was),
+        cmocka_unit_test(says_what_is_missing),
         cmocka_unit_test(does_not_mind_another_layout),
         cmocka_unit_test(notices_every_changed_digit),
         cmocka_unit_test(survives_a_file_that_was_cut_anywhere),
