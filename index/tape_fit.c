@@ -11,8 +11,10 @@
 #include "base/crc32c.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "index/catalogue.h"
 #include "index/deletions.h"
 #include "index/journal.h"
+#include "index/lanes.h"
 #include "index/part.h"
 #include "index/tape.h"
 #include "index/tape_behind.h"
@@ -220,6 +222,73 @@ fit_end(struct fitting *fitting, const struct part *last)
         behind->gap = PART_GAP_DAMAGED;
 }
 
+/* What the catalogue says of segments between others. */
+struct learning {
+    struct tape *tape;
+    struct part *const *parts;
+    size_t count;
+    const struct catalogue *catalogue;
+};
+
+static bool
+is_missing(enum part_gap gap)
+{
+    return gap == PART_GAP_GONE || gap == PART_GAP_DAMAGED;
+}
+
+/* Had the segment seqs that are missing in front of a part? */
+static bool
+is_in_gap(const struct learning *learning, const struct segment_info *info)
+{
+    uint64_t first_seq = 0;
+    for (size_t i = 0; i < learning->count; i++) {
+        const struct part *part = learning->parts[i];
+        if (is_missing(part->gap) && info->first_seq < part->first_seq && info->end_seq > first_seq)
+            return true;
+        first_seq = part->end_seq;
+    }
+    return false;
+}
+
+/* Of catalogue_each(). */
+static void
+take_row(void *self, const struct catalogue_row *row)
+{
+    const struct learning *learning = self;
+    struct tape_behind *behind = tape_behind(learning->tape);
+    if (!is_in_gap(learning, &row->info))
+        return;
+    struct lanes *lanes = catalogue_row_lanes(bytes_make(row->content.data, row->content.length));
+    if (lanes != NULL && catalogue_define_streams(learning->catalogue, row, learning->tape)) {
+        if (behind->lanes == NULL)
+            behind->lanes = lanes_new();
+        lanes_merge(behind->lanes, lanes);
+    }
+    lanes_free(lanes);
+}
+
+/* A lane that goes on behind a gap shows by its offsets what it lost there. One that does not has its end behind all of its
+ * events, so it is named as those are whose end is behind all files, where the catalogue has what they lost. */
+static void
+learn_ends(struct tape *tape, struct part *const *parts, size_t count)
+{
+    struct tape_behind *behind = tape_behind(tape);
+    enum part_gap gap = PART_NO_GAP;
+    for (size_t i = 0; i < count && gap == PART_NO_GAP; i++)
+        gap = is_missing(parts[i]->gap) ? parts[i]->gap : PART_NO_GAP;
+    struct error ignored; /* without it they are not known */
+    struct catalogue *catalogue =
+        gap == PART_NO_GAP ? NULL : catalogue_read(tape_directory(tape), &ignored);
+    if (catalogue == NULL)
+        return;
+    struct learning learning = {
+        .tape = tape, .parts = parts, .count = count, .catalogue = catalogue};
+    catalogue_each(catalogue, take_row, &learning);
+    catalogue_free(catalogue);
+    if (!is_missing(behind->gap))
+        behind->gap = gap;
+}
+
 size_t
 tape_fit(struct tape *tape, struct part **parts, size_t count, const struct unread_file *unread,
     size_t unread_count, bool is_sure, bool *is_open)
@@ -233,6 +302,8 @@ tape_fit(struct tape *tape, struct part **parts, size_t count, const struct unre
         last = parts[i];
     }
     fit_end(&fitting, last);
+    if (is_sure || !fitting.is_open)
+        learn_ends(tape, parts, count);
     *is_open = fitting.is_open;
     return count;
 }

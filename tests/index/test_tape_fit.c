@@ -52,6 +52,18 @@ remove_file(const char *directory, const char *name)
     free(path);
 }
 
+/* With what SQLite keeps beside it. */
+static void
+remove_catalogue(const char *directory)
+{
+    static const char *const names[] = {"catalogue.db", "catalogue.db-wal", "catalogue.db-shm"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char *path = path_of(directory, names[i]);
+        (void)unlink(path);
+        free(path);
+    }
+}
+
 static void
 move(const char *directory, const char *from, const char *to)
 {
@@ -133,6 +145,15 @@ expect_range(const struct tape *tape, uint64_t first_seq, uint64_t end_seq)
     assert_int_equal(damage[0].end_seq, end_seq);
 }
 
+static void
+expect_one_hole(const struct lane_summary *lane, int64_t from, int64_t to, enum hole_reason reason)
+{
+    assert_int_equal(lane->hole_count, 1);
+    assert_int_equal(lane->holes[0].from, from);
+    assert_int_equal(lane->holes[0].to, to);
+    assert_int_equal(lane->holes[0].reason, reason);
+}
+
 static const struct lane_summary *
 only_lane(struct tape *tape)
 {
@@ -148,11 +169,7 @@ only_lane(struct tape *tape)
 static void
 expect_hole_at(struct tape *tape, int64_t from, int64_t to, enum hole_reason reason)
 {
-    const struct lane_summary *lane = only_lane(tape);
-    assert_int_equal(lane->hole_count, 1);
-    assert_int_equal(lane->holes[0].from, from);
-    assert_int_equal(lane->holes[0].to, to);
-    assert_int_equal(lane->holes[0].reason, reason);
+    expect_one_hole(only_lane(tape), from, to, reason);
 }
 
 static void
@@ -174,6 +191,69 @@ a_file_that_is_gone_is_missed_and_its_offsets_are_a_hole(void **state)
     struct tape *tape = open_and_expect(*state, 400, 1, "between 00000002.seg and 00000004.seg");
     expect_range(tape, 200, 300);
     expect_hole(tape, HOLE_UNKNOWN);
+    tape_close(tape);
+}
+
+/* In the middle of the tape too. Partition 1 ends in the file, and "late" was nowhere else. */
+static void
+lanes_that_end_in_a_file_that_is_gone_are_named_as_the_catalogue_has_them(void **state)
+{
+    struct error err = {0};
+    size_t lane_count;
+    char *directory = path_of(*state, "ends");
+    for (int i = 0; i < 3; i++) {
+        struct tape_writer *writer = test_writer_sealing(directory, 0, true);
+        const struct stream *orders = tape_writer_stream(writer, "shop", "orders");
+        test_append(writer, orders, 0, (int64_t)i * EACH, EACH);
+        if (i < 2)
+            test_append(writer, orders, 1, (int64_t)i * EACH, EACH);
+        if (i == 1)
+            test_append(writer, tape_writer_stream(writer, "shop", "late"), 3, 7, EACH);
+        tape_writer_close(writer);
+    }
+    remove_file(directory, "00000002.seg");
+
+    for (int attempt = 0; attempt < 2; attempt++) {
+        struct tape *tape = test_open(directory);
+        const struct lane_summary *lanes = tape_lanes(tape, &lane_count, &err);
+        assert_int_equal(lane_count, attempt == 0 ? 3 : 2);
+        expect_one_hole(&lanes[0], EACH, 2 * EACH - 1, HOLE_UNKNOWN);
+        assert_int_equal(lanes[1].events, EACH);
+        if (attempt == 0) {
+            expect_one_hole(&lanes[1], EACH, 2 * EACH - 1, HOLE_UNKNOWN);
+            assert_string_equal(lanes[2].stream->label, "shop/late");
+            assert_int_equal(lanes[2].partition, 3);
+            assert_int_equal(lanes[2].events, 0);
+            expect_one_hole(&lanes[2], 7, 6 + EACH, HOLE_UNKNOWN);
+        } else {
+            assert_int_equal(lanes[1].hole_count, 0);
+        }
+        tape_close(tape);
+        remove_catalogue(directory);
+    }
+    free(directory);
+}
+
+/* The same where it is there and cannot be opened. */
+static void
+lanes_that_end_in_a_file_that_cannot_be_opened_are_named_too(void **state)
+{
+    struct error err = {0};
+    size_t lane_count;
+    struct tape_writer *writer = test_writer_sealing(*state, 0, true);
+    test_append(writer, tape_writer_stream(writer, "shop", "late"), 0, 0, 10);
+    tape_writer_close(writer);
+    writer = test_writer_sealing(*state, 0, true);
+    test_append(writer, tape_writer_stream(writer, "shop", "orders"), 0, 500, EACH);
+    tape_writer_close(writer);
+    write_text(*state, "00000006.seg", "this is no segment");
+
+    struct tape *tape = test_open(*state);
+    const struct lane_summary *lanes = tape_lanes(tape, &lane_count, &err);
+    assert_int_equal(lane_count, 2);
+    assert_int_equal(lanes[0].hole_count, 0);
+    assert_string_equal(lanes[1].stream->label, "shop/late");
+    expect_one_hole(&lanes[1], 0, 9, HOLE_DAMAGED);
     tape_close(tape);
 }
 
@@ -626,6 +706,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_whole_tape_fits),
         TEST(a_file_that_is_gone_is_missed_and_its_offsets_are_a_hole),
+        TEST(lanes_that_end_in_a_file_that_is_gone_are_named_as_the_catalogue_has_them),
+        TEST(lanes_that_end_in_a_file_that_cannot_be_opened_are_named_too),
         TEST(a_hole_without_end_has_the_offsets_of_a_file_that_is_gone),
         TEST(newest_files_that_are_gone_are_missed_as_the_catalogue_has_them),
         TEST(a_recorder_goes_on_behind_what_is_gone),
