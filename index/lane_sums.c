@@ -295,9 +295,10 @@ lane_sums_make(struct lane_sums *sums, struct tape *tape, size_t *count, struct 
 /* So many lanes of parts are looked at, but one part in any case: 130 bytes each. */
 #define STRETCH_LANES_MAX 65536u
 
-/* Which of the tape's parts: first .. end - 1. */
+/* Which of the tape's parts: first .. end - 1, of which those from `wanted` on have seqs of the stretch. */
 struct range {
     size_t first;
+    size_t wanted;
     size_t end;
 };
 
@@ -309,9 +310,9 @@ find_range(
     while (end > 1 && tape_part(tape, end - 1)->first_seq >= stretch->end_seq)
         end--;
     size_t first = end;
-    size_t before = 0;
+    size_t wanted = end;
     size_t lanes = 0;
-    while (first > 0 && before < PARTS_BEFORE) {
+    while (first > 0 && wanted - first < PARTS_BEFORE) {
         struct part *part = tape_part(tape, first - 1);
         const struct lanes *of_part = part->ops->holes(part, tape, err);
         if (of_part == NULL)
@@ -319,10 +320,11 @@ find_range(
         lanes += lanes_count(of_part);
         if (lanes > STRETCH_LANES_MAX && first < end)
             break;
-        before += part->end_seq <= stretch->first_seq;
         first--;
+        if (part->end_seq > stretch->first_seq)
+            wanted = first;
     }
-    *range = (struct range){first, end};
+    *range = (struct range){first, wanted, end};
     return true;
 }
 
@@ -339,6 +341,21 @@ are_whole(struct tape *tape, const struct range *range)
     return true;
 }
 
+/* Of a part in front of the stretch no more than where its lanes are: of holes only so many are kept, and those of the stretch
+ * are asked for. */
+static bool
+add_part_before(struct adding *adding, struct part *part, struct error *err)
+{
+    const struct lanes *lanes = part->ops->holes(part, adding->tape, err);
+    for (size_t i = 0; lanes != NULL && i < lanes_count(lanes); i++) {
+        struct lane lane = *lanes_at(lanes, i);
+        lane.hole_count = 0;
+        lane.holes_not_kept = 0;
+        lanes_merge_lane(adding->sum, &lane);
+    }
+    return lanes != NULL;
+}
+
 static bool
 add_range(struct adding *adding, const struct range *range, struct error *err)
 {
@@ -348,7 +365,9 @@ add_range(struct adding *adding, const struct range *range, struct error *err)
     while (adding->runs < deletions->count && deletions->runs[adding->runs].end_seq <= first_seq)
         adding->runs++;
     for (size_t i = range->first; i < range->end; i++) {
-        if (!add_part(adding, tape_part(tape, i), err))
+        struct part *part = tape_part(tape, i);
+        bool is_before = adding->is_light && i < range->wanted;
+        if (is_before ? !add_part_before(adding, part, err) : !add_part(adding, part, err))
             return false;
     }
     if (range->end < tape_part_count(tape))
@@ -375,7 +394,8 @@ lane_sums_make_holes(struct lane_sums *sums, struct tape *tape, struct tape_stre
         .is_light = are_whole(tape, &range)};
     if (!add_range(&adding, &range, err))
         return NULL;
-    stretch->first_seq = range.first == 0 ? 0 : tape_part(tape, range.first)->first_seq;
+    if (range.wanted < range.end)
+        stretch->first_seq = range.wanted == 0 ? 0 : tape_part(tape, range.wanted)->first_seq;
     stretch->end_seq = range.end == tape_part_count(tape) ? tape_end_seq(tape)
                                                           : tape_part(tape, range.end - 1)->end_seq;
     return make_rows(sums, tape, count);
