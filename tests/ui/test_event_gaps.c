@@ -250,8 +250,8 @@ does_not_hinder_paging(void **state)
     struct fixture fixture;
     char key[32];
     open_events(&fixture);
-    for (int i = 0; i < 900; i++) {
-        (void)snprintf(key, sizeof(key), "many-%03d", i);
+    for (int64_t i = 0; i < 900; i++) {
+        (void)snprintf(key, sizeof(key), "many-%03d", (int)i);
         add_tick(&fixture, i * 2, key);
         add_hole(&fixture, i * 2, i * 2 + 2, HOLE_DROPPED);
     }
