@@ -2,7 +2,8 @@
  *
  * When the local queue of librdkafka 2.0.2 holds more than queued.max.messages.kbytes or
  * queued.min.messages, the thread of the broker's connection goes to sleep for one second and does not look whether there is room before
- * that (fetch.queue.backoff.ms came with 2.2). A consumer that empties 32 MiB in a tenth of a second
+ * that (fetch.queue.backoff.ms came with 2.2; kafka_client.c sets it where it is known, and then this asks for nothing
+ * that matters). A consumer that empties 32 MiB in a tenth of a second
  * then waits nine. Whatever else happens on the connection wakes the thread, an answer to a question
  * too: this module says when asking one is worth it, and how often at most.
  *

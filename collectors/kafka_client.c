@@ -42,6 +42,9 @@ static const struct recorder_property defaults[] = {
     {"socket.nagle.disable", "true"},
 };
 
+/* The pause itself, where the library lets it be chosen (from 2.2 on): there, nothing ends it. */
+static const struct recorder_property queue_pause = {"fetch.queue.backoff.ms", "20"};
+
 /* What makes the client one that only looks, and what the source relies on. */
 static const struct recorder_property fixed[] = {
     {"enable.partition.eof", "true"},
@@ -189,6 +192,9 @@ static bool
 set_all(rd_kafka_conf_t *conf, const struct source_config *config, struct error *err)
 {
     if (!kafka_conf_set_all(conf, defaults, sizeof(defaults) / sizeof(defaults[0]), err))
+        return false;
+    if (get_number(conf, queue_pause.name) > 0 &&
+        !kafka_conf_set(conf, queue_pause.name, queue_pause.value, err))
         return false;
     /* Nobody waits for an end: an idle fetch of thousands of partitions costs more than it brings. */
     if (config->until == UNTIL_STOPPED &&
