@@ -64,6 +64,17 @@ summarise(struct tape *tape, const struct lane *lane, struct lane_summary *summa
 
 /* ---- what nobody recorded ---- */
 
+/* The last gap that has no record, before the part that is added: lanes may go on much later. */
+struct adding {
+    struct tape *tape;
+    struct lanes *sum;
+    enum part_gap gap;
+    bool is_front; /* nothing, and no record, is before it */
+    size_t runs;   /* of the tape's deletions that are added */
+    size_t first;  /* of the tape's parts */
+    bool is_light; /* what parts know of their holes is enough */
+};
+
 /* The neighbours of an offset; the outermost ones are their own. */
 static int64_t
 behind(int64_t offset)
@@ -77,10 +88,10 @@ before(int64_t offset)
     return offset == INT64_MIN ? offset : offset - 1;
 }
 
-/* The first offset that may be missing before those of `next`: behind what is known of the lane. False:
- * nothing is known, so that it may begin here. */
+/* The first offset that may be missing before those of `next`: behind what is known of the lane, or where it began in a
+ * `gone` file. False: nothing is known, so that it may begin here. */
 static bool
-find_begin(const struct lane *known, bool is_front, int64_t *begin)
+find_begin(const struct lane *known, const struct lane *gone, bool is_front, int64_t *begin)
 {
     if (known != NULL && known->events > 0)
         *begin = behind(known->last_offset);
@@ -88,6 +99,8 @@ find_begin(const struct lane *known, bool is_front, int64_t *begin)
         *begin = known->holes[0].from;
     else if (is_front)
         *begin = 0;
+    else if (gone != NULL && gone->events > 0)
+        *begin = gone->first_offset;
     else
         return false;
     return true;
@@ -131,15 +144,20 @@ add_gap(struct lanes *sum, const struct lane *known, struct hole *gap)
 /* Files are missing before this part: each lane that goes on in it has a hole; and where nothing is there
  * before them, each that begins in it. */
 static void
-infer_holes(struct lanes *sum, const struct lanes *next, enum part_gap reason, bool is_front)
+infer_holes(const struct adding *adding, const struct lanes *next)
 {
+    struct lanes *sum = adding->sum;
+    const struct lanes *gone = tape_behind(adding->tape)->lanes;
     for (size_t i = 0; i < lanes_count(next); i++) {
         const struct lane *lane = lanes_at(next, i);
         const struct lane *known = lanes_find(sum, lane->stream_id, lane->partition);
         int64_t from;
-        if (lane->events == 0 || !find_begin(known, is_front, &from))
+        if (lane->events == 0 ||
+            !find_begin(known,
+                gone == NULL ? NULL : lanes_find(gone, lane->stream_id, lane->partition),
+                adding->is_front, &from))
             continue;
-        struct hole gap = gap_of(lane, from, before(lane->first_offset), reason);
+        struct hole gap = gap_of(lane, from, before(lane->first_offset), adding->gap);
         leave_holes(lane, &gap);
         add_gap(sum, known, &gap);
     }
@@ -163,17 +181,6 @@ add_behind(struct lanes *sum, const struct tape_behind *missing)
 }
 
 /* ---- what retention deleted ---- */
-
-/* The last gap that has no record, before the part that is added: lanes may go on much later. */
-struct adding {
-    struct tape *tape;
-    struct lanes *sum;
-    enum part_gap gap;
-    bool is_front; /* nothing, and no record, is before it */
-    size_t runs;   /* of the tape's deletions that are added */
-    size_t first;  /* of the tape's parts */
-    bool is_light; /* what parts know of their holes is enough */
-};
 
 static void
 add_deleted(struct lanes *sum, const struct deletion_run *run, const struct lane *lane,
@@ -252,7 +259,7 @@ add_part(struct adding *adding, struct part *part, struct error *err)
         adding->is_front = adding->first == 0 && lanes_count(adding->sum) == 0;
     }
     if (adding->gap != PART_NO_GAP)
-        infer_holes(adding->sum, lanes, adding->gap, adding->is_front);
+        infer_holes(adding, lanes);
     lanes_merge(adding->sum, lanes);
     return true;
 }

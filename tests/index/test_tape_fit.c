@@ -194,9 +194,9 @@ a_file_that_is_gone_is_missed_and_its_offsets_are_a_hole(void **state)
     tape_close(tape);
 }
 
-/* In the middle of the tape too. Partition 1 ends in the file, and "late" was nowhere else. */
+/* In the middle of the tape too. Partition 1 ends in the file, partition 2 begins there, and "late" was nowhere else. */
 static void
-lanes_that_end_in_a_file_that_is_gone_are_named_as_the_catalogue_has_them(void **state)
+lanes_of_a_file_that_is_gone_are_named_as_the_catalogue_has_them(void **state)
 {
     struct error err = {0};
     size_t lane_count;
@@ -207,6 +207,8 @@ lanes_that_end_in_a_file_that_is_gone_are_named_as_the_catalogue_has_them(void *
         test_append(writer, orders, 0, (int64_t)i * EACH, EACH);
         if (i < 2)
             test_append(writer, orders, 1, (int64_t)i * EACH, EACH);
+        if (i > 0)
+            test_append(writer, orders, 2, (int64_t)i * EACH, EACH);
         if (i == 1)
             test_append(writer, tape_writer_stream(writer, "shop", "late"), 3, 7, EACH);
         tape_writer_close(writer);
@@ -216,17 +218,19 @@ lanes_that_end_in_a_file_that_is_gone_are_named_as_the_catalogue_has_them(void *
     for (int attempt = 0; attempt < 2; attempt++) {
         struct tape *tape = test_open(directory);
         const struct lane_summary *lanes = tape_lanes(tape, &lane_count, &err);
-        assert_int_equal(lane_count, attempt == 0 ? 3 : 2);
+        assert_int_equal(lane_count, attempt == 0 ? 4 : 3);
         expect_one_hole(&lanes[0], EACH, 2 * EACH - 1, HOLE_UNKNOWN);
         assert_int_equal(lanes[1].events, EACH);
         if (attempt == 0) {
             expect_one_hole(&lanes[1], EACH, 2 * EACH - 1, HOLE_UNKNOWN);
-            assert_string_equal(lanes[2].stream->label, "shop/late");
-            assert_int_equal(lanes[2].partition, 3);
-            assert_int_equal(lanes[2].events, 0);
-            expect_one_hole(&lanes[2], 7, 6 + EACH, HOLE_UNKNOWN);
+            expect_one_hole(&lanes[2], EACH, 2 * EACH - 1, HOLE_UNKNOWN);
+            assert_string_equal(lanes[3].stream->label, "shop/late");
+            assert_int_equal(lanes[3].partition, 3);
+            assert_int_equal(lanes[3].events, 0);
+            expect_one_hole(&lanes[3], 7, 6 + EACH, HOLE_UNKNOWN);
         } else {
             assert_int_equal(lanes[1].hole_count, 0);
+            assert_int_equal(lanes[2].hole_count, 0);
         }
         tape_close(tape);
         remove_catalogue(directory);
@@ -706,7 +710,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_whole_tape_fits),
         TEST(a_file_that_is_gone_is_missed_and_its_offsets_are_a_hole),
-        TEST(lanes_that_end_in_a_file_that_is_gone_are_named_as_the_catalogue_has_them),
+        TEST(lanes_of_a_file_that_is_gone_are_named_as_the_catalogue_has_them),
         TEST(lanes_that_end_in_a_file_that_cannot_be_opened_are_named_too),
         TEST(a_hole_without_end_has_the_offsets_of_a_file_that_is_gone),
         TEST(newest_files_that_are_gone_are_missed_as_the_catalogue_has_them),
