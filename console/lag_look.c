@@ -19,7 +19,7 @@
 #define FORGET_NS (3600 * NS_PER_S)
 
 /* An event is on the tape this long after it was written to the broker, or it takes longer than usual. */
-#define TAPE_BEHIND_NS (200 * NS_PER_MS)
+#define TAPE_GONE_NS (200 * NS_PER_MS)
 
 struct lag_look {
     struct lag_look_options options;
@@ -223,8 +223,8 @@ take_given(struct lag_look *look, struct groups_sample *sample, struct error *er
     if (!look->options.sample(look->options.sample_self, sample, err))
         return false;
     int64_t age_ns = clock_now_ns() - sample->sampled_ns;
-    if (look->tape != NULL && age_ns >= 0 && age_ns < TAPE_BEHIND_NS)
-        clock_sleep_until_ns(clock_monotonic_ns() + TAPE_BEHIND_NS - age_ns);
+    if (look->tape != NULL && age_ns >= 0 && age_ns < TAPE_GONE_NS)
+        clock_sleep_until_ns(clock_monotonic_ns() + TAPE_GONE_NS - age_ns);
     if (!refresh_tape(look, err)) {
         groups_sample_done(sample);
         return false;

@@ -10,7 +10,7 @@
 #include "index/lanes.h"
 #include "index/part.h"
 #include "index/tape.h"
-#include "index/tape_behind.h"
+#include "index/tape_gone.h"
 #include "index/tape_internal.h"
 
 void
@@ -147,7 +147,7 @@ static void
 infer_holes(const struct adding *adding, const struct lanes *next)
 {
     struct lanes *sum = adding->sum;
-    const struct lanes *gone = tape_behind(adding->tape)->lanes;
+    const struct lanes *gone = tape_gone(adding->tape)->lanes;
     for (size_t i = 0; i < lanes_count(next); i++) {
         const struct lane *lane = lanes_at(next, i);
         const struct lane *known = lanes_find(sum, lane->stream_id, lane->partition);
@@ -165,7 +165,7 @@ infer_holes(const struct adding *adding, const struct lanes *next)
 
 /* Files are missing behind the last part: each lane that they had, as far as the catalogue says, has a hole. */
 static void
-add_behind(struct lanes *sum, const struct tape_behind *missing)
+add_behind(struct lanes *sum, const struct tape_gone *missing)
 {
     bool is_gap = missing->gap == PART_GAP_GONE || missing->gap == PART_GAP_DAMAGED;
     size_t count = is_gap && missing->lanes != NULL ? lanes_count(missing->lanes) : 0;
@@ -290,7 +290,7 @@ lane_sums_make(struct lane_sums *sums, struct tape *tape, size_t *count, struct 
     }
     if (!add_runs(&adding, UINT64_MAX, err))
         return NULL;
-    add_behind(sums->lanes, tape_behind(tape));
+    add_behind(sums->lanes, tape_gone(tape));
     return make_rows(sums, tape, count);
 }
 
@@ -339,7 +339,7 @@ find_range(
 static bool
 are_whole(struct tape *tape, const struct range *range)
 {
-    if (range->end == tape_part_count(tape) && tape_behind(tape)->gap != PART_NO_GAP)
+    if (range->end == tape_part_count(tape) && tape_gone(tape)->gap != PART_NO_GAP)
         return false;
     for (size_t i = range->first; i < range->end; i++) {
         if (tape_part(tape, i)->gap != PART_NO_GAP)
@@ -381,7 +381,7 @@ add_range(struct adding *adding, const struct range *range, struct error *err)
         return true;
     if (!add_runs(adding, UINT64_MAX, err))
         return false;
-    add_behind(adding->sum, tape_behind(tape));
+    add_behind(adding->sum, tape_gone(tape));
     return true;
 }
 

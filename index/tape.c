@@ -141,7 +141,7 @@ tape_close(struct tape *tape)
     stream_table_done(&tape->streams);
     places_done(&tape->places);
     deletions_done(&tape->deletions);
-    tape_behind_done(&tape->behind);
+    tape_gone_done(&tape->gone);
     free(tape->known);
     lane_sums_done(&tape->sums);
     lane_sums_done(&tape->holes);

@@ -111,10 +111,10 @@ load_deletions(struct tape *tape)
     }
 }
 
-struct tape_behind *
-tape_behind(struct tape *tape)
+struct tape_gone *
+tape_gone(struct tape *tape)
 {
-    return &tape->behind;
+    return &tape->gone;
 }
 
 /* ---- the directory ---- */
@@ -500,9 +500,9 @@ tape_list_parts(struct tape *tape, struct error *err)
     tape->parts = parts;
     tape->part_count = count;
     tape_fit_order(tape->parts, tape->part_count);
-    tape_behind_done(&tape->behind);
+    tape_gone_done(&tape->gone);
     if (may_miss_end && catalogue != NULL)
-        tape_behind_learn(&tape->behind, tape, catalogue);
+        tape_gone_learn_end(&tape->gone, tape, catalogue);
     catalogue_free(catalogue);
     tape->must_fit = true;
     return true;

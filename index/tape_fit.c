@@ -11,13 +11,11 @@
 #include "base/crc32c.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "index/catalogue.h"
 #include "index/deletions.h"
 #include "index/journal.h"
-#include "index/lanes.h"
 #include "index/part.h"
 #include "index/tape.h"
-#include "index/tape_behind.h"
+#include "index/tape_gone.h"
 #include "index/tape_internal.h"
 
 /* Both kinds of files have these at the same places of a header of this length. */
@@ -210,83 +208,16 @@ find_gap(struct fitting *fitting, const struct part *before, const struct part *
 static void
 fit_end(struct fitting *fitting, const struct part *last)
 {
-    struct tape_behind *behind = tape_behind(fitting->tape);
+    struct tape_gone *gone = tape_gone(fitting->tape);
     uint64_t end_seq = last == NULL ? 0 : last->end_seq;
     const struct part end = {
-        .id = behind->id,
+        .id = gone->id,
         .name_id = UINT64_MAX,
-        .first_seq = behind->end_seq > end_seq ? behind->end_seq : end_seq,
+        .first_seq = gone->end_seq > end_seq ? gone->end_seq : end_seq,
     };
-    behind->gap = find_gap(fitting, last, &end);
-    if (behind->gap == PART_NO_GAP && last != NULL && last->is_salvaged)
-        behind->gap = PART_GAP_DAMAGED;
-}
-
-/* What the catalogue says of segments between others. */
-struct learning {
-    struct tape *tape;
-    struct part *const *parts;
-    size_t count;
-    const struct catalogue *catalogue;
-};
-
-static bool
-is_missing(enum part_gap gap)
-{
-    return gap == PART_GAP_GONE || gap == PART_GAP_DAMAGED;
-}
-
-/* Had the segment seqs that are missing in front of a part? */
-static bool
-is_in_gap(const struct learning *learning, const struct segment_info *info)
-{
-    uint64_t first_seq = 0;
-    for (size_t i = 0; i < learning->count; i++) {
-        const struct part *part = learning->parts[i];
-        if (is_missing(part->gap) && info->first_seq < part->first_seq && info->end_seq > first_seq)
-            return true;
-        first_seq = part->end_seq;
-    }
-    return false;
-}
-
-/* Of catalogue_each(). */
-static void
-take_row(void *self, const struct catalogue_row *row)
-{
-    const struct learning *learning = self;
-    struct tape_behind *behind = tape_behind(learning->tape);
-    if (!is_in_gap(learning, &row->info))
-        return;
-    struct lanes *lanes = catalogue_row_lanes(bytes_make(row->content.data, row->content.length));
-    if (lanes != NULL && catalogue_define_streams(learning->catalogue, row, learning->tape)) {
-        if (behind->lanes == NULL)
-            behind->lanes = lanes_new();
-        lanes_merge(behind->lanes, lanes);
-    }
-    lanes_free(lanes);
-}
-
-/* A lane that goes on behind a gap shows by its offsets what it lost there. One that does not has its end behind all of its
- * events, so it is named as those are whose end is behind all files, where the catalogue has what they lost. */
-static void
-learn_ends(struct tape *tape, struct part *const *parts, size_t count)
-{
-    struct tape_behind *behind = tape_behind(tape);
-    enum part_gap gap = PART_NO_GAP;
-    for (size_t i = 0; i < count && gap == PART_NO_GAP; i++)
-        gap = is_missing(parts[i]->gap) ? parts[i]->gap : PART_NO_GAP;
-    struct error ignored; /* without it they are not known */
-    struct catalogue *catalogue =
-        gap == PART_NO_GAP ? NULL : catalogue_read(tape_directory(tape), &ignored);
-    if (catalogue == NULL)
-        return;
-    struct learning learning = {
-        .tape = tape, .parts = parts, .count = count, .catalogue = catalogue};
-    catalogue_each(catalogue, take_row, &learning);
-    catalogue_free(catalogue);
-    if (!is_missing(behind->gap))
-        behind->gap = gap;
+    gone->gap = find_gap(fitting, last, &end);
+    if (gone->gap == PART_NO_GAP && last != NULL && last->is_salvaged)
+        gone->gap = PART_GAP_DAMAGED;
 }
 
 size_t
@@ -303,7 +234,7 @@ tape_fit(struct tape *tape, struct part **parts, size_t count, const struct unre
     }
     fit_end(&fitting, last);
     if (is_sure || !fitting.is_open)
-        learn_ends(tape, parts, count);
+        tape_gone_learn_between(tape_gone(tape), tape, parts, count);
     *is_open = fitting.is_open;
     return count;
 }

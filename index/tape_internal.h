@@ -19,7 +19,7 @@ struct record;
 struct segment_pool;
 struct stream;
 struct tape;
-struct tape_behind;
+struct tape_gone;
 struct tape_damage;
 
 /* Stream ids are small numbers given out one by one; a larger one in a file is damage. */
@@ -65,8 +65,8 @@ const struct places *tape_places(const struct tape *tape);
 /* What its retention deleted. The same. */
 const struct deletions *tape_deletions(const struct tape *tape);
 
-/* What its catalogue knows of segments behind the last part. The same. */
-struct tape_behind *tape_behind(struct tape *tape);
+/* What its catalogue knows of segments that no file has. The same. */
+struct tape_gone *tape_gone(struct tape *tape);
 
 /* Does a file with this uuid belong to the tape? False with ERROR_DAMAGED that says what to do. */
 bool tape_is_own(const struct tape *tape, const char *path,

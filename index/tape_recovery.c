@@ -19,7 +19,7 @@
 #include "index/lanes.h"
 #include "index/segment.h"
 #include "index/tape.h"
-#include "index/tape_behind.h"
+#include "index/tape_gone.h"
 #include "index/tape_internal.h"
 
 /* One run of it. `segments` is in rising order once the files are listed. */
@@ -246,15 +246,15 @@ static void
 find_end(struct recovering *recovering, struct tape *tape)
 {
     struct tape_recovery *found = recovering->found;
-    const struct tape_behind *behind = tape_behind(tape);
+    const struct tape_gone *gone = tape_gone(tape);
     found->end_seq = tape_end_seq(tape);
     found->next_id = recovering->highest + 1;
-    if (tape_part_count(tape) == 0 || behind->end_seq <= found->end_seq)
+    if (tape_part_count(tape) == 0 || gone->end_seq <= found->end_seq)
         return;
     recovering->is_end_gone = true;
-    found->end_seq = behind->end_seq;
-    if (behind->id >= found->next_id)
-        found->next_id = behind->id + 1;
+    found->end_seq = gone->end_seq;
+    if (gone->id >= found->next_id)
+        found->next_id = gone->id + 1;
 }
 
 /* Learn streams, checkpoints and the end from what is on the tape. */

@@ -18,7 +18,7 @@
 #include "index/segment_file.h"
 #include "index/stream_table.h"
 #include "index/tape.h"
-#include "index/tape_behind.h"
+#include "index/tape_gone.h"
 #include "index/tape_internal.h"
 
 struct unread_file;
@@ -57,7 +57,7 @@ struct tape {
     size_t unread_capacity;
     char unreadable[256]; /* the first of them that the system did not read, and why */
     bool has_unreadable;
-    struct tape_behind behind;
+    struct tape_gone gone;
     uint64_t missed_files;
     bool is_ours; /* its lock is the caller's own, who writes nothing yet */
     bool must_fit; /* the parts are others than when it was seen whether they fit together */
