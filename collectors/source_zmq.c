@@ -145,7 +145,7 @@ zmq_source_open(
         return may_mend ? SOURCE_LOST : SOURCE_FAILED;
     }
 
-    zmq_lanes_resume(&source->lanes);
+    zmq_lanes_resume(&source->lanes, config->tape);
     if (source->request.is_bound) {
         outlet_set_state(outlet, TAP_LIVE, NULL);
         outlet_warn(outlet, "listening; nobody has connected yet");
@@ -283,7 +283,7 @@ finish_message(struct zmq_source *source)
     enum outlet_step step = OUTLET_GO_ON;
     struct zmq_lane *lane = zmq_lanes_find(&source->lanes, &source->parts);
     if (lane != NULL && source->parts.is_too_long) {
-        outlet_lose(source->outlet, lane->lane);
+        zmq_lanes_lose(&source->lanes, lane);
         outlet_warn(source->outlet, "a message of more than %d frames was dropped", ZMQ_FRAMES_MAX);
     } else if (lane != NULL) {
         zmq_lanes_follow(&source->lanes, lane, &source->parts);

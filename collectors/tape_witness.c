@@ -79,16 +79,52 @@ find_stream(const struct tape_witness *witness, const struct stream *stream)
     return NULL;
 }
 
+/* What is known of the lane; NULL when it has no event. */
+static const struct lane_summary *
+find_lane(const struct tape_witness *witness, const struct stream *stream, int32_t partition)
+{
+    const struct stream *known = find_stream(witness, stream);
+    if (known == NULL)
+        return NULL;
+    const struct lane_summary *lane =
+        tape_find_lane(witness->lanes, witness->lane_count, known, partition);
+    return lane == NULL || lane->events == 0 ? NULL : lane;
+}
+
 int64_t
 tape_witness_offset(
     const struct tape_witness *witness, const struct stream *stream, int32_t partition)
 {
+    const struct lane_summary *lane = find_lane(witness, stream, partition);
+    return lane == NULL ? -1 : lane->last_offset;
+}
+
+/* Read the event at exactly this offset. */
+static bool
+fetch(struct tape_witness *witness, const struct stream *stream, int32_t partition, int64_t offset,
+    struct event *event)
+{
+    struct error ignored; /* what cannot be read proves nothing */
     const struct stream *known = find_stream(witness, stream);
-    if (known == NULL)
-        return -1;
-    const struct lane_summary *lane =
-        tape_find_lane(witness->lanes, witness->lane_count, known, partition);
-    return lane == NULL || lane->events == 0 ? -1 : lane->last_offset;
+    return known != NULL &&
+           cursor_fetch_offset(witness->cursor, known, partition, offset, event, &ignored) ==
+               CURSOR_EVENT &&
+           event->offset == offset;
+}
+
+bool
+tape_witness_last(struct tape_witness *witness, const struct stream *stream, int32_t partition,
+    struct event *event, int64_t *end)
+{
+    const struct lane_summary *lane = find_lane(witness, stream, partition);
+    if (lane == NULL || !fetch(witness, stream, partition, lane->last_offset, event))
+        return false;
+    int64_t last = lane->last_offset;
+    for (size_t i = 0; i < lane->hole_count; i++)
+        if (lane->holes[i].to > last)
+            last = lane->holes[i].to;
+    *end = last + 1;
+    return true;
 }
 
 bool
@@ -96,12 +132,7 @@ tape_witness_read(struct tape_witness *witness, const struct stream *stream, int
     int64_t offset, uint64_t *fingerprint)
 {
     struct event event;
-    struct error ignored; /* what cannot be read proves nothing */
-    const struct stream *known = find_stream(witness, stream);
-    if (known == NULL ||
-        cursor_fetch_offset(witness->cursor, known, partition, offset, &event, &ignored) !=
-            CURSOR_EVENT ||
-        event.offset != offset)
+    if (!fetch(witness, stream, partition, offset, &event))
         return false;
     *fingerprint = event_fingerprint(&event);
     return true;

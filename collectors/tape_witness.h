@@ -29,6 +29,11 @@ void tape_witness_close(struct tape_witness *witness);
 int64_t tape_witness_offset(
     const struct tape_witness *witness, const struct stream *stream, int32_t partition);
 
+/* The lane's last event, and the offset behind all that the tape says of the lane: behind that event, or behind what is
+ * known to be missing after it. Its views live until something else is read. False when there is none that can be read. */
+bool tape_witness_last(struct tape_witness *witness, const struct stream *stream, int32_t partition,
+    struct event *event, int64_t *end);
+
 /* The fingerprint of the event at exactly this offset; false when it cannot be read. */
 bool tape_witness_read(struct tape_witness *witness, const struct stream *stream, int32_t partition,
     int64_t offset, uint64_t *fingerprint);

@@ -10,11 +10,14 @@
 #include "collectors/tap_url.h"
 #include "collectors/zmq_endpoint.h"
 #include "collectors/zmq_parts.h"
+#include "collectors/zmq_resume.h"
 #include "index/event.h"
 
 #define WARN_EVERY_NS NS_PER_S
 /* A counter that goes back this often is none, or there are several publishers. */
 #define BACK_MAX 16
+/* A counter of fewer bits goes round so soon that after a restart nobody knows how often it did. */
+#define RESUMED_BITS_MIN 32
 
 static void
 add_lane(struct zmq_lanes *lanes, char *name, bool is_filter)
@@ -37,14 +40,50 @@ zmq_lanes_begin(struct zmq_lanes *lanes, const struct zmq_request *request, cons
         add_lane(lanes, name, request->role != ZMQ_ROLE_PULL);
 }
 
-void
-zmq_lanes_resume(struct zmq_lanes *lanes)
+static bool
+goes_on(const struct zmq_lane *lane)
 {
+    return lane->lane->next >= 0;
+}
+
+/* Take the counter's last number from the tape. False: it is not known. */
+static bool
+resume_counter(
+    const struct zmq_lanes *lanes, const struct zmq_resume *resume, struct zmq_lane *lane)
+{
+    if (outlet_is_stopping(lanes->outlet) ||
+        !zmq_resume_find(resume, lanes->place, lane->lane, &lane->sequence.last))
+        return false;
+    lane->sequence.has_last = true;
+    lane->is_cut = true;
+    lane->is_resumed = true;
+    return true;
+}
+
+/* How much was missed is not known. */
+static void
+leave_unknown(struct zmq_lanes *lanes, const struct zmq_lane *lane, enum hole_reason reason)
+{
+    if (goes_on(lane))
+        outlet_hole(lanes->outlet, lane->lane, lane->lane->next, -1, reason);
+}
+
+void
+zmq_lanes_resume(struct zmq_lanes *lanes, const char *tape)
+{
+    struct zmq_resume resume = {0};
+    bool is_first = true;
     for (size_t i = 0; i < lanes->count; i++) {
-        const struct tap_lane *lane = lanes->lanes[i].lane;
-        if (lane->next >= 0)
-            outlet_hole(lanes->outlet, lane, lane->next, -1, HOLE_NOT_RECORDED);
+        struct zmq_lane *lane = &lanes->lanes[i];
+        if (!goes_on(lane))
+            continue;
+        if (is_first && lanes->place->kind != ZMQ_PLACE_NONE)
+            zmq_resume_begin(&resume, tape);
+        is_first = false;
+        if (!resume_counter(lanes, &resume, lane))
+            leave_unknown(lanes, lane, HOLE_NOT_RECORDED);
     }
+    zmq_resume_end(&resume);
 }
 
 void
@@ -52,8 +91,9 @@ zmq_lanes_end(struct zmq_lanes *lanes)
 {
     for (size_t i = 0; i < lanes->count; i++) {
         struct zmq_lane *lane = &lanes->lanes[i];
-        if (lane->is_cut) /* no message came any more that could have told how many */
-            outlet_hole(lanes->outlet, lane->lane, lane->lane->next, -1, HOLE_UNKNOWN);
+        /* No message came any more that could have told how many. */
+        if (lane->is_cut && !lane->is_resumed)
+            leave_unknown(lanes, lane, HOLE_UNKNOWN);
         free(lane->prefix);
     }
     free(lanes->lanes);
@@ -80,8 +120,8 @@ zmq_lanes_cut(struct zmq_lanes *lanes)
         struct zmq_lane *lane = &lanes->lanes[i];
         if (lane->sequence.has_last)
             lane->is_cut = true;
-        else if (lane->lane->next >= 0)
-            outlet_hole(lanes->outlet, lane->lane, lane->lane->next, -1, HOLE_UNKNOWN);
+        else
+            leave_unknown(lanes, lane, HOLE_UNKNOWN);
     }
 }
 
@@ -93,6 +133,17 @@ zmq_lanes_may_warn(struct zmq_lanes *lanes)
         return false;
     lanes->warned_ns = now;
     return true;
+}
+
+/* The first message after a start: `missing` were published since the last one on the tape. That is
+ * no loss on the way, and is not counted as one. */
+static void
+on_resumed_gap(struct zmq_lanes *lanes, struct zmq_lane *lane, uint64_t missing)
+{
+    outlet_skip_to(
+        lanes->outlet, lane->lane, lane->lane->next + (int64_t)missing, HOLE_NOT_RECORDED);
+    outlet_warn(lanes->outlet, "%llu messages of '%s' were published while nobody recorded",
+        (unsigned long long)missing, lane->lane->stream->name);
 }
 
 static void
@@ -115,8 +166,7 @@ on_gap(struct zmq_lanes *lanes, struct zmq_lane *lane, uint64_t missing)
 static void
 on_back(struct zmq_lanes *lanes, struct zmq_lane *lane)
 {
-    if (lane->lane->next >= 0)
-        outlet_hole(lanes->outlet, lane->lane, lane->lane->next, -1, HOLE_UNKNOWN);
+    leave_unknown(lanes, lane, lane->is_resumed ? HOLE_NOT_RECORDED : HOLE_UNKNOWN);
     /* A publisher that was started anew may begin anew. */
     if (lane->is_cut || ++lane->went_back < BACK_MAX)
         return;
@@ -153,6 +203,27 @@ read_counter(
     return false;
 }
 
+/* What is missing before this message nobody can tell, and it may be the last: so it is said now. */
+static void
+forget_counter(struct zmq_lanes *lanes, struct zmq_lane *lane)
+{
+    leave_unknown(lanes, lane, HOLE_NOT_RECORDED);
+    lane->sequence.has_last = false;
+    lane->is_cut = false;
+    lane->is_resumed = false;
+}
+
+static void
+on_no_counter(struct zmq_lanes *lanes, struct zmq_lane *lane)
+{
+    if (lane->is_resumed)
+        forget_counter(lanes, lane);
+    lanes->not_counted++;
+    if (zmq_lanes_may_warn(lanes))
+        outlet_warn(lanes->outlet, "%llu messages have no counter where `sequence` says",
+            (unsigned long long)lanes->not_counted);
+}
+
 void
 zmq_lanes_follow(struct zmq_lanes *lanes, struct zmq_lane *lane, const struct zmq_parts *parts)
 {
@@ -162,24 +233,38 @@ zmq_lanes_follow(struct zmq_lanes *lanes, struct zmq_lane *lane, const struct zm
     if (lanes->place->kind == ZMQ_PLACE_NONE || lane->went_back >= BACK_MAX)
         return;
     if (!read_counter(lanes, parts, &number, &bits)) {
-        lanes->not_counted++;
-        if (zmq_lanes_may_warn(lanes))
-            outlet_warn(lanes->outlet, "%llu messages have no counter where `sequence` says",
-                (unsigned long long)lanes->not_counted);
+        on_no_counter(lanes, lane);
         return;
     }
-    switch (zmq_sequence_next(&lane->sequence, number, bits, &missing)) {
+    enum zmq_jump jump = zmq_sequence_next(&lane->sequence, number, bits, &missing);
+    if (lane->is_resumed && bits < RESUMED_BITS_MIN)
+        jump = ZMQ_JUMP_BACK;
+    switch (jump) {
     case ZMQ_JUMP_FIRST:
         on_first(lanes, lane, number);
         break;
     case ZMQ_JUMP_NEXT:
         break;
     case ZMQ_JUMP_GAP:
-        on_gap(lanes, lane, missing);
+        if (lane->is_resumed)
+            on_resumed_gap(lanes, lane, missing);
+        else
+            on_gap(lanes, lane, missing);
         break;
     case ZMQ_JUMP_BACK:
         on_back(lanes, lane);
         break;
     }
     lane->is_cut = false;
+    lane->is_resumed = false;
+}
+
+void
+zmq_lanes_lose(struct zmq_lanes *lanes, struct zmq_lane *lane)
+{
+    /* After a start nobody knows what was missed before it. */
+    if (lane->is_resumed)
+        forget_counter(lanes, lane);
+    lane->sequence.last++;
+    outlet_lose(lanes->outlet, lane->lane);
 }

@@ -1,9 +1,12 @@
 /* zmq_lanes.h - which stream a ZeroMQ message belongs to, and what is missing before it.
  *
  * ZeroMQ has no offsets and keeps nothing: the recorder counts, going on where the tape ends, and what
- * was published while nobody was connected is a hole of unknown size. A counter in the messages
+ * was published while nobody was connected, or nobody recorded, is a hole of unknown size. A counter in the messages
  * (zmq_sequence.h) tells more: then what is missing moves the offsets on by as much, and the hole is
- * exact.  Threads: the collector's.
+ * exact. Where the counter was when the tape ended is read from the tape (zmq_resume.h); the hole is written when
+ * the first message after it says how large it is, and a run in which nothing came adds nothing: the next one says it.
+ *
+ * Threads: the collector's.
  */
 #ifndef COLLECTORS_ZMQ_LANES_H
 #define COLLECTORS_ZMQ_LANES_H
@@ -26,7 +29,8 @@ struct zmq_lane {
     struct tap_lane *lane;
     struct zmq_sequence sequence;
     unsigned went_back;
-    bool is_cut; /* a connection was lost since the last message */
+    bool is_cut;     /* a connection was lost since the last message */
+    bool is_resumed; /* the last message is one of an earlier run; is_cut too */
 };
 
 struct zmq_lanes {
@@ -45,8 +49,9 @@ struct zmq_lanes {
 void zmq_lanes_begin(struct zmq_lanes *lanes, const struct zmq_request *request, const char *path,
     struct outlet *outlet);
 
-/* From now on messages may come: what was not recorded since the tape's last one is a hole. */
-void zmq_lanes_resume(struct zmq_lanes *lanes);
+/* From now on messages may come. What was not recorded since the last one on the tape, which is in the directory `tape`
+ * (NULL: nobody can read it), is a hole: now, or once the counter tells its size. */
+void zmq_lanes_resume(struct zmq_lanes *lanes, const char *tape);
 
 /* End it: a loss that no message measured becomes a hole of unknown size. */
 void zmq_lanes_end(struct zmq_lanes *lanes);
@@ -57,6 +62,9 @@ struct zmq_lane *zmq_lanes_find(struct zmq_lanes *lanes, const struct zmq_parts 
 /* Look at the message's counter, if there is to be one; what is missing before it becomes a hole. */
 void zmq_lanes_follow(
     struct zmq_lanes *lanes, struct zmq_lane *lane, const struct zmq_parts *parts);
+
+/* The lane's message was one that cannot be recorded: it had a number too, which nobody saw. */
+void zmq_lanes_lose(struct zmq_lanes *lanes, struct zmq_lane *lane);
 
 /* A connection was lost: with a counter the next message tells what is missing; without one nobody
  * ever does. */

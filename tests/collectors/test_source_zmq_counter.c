@@ -7,23 +7,14 @@
 #include "tests/support/unit.h"
 
 static void
-publish_counted(struct feed_setting *setting, const char *topic, int number)
-{
-    char text[32];
-    (void)snprintf(text, sizeof(text), "%d", number);
-    assert_true(zmq_send(setting->publisher, topic, strlen(topic), ZMQ_SNDMORE) >= 0);
-    feed_publish(setting, text);
-}
-
-static void
 a_gap_in_the_counter_is_a_hole_of_that_size(void **state)
 {
     struct feed_setting *setting = *state;
     feed_use_property(setting, 0, "sequence", "frame:1");
     struct recorder *recorder = feed_start(setting);
-    publish_counted(setting, "t", 7);
-    publish_counted(setting, "t", 8);
-    publish_counted(setting, "t", 12);
+    feed_publish_counted(setting, "t", 7);
+    feed_publish_counted(setting, "t", 8);
+    feed_publish_counted(setting, "t", 12);
     wait_for_events(recorder, 3);
     wait_for_text(recorder, 0, "3 messages missing by their counter: dropped at a high-water mark");
     assert_int_equal(tap_now(recorder, 0).dropped, 3);
@@ -71,10 +62,10 @@ each_stream_has_its_own_counter(void **state)
     feed_use_property(setting, 0, "sequence", "frame:1");
     struct recorder *recorder = feed_start(setting);
     feed_wait_for_subscription(setting);
-    publish_counted(setting, "a", 0);
-    publish_counted(setting, "b", 0);
-    publish_counted(setting, "a", 1);
-    publish_counted(setting, "b", 2);
+    feed_publish_counted(setting, "a", 0);
+    feed_publish_counted(setting, "b", 0);
+    feed_publish_counted(setting, "a", 1);
+    feed_publish_counted(setting, "b", 2);
     wait_for_events(recorder, 4);
     stop_recorder(recorder);
     struct hole hole;
@@ -103,15 +94,15 @@ a_counter_makes_the_loss_of_a_connection_exact(void **state)
     struct feed_setting *setting = *state;
     feed_use_property(setting, 0, "sequence", "frame:1");
     struct recorder *recorder = feed_start(setting);
-    publish_counted(setting, "t", 0);
-    publish_counted(setting, "t", 1);
+    feed_publish_counted(setting, "t", 0);
+    feed_publish_counted(setting, "t", 1);
     wait_for_events(recorder, 2);
     (void)zmq_close(setting->publisher);
     wait_for_tap(recorder, 0, TAP_RETRYING);
     feed_bind(setting);
     feed_wait_for_subscription(setting);
     wait_for_tap(recorder, 0, TAP_LIVE);
-    publish_counted(setting, "t", 12);
+    feed_publish_counted(setting, "t", 12);
     wait_for_events(recorder, 3);
     wait_for_text(recorder, 0, "10 messages were published while nobody was connected");
     stop_recorder(recorder);
@@ -129,9 +120,9 @@ a_counter_that_begins_again_is_a_loss_of_unknown_size(void **state)
     struct feed_setting *setting = *state;
     feed_use_property(setting, 0, "sequence", "frame:1");
     struct recorder *recorder = feed_start(setting);
-    publish_counted(setting, "t", 100);
-    publish_counted(setting, "t", 0);
-    publish_counted(setting, "t", 1);
+    feed_publish_counted(setting, "t", 100);
+    feed_publish_counted(setting, "t", 0);
+    feed_publish_counted(setting, "t", 1);
     wait_for_events(recorder, 3);
     stop_recorder(recorder);
     struct hole hole;
@@ -148,7 +139,7 @@ gives_up_a_counter_that_is_none(void **state)
     feed_use_property(setting, 0, "sequence", "frame:1");
     struct recorder *recorder = feed_start(setting);
     for (int i = 0; i < 40; i++)
-        publish_counted(setting, "t", 40 - i);
+        feed_publish_counted(setting, "t", 40 - i);
     wait_for_events(recorder, 40);
     wait_for_text(recorder, 0, "it is not one counter");
     stop_recorder(recorder);
@@ -164,15 +155,15 @@ keeps_to_a_counter_that_begins_again_with_each_connection(void **state)
     feed_use_property(setting, 0, "sequence", "frame:1");
     struct recorder *recorder = feed_start(setting);
     for (int i = 0; i < 17; i++) {
-        publish_counted(setting, "t", 1);
-        publish_counted(setting, "t", 2);
+        feed_publish_counted(setting, "t", 1);
+        feed_publish_counted(setting, "t", 2);
         wait_for_events(recorder, 2 * (uint64_t)i + 2);
         (void)zmq_close(setting->publisher);
         feed_bind(setting);
         feed_wait_for_subscription(setting);
     }
-    publish_counted(setting, "t", 1);
-    publish_counted(setting, "t", 4);
+    feed_publish_counted(setting, "t", 1);
+    feed_publish_counted(setting, "t", 4);
     wait_for_text(recorder, 0, "2 messages missing by their counter");
     stop_recorder(recorder);
 }
@@ -183,7 +174,7 @@ says_that_messages_have_no_counter(void **state)
     struct feed_setting *setting = *state;
     feed_use_property(setting, 0, "sequence", "frame:3");
     struct recorder *recorder = feed_start(setting);
-    publish_counted(setting, "t", 1);
+    feed_publish_counted(setting, "t", 1);
     wait_for_events(recorder, 1);
     wait_for_text(recorder, 0, "1 messages have no counter");
     stop_recorder(recorder);

@@ -118,6 +118,15 @@ feed_publish_numbers(struct feed_setting *setting, int from, int count)
 }
 
 void
+feed_publish_counted(struct feed_setting *setting, const char *topic, int number)
+{
+    char text[32];
+    (void)snprintf(text, sizeof(text), "%d", number);
+    assert_true(zmq_send(setting->publisher, topic, strlen(topic), ZMQ_SNDMORE) >= 0);
+    feed_publish(setting, text);
+}
+
+void
 feed_use_url(struct feed_setting *setting, char *url)
 {
     free(setting->url);

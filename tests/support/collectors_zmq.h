@@ -39,6 +39,9 @@ void feed_wait_for_subscription(struct feed_setting *setting);
 void feed_publish(struct feed_setting *setting, const char *text);
 void feed_publish_numbers(struct feed_setting *setting, int from, int count);
 
+/* Two frames: a topic, and a number in digits. */
+void feed_publish_counted(struct feed_setting *setting, const char *topic, int number);
+
 /* The publisher anew: where it was, or one of `type` that connects to where the recorder listens. */
 void feed_bind(struct feed_setting *setting);
 void feed_connect_publisher(struct feed_setting *setting, int type, const char *endpoint);
