@@ -297,6 +297,10 @@ finds_one_event_by_lane_and_offset(void **state)
         cursor_fetch_offset(cursor, tape_stream(tape, 0), 4, 215, &event, &err), CURSOR_EVENT);
     assert_int_equal(event.offset, 220);
     assert_int_equal(
+        cursor_fetch_offset(cursor, tape_stream(tape, 0), 4, 389, &event, &err), CURSOR_EVENT);
+    assert_int_equal(event.offset, 389); /* the last one */
+    assert_made_event(&event);
+    assert_int_equal(
         cursor_fetch_offset(cursor, tape_stream(tape, 0), 4, 9999, &event, &err), CURSOR_END);
     assert_int_equal(
         cursor_fetch_offset(cursor, tape_stream(tape, 0), 1, 0, &event, &err), CURSOR_END);
