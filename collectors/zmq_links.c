@@ -1,9 +1,12 @@
 #include "collectors/zmq_links.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <zmq.h>
 
@@ -23,6 +26,12 @@
  * overtakes it: only so many times in a row it is all that can be known. */
 #define HANG_UPS 4
 
+/* A host's name may stand for an address of IPv6 and one of IPv4, as localhost mostly does, and publishers listen
+ * by default at the latter only. libzmq tries one and never another, and where it may use IPv6 that is the one. So
+ * when nobody is there, the name is tried with IPv4 alone, and with both again after some more misses, which are
+ * a few seconds apart in all. Who was there is waited for so long first: what he sent may not be taken yet. */
+#define MISSES 6
+
 enum link_state {
     LINK_TRYING,
     LINK_GREETING, /* somebody answers */
@@ -37,7 +46,11 @@ struct link {
     enum zmq_fault fault; /* since it was up, or nobody was there */
     bool found_nobody;    /* the attempt was made, and failed */
     bool was_refused;     /* during this greeting */
-    int hang_ups;         /* in a row */
+    bool has_name;        /* and not an address as numbers */
+    bool is_ipv4;         /* the name is tried with IPv4 alone */
+    bool was_up;
+    int misses;   /* in a row that found nobody, with these addresses */
+    int hang_ups; /* in a row */
     int64_t since_ns;
     int64_t retry_ns;
     int64_t pause_ns;
@@ -100,23 +113,54 @@ fail_at(const struct zmq_links *links, const char *endpoint, struct error *err)
 }
 
 static bool
+has_name(const struct zmq_request *request, const char *endpoint)
+{
+    char host[256] = "";
+    struct in_addr ignored;
+    const char *begin = endpoint + strlen("tcp://");
+    const char *colon = strrchr(endpoint, ':');
+    if (request->is_file || begin[0] == '[' || colon < begin ||
+        (size_t)(colon - begin) >= sizeof(host))
+        return false;
+    memcpy(host, begin, (size_t)(colon - begin));
+    return inet_pton(AF_INET, host, &ignored) != 1;
+}
+
+/* An option of a socket is for what is connected afterwards. */
+static int
+connect_to(void *socket, const struct link *link)
+{
+    int with_ipv6 = link->is_ipv4 ? 0 : 1;
+    (void)zmq_setsockopt(socket, ZMQ_IPV6, &with_ipv6, sizeof(with_ipv6));
+    return zmq_connect(socket, link->endpoint);
+}
+
+static void
+connect_again(struct zmq_links *links, const struct link *link)
+{
+    (void)zmq_disconnect(links->socket, link->endpoint); /* mostly it is gone already */
+    (void)connect_to(links->socket, link);
+}
+
+static bool
 attach(struct zmq_links *links, void *socket, size_t index, struct error *err)
 {
     char *endpoint = zmq_request_endpoint(links->request, links->config, index);
     if (endpoint == NULL)
         return false;
-    bool is_bound = links->request->is_bound;
-    if ((is_bound ? zmq_bind(socket, endpoint) : zmq_connect(socket, endpoint)) != 0) {
+    struct link link = {
+        .endpoint = endpoint,
+        .has_name = has_name(links->request, endpoint),
+        .since_ns = clock_monotonic_ns(),
+        .pause_ns = FIRST_PAUSE_NS,
+    };
+    if ((links->request->is_bound ? zmq_bind(socket, endpoint) : connect_to(socket, &link)) != 0) {
         (void)fail_at(links, endpoint, err);
         free(endpoint);
         return false;
     }
     links->links = alloc_grow(links->links, links->count, &links->capacity, sizeof(struct link));
-    links->links[links->count++] = (struct link){
-        .endpoint = endpoint,
-        .since_ns = clock_monotonic_ns(),
-        .pause_ns = FIRST_PAUSE_NS,
-    };
+    links->links[links->count++] = link;
     return true;
 }
 
@@ -211,9 +255,26 @@ on_gone(struct zmq_links *links, struct link *link)
     return ZMQ_CHANGE_LOST;
 }
 
+/* After a miss, go on with the name's other addresses when it is time. True: they are tried for the first time, and
+ * nothing is known before. */
+static bool
+try_other_addresses(struct zmq_links *links, struct link *link, enum zmq_fault *fault)
+{
+    if (link->is_ipv4)
+        *fault = ZMQ_FAULT_NOBODY; /* or it has no address of IPv4, and nobody is at the other */
+    else if (*fault == ZMQ_FAULT_UNRESOLVED)
+        return false;
+    if (++link->misses < (link->is_ipv4 || link->was_up ? MISSES : 1))
+        return false;
+    link->misses = 0;
+    link->is_ipv4 = !link->is_ipv4;
+    connect_again(links, link);
+    return link->is_ipv4;
+}
+
 /* An attempt that found nobody was closed; one that was not even made had no address to go to. */
 static enum zmq_change
-on_retry(struct link *link)
+on_retry(struct zmq_links *links, struct link *link)
 {
     bool was_made = link->found_nobody || link->state == LINK_DOWN;
     bool found_nobody = link->found_nobody;
@@ -222,6 +283,8 @@ on_retry(struct link *link)
     if (was_made && !found_nobody)
         return ZMQ_CHANGE_NONE; /* what happened was said when the connection went */
     enum zmq_fault fault = was_made ? ZMQ_FAULT_NOBODY : ZMQ_FAULT_UNRESOLVED;
+    if (link->has_name && try_other_addresses(links, link, &fault))
+        return ZMQ_CHANGE_NONE;
     if (link->fault == fault)
         return ZMQ_CHANGE_NONE;
     link->fault = fault; /* whoever refused us is not there any more */
@@ -271,6 +334,8 @@ follow(struct zmq_links *links, struct link *link, const struct zmq_news *news)
         turn(link, LINK_UP);
         link->fault = ZMQ_FAULT_NONE;
         link->hang_ups = 0;
+        link->was_up = true;
+        link->misses = 0;
         link->pause_ns = FIRST_PAUSE_NS;
         links->up++;
         return ZMQ_CHANGE_UP;
@@ -282,7 +347,7 @@ follow(struct zmq_links *links, struct link *link, const struct zmq_news *news)
         link->found_nobody = true;
         return ZMQ_CHANGE_NONE;
     case ZMQ_NEWS_RETRY:
-        return on_retry(link);
+        return on_retry(links, link);
     }
     return ZMQ_CHANGE_NONE;
 }
@@ -293,8 +358,7 @@ look_at_clock(struct zmq_links *links, struct link *link)
 {
     int64_t now = clock_monotonic_ns();
     if (link->state == LINK_DOWN && now >= link->retry_ns) {
-        (void)zmq_disconnect(links->socket, link->endpoint); /* mostly it is gone already */
-        (void)zmq_connect(links->socket, link->endpoint);
+        connect_again(links, link);
         turn(link, LINK_TRYING);
     }
     bool is_waiting = link->state == LINK_TRYING || link->state == LINK_GREETING;

@@ -27,6 +27,8 @@ feed_bind(struct feed_setting *setting)
     (void)zmq_setsockopt(setting->publisher, ZMQ_LINGER, &none, sizeof(none));
     (void)zmq_setsockopt(setting->publisher, ZMQ_SNDHWM, &all, sizeof(all));
     (void)zmq_setsockopt(setting->publisher, ZMQ_XPUB_VERBOSE, &each, sizeof(each));
+    if (strchr(setting->endpoint, '[') != NULL)
+        (void)zmq_setsockopt(setting->publisher, ZMQ_IPV6, &each, sizeof(each));
     if (zmq_bind(setting->publisher, setting->endpoint) != 0)
         fail_msg("cannot bind %s: %s", setting->endpoint, zmq_strerror(zmq_errno()));
 }
