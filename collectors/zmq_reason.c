@@ -1,6 +1,7 @@
 #include "collectors/zmq_reason.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "collectors/zmq_endpoint.h"
@@ -76,9 +77,36 @@ other_socket(const struct zmq_request *request)
         "use zmq+pull:// for a PUSH socket, and see which socket has this address"};
 }
 
+/* Who comes to us brings the security that we ask for. False: nothing but what is to be said of everybody. */
+static bool
+is_guests_fault(const struct zmq_request *request, enum zmq_fault fault, struct zmq_reason *reason)
+{
+    static const char use_our_key[] =
+        "it must use CURVE with the public key of zeromq.curve_secret_key as the server's";
+    bool has_curve = mechanism_of(request) == MECHANISM_CURVE;
+    if (!request->is_bound)
+        return false;
+    if (fault == ZMQ_FAULT_KEYS)
+        *reason =
+            (struct zmq_reason){ERROR_REFUSED, "its CURVE keys do not fit to ours", use_our_key};
+    else if (fault == ZMQ_FAULT_HANG_UP && has_curve)
+        *reason = (struct zmq_reason){ERROR_REFUSED, "it hangs up in the greeting", use_our_key};
+    else if (fault == ZMQ_FAULT_MECHANISM && has_curve)
+        *reason = (struct zmq_reason){ERROR_REFUSED, "it does not use CURVE", use_our_key};
+    else if (fault == ZMQ_FAULT_MECHANISM)
+        *reason = (struct zmq_reason){ERROR_REFUSED, "it wants authentication and the tap has none",
+            "set zeromq.curve_secret_key, or let it connect without"};
+    else
+        return false;
+    return true;
+}
+
 struct zmq_reason
 zmq_reason_of(const struct zmq_request *request, enum zmq_fault fault)
 {
+    struct zmq_reason reason;
+    if (is_guests_fault(request, fault, &reason))
+        return reason;
     switch (fault) {
     case ZMQ_FAULT_NONE:
         break;
