@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/socket_file.h"
 #include "collectors/source.h"
 #include "collectors/zmq_endpoint.h"
 #include "collectors/zmq_monitor.h"
@@ -143,6 +144,17 @@ connect_again(struct zmq_links *links, const struct link *link)
 }
 
 static bool
+listen_or_connect(
+    const struct zmq_links *links, void *socket, const struct link *link, struct error *err)
+{
+    if (!links->request->is_bound)
+        return connect_to(socket, link) == 0 || fail_at(links, link->endpoint, err);
+    if (links->request->is_file && !socket_file_is_free(link->endpoint + strlen("ipc://"), err))
+        return error_wrap(err, "cannot listen at '%s'", link->endpoint);
+    return zmq_bind(socket, link->endpoint) == 0 || fail_at(links, link->endpoint, err);
+}
+
+static bool
 attach(struct zmq_links *links, void *socket, size_t index, struct error *err)
 {
     char *endpoint = zmq_request_endpoint(links->request, links->config, index);
@@ -154,8 +166,7 @@ attach(struct zmq_links *links, void *socket, size_t index, struct error *err)
         .since_ns = clock_monotonic_ns(),
         .pause_ns = FIRST_PAUSE_NS,
     };
-    if ((links->request->is_bound ? zmq_bind(socket, endpoint) : connect_to(socket, &link)) != 0) {
-        (void)fail_at(links, endpoint, err);
+    if (!listen_or_connect(links, socket, &link, err)) {
         free(endpoint);
         return false;
     }

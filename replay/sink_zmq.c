@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/socket_file.h"
 #include "index/event.h"
 #include "replay/plan.h"
 #include "replay/sink.h"
@@ -88,6 +89,13 @@ zmq_sink_open(const struct sink_options *options, struct error *err)
         goto fail;
     }
     const char *endpoint = options->plan->target.servers;
+    if (target.is_bound && strncmp(endpoint, "ipc://", 6) == 0 &&
+        !socket_file_is_free(endpoint + 6, err)) {
+        if (err->code == ERROR_SYSTEM)
+            err->code = ERROR_REMOTE;
+        error_wrap(err, "cannot listen at '%s'", endpoint);
+        goto fail;
+    }
     if ((target.is_bound ? zmq_bind(sink->socket, endpoint)
                          : zmq_connect(sink->socket, endpoint)) == 0)
         return &sink->sink;

@@ -1,13 +1,16 @@
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <zmq.h>
 
 #include "base/alloc.h"
+#include "base/error.h"
 #include "collectors/recorder.h"
 #include "tests/support/collectors_tape.h"
 #include "tests/support/collectors_zmq.h"
@@ -58,6 +61,47 @@ says_when_the_address_is_taken(void **state)
     assert_null(recorder_start(&options, &err));
     assert_non_null(strstr(err.text, "cannot listen at 'tcp://127.0.0.1:"));
     assert_non_null(strstr(err.text, "Address already in use"));
+}
+
+static void
+cannot_start(struct feed_setting *setting, const char *reason)
+{
+    struct error err;
+    struct recorder_tap tap = {.url = setting->url};
+    struct recorder_options options = {.directory = setting->tape, .taps = &tap, .tap_count = 1};
+    assert_null(recorder_start(&options, &err));
+    if (strstr(err.text, reason) == NULL)
+        fail_msg("'%s' is not in '%s'", reason, err.text);
+}
+
+/* libzmq would take the file from the one who listens there, who would never hear of anybody again. */
+static void
+leaves_a_socket_to_who_listens_at_it(void **state)
+{
+    struct feed_setting *setting = *state;
+    feed_use_url(setting, alloc_format("zmq+bind+ipc://%s", setting->endpoint + strlen("ipc://")));
+    cannot_start(setting, "Address already in use");
+    void *reader = feed_open_connected(setting, ZMQ_SUB, setting->endpoint);
+    assert_int_equal(zmq_setsockopt(reader, ZMQ_SUBSCRIBE, "", 0), 0);
+    feed_wait_for_subscription(setting);
+    assert_int_equal(zmq_close(reader), 0);
+}
+
+/* And remove a file. */
+static void
+leaves_a_file_that_is_no_socket(void **state)
+{
+    struct feed_setting *setting = *state;
+    char *path = alloc_format("%s/notes", setting->directory);
+    int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, "kept", 4), 4);
+    assert_int_equal(close(fd), 0);
+    feed_use_url(setting, alloc_format("zmq+bind+ipc://%s", path));
+    cannot_start(setting, "something else than a socket");
+    struct stat info;
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_size, 4);
+    free(path);
 }
 
 /* What is no publisher comes and goes beside one: nothing of the publisher is lost by that. */
@@ -237,6 +281,8 @@ main(void)
         ZMQ_TEST(sees_requests_and_answers_at_a_capture_socket),
         ZMQ_TEST(a_bound_pull_socket_takes_from_a_push_socket),
         ZMQ_TEST(forwards_as_a_proxy_and_records_what_passes),
+        ZMQ_TEST(leaves_a_socket_to_who_listens_at_it),
+        ZMQ_TEST(leaves_a_file_that_is_no_socket),
         ZMQ_TEST(a_stranger_at_a_bound_tap_makes_no_hole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -173,6 +173,16 @@ says_for_whom_it_waits(void **state)
     fails_for_want(setting, "zmq+pub+bind+ipc", "waiting for a subscriber");
 }
 
+/* libzmq would take the file from the one who listens there. */
+static void
+leaves_a_socket_to_who_listens_at_it(void **state)
+{
+    struct setting *setting = *state;
+    world_add_many(setting->world, 3);
+    open_peer(setting, ZMQ_PULL, true);
+    fails_for_want(setting, "zmq+pub+bind+ipc", "Address already in use");
+}
+
 static void
 says_that_it_cannot_be_verified(void **state)
 {
@@ -216,6 +226,7 @@ main(void)
         ZMQ_TEST(a_dealer_talks_to_a_router),
         ZMQ_TEST(says_for_whom_it_waits),
         ZMQ_TEST(says_that_it_cannot_be_verified),
+        ZMQ_TEST(leaves_a_socket_to_who_listens_at_it),
         ZMQ_TEST(a_plan_counts_what_frames_cannot_carry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
