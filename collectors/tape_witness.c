@@ -128,6 +128,21 @@ tape_witness_last(struct tape_witness *witness, const struct stream *stream, int
 }
 
 bool
+tape_witness_before(struct tape_witness *witness, const struct stream *stream, int32_t partition,
+    uint64_t seq, unsigned most, struct event *event)
+{
+    struct error ignored;
+    const struct stream *known = find_stream(witness, stream);
+    for (unsigned i = 1; known != NULL && i <= most && i <= seq; i++) {
+        if (cursor_fetch_seq(witness->cursor, seq - i, event, &ignored) != CURSOR_EVENT)
+            return false;
+        if (event->stream->id == known->id && event->partition == partition)
+            return true;
+    }
+    return false;
+}
+
+bool
 tape_witness_read(struct tape_witness *witness, const struct stream *stream, int32_t partition,
     int64_t offset, uint64_t *fingerprint)
 {

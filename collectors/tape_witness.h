@@ -30,9 +30,13 @@ int64_t tape_witness_offset(
     const struct tape_witness *witness, const struct stream *stream, int32_t partition);
 
 /* The lane's last event, and the offset behind all that the tape says of the lane: behind that event, or behind what is
- * known to be missing after it. Its views live until something else is read. False when there is none that can be read. */
+ * known to be missing after it. Its views live until another event is read. False when there is none that can be read. */
 bool tape_witness_last(struct tape_witness *witness, const struct stream *stream, int32_t partition,
     struct event *event, int64_t *end);
+
+/* The lane's newest event among the `most` events of the tape before the one with this seq. Views as above. False: none is. */
+bool tape_witness_before(struct tape_witness *witness, const struct stream *stream,
+    int32_t partition, uint64_t seq, unsigned most, struct event *event);
 
 /* The fingerprint of the event at exactly this offset; false when it cannot be read. */
 bool tape_witness_read(struct tape_witness *witness, const struct stream *stream, int32_t partition,

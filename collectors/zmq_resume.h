@@ -8,7 +8,9 @@
  * missing behind that event (dropped because the disk was behind, say) had numbers of its own.
  *
  * Nothing is known, and the loss has no size as without a counter, when the last event has no number at that
- * place, is no ZeroMQ message, cannot be read, or was deleted by retention.
+ * place, is no ZeroMQ message, cannot be read, or was deleted by retention. Nor where several publishers count in one
+ * lane, whose first message may be anybody's: so a few events before the last one must have come of one counter
+ * too, which went on as the offsets did.
  *
  * All lanes of a tap, which are few, are looked up before the first message is taken. Meanwhile libzmq keeps what
  * comes; later, in the middle of a stream, it would be too much for it, and a proxy may never wait for
@@ -44,6 +46,7 @@ bool zmq_resume_find(const struct zmq_resume *resume, const struct zmq_place *pl
     const struct tap_lane *lane, uint64_t *last);
 
 /* The number in a message that became an event; see zmq_place_read(). */
-bool zmq_resume_read(const struct zmq_place *place, const struct event *event, uint64_t *number);
+bool zmq_resume_read(
+    const struct zmq_place *place, const struct event *event, uint64_t *number, unsigned *bits);
 
 #endif

@@ -122,6 +122,47 @@ a_counter_that_began_again_meanwhile_is_a_loss_of_unknown_size(void **state)
     assert_only_hole(setting, 3, -1);
 }
 
+/* Then the first message may be anybody's, and what it says is no size. */
+static void
+two_counters_in_one_stream_tell_nothing(void **state)
+{
+    struct feed_setting *setting = *state;
+    feed_use_property(setting, 0, "sequence", "frame:1");
+    struct recorder *recorder = feed_start(setting);
+    for (int i = 0; i < 3; i++) {
+        feed_publish_counted(setting, "t", i);
+        feed_publish_counted(setting, "t", 1000 + i);
+    }
+    wait_for_events(recorder, 6);
+    stop_recorder(recorder);
+    size_t before = taped_holes(setting->tape, "feed/all", 0, NULL, 0);
+    recorder = feed_start(setting);
+    feed_publish_counted(setting, "t", 1007);
+    wait_for_events(recorder, 1);
+    stop_recorder(recorder);
+
+    struct hole holes[16];
+    assert_int_equal(taped_holes(setting->tape, "feed/all", 0, holes, 16), before + 1);
+    assert_int_equal(holes[before].to, -1);
+    assert_int_equal(holes[before].reason, HOLE_NOT_RECORDED);
+}
+
+/* Holes and repetitions among the last events are those of one counter. */
+static void
+losses_before_the_end_are_no_other_counter(void **state)
+{
+    static const int numbers[] = {1, 2, 5, 5, 6, 9};
+    struct feed_setting *setting = *state;
+    feed_use_property(setting, 0, "sequence", "frame:1");
+    struct recorder *recorder = feed_start(setting);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        feed_publish_counted(setting, "t", numbers[i]);
+    wait_for_events(recorder, 6);
+    stop_recorder(recorder);
+    record_counted(setting, 10, 1);
+    assert_holes(setting, 2);
+}
+
 static void
 a_message_that_comes_once_more_is_no_loss(void **state)
 {
@@ -331,6 +372,8 @@ main(void)
         ZMQ_TEST(what_was_published_meanwhile_is_a_hole_of_that_size),
         ZMQ_TEST(each_stream_goes_on_with_its_own_counter),
         ZMQ_TEST(a_counter_that_began_again_meanwhile_is_a_loss_of_unknown_size),
+        ZMQ_TEST(two_counters_in_one_stream_tell_nothing),
+        ZMQ_TEST(losses_before_the_end_are_no_other_counter),
         ZMQ_TEST(a_message_that_comes_once_more_is_no_loss),
         ZMQ_TEST(a_run_in_which_nothing_came_adds_nothing),
         ZMQ_TEST(the_size_is_unknown_where_the_last_event_has_no_counter),
