@@ -118,6 +118,7 @@ zmq_lanes_cut(struct zmq_lanes *lanes)
 {
     for (size_t i = 0; i < lanes->count; i++) {
         struct zmq_lane *lane = &lanes->lanes[i];
+        lane->sequence.has_jumped = false;
         if (lane->sequence.has_last)
             lane->is_cut = true;
         else
@@ -162,19 +163,27 @@ on_gap(struct zmq_lanes *lanes, struct zmq_lane *lane, uint64_t missing)
             (unsigned long long)lanes->missing);
 }
 
+/* It is not one counter, or not always. */
+static void
+note_disorder(struct zmq_lanes *lanes, struct zmq_lane *lane)
+{
+    if (++lane->went_back < BACK_MAX)
+        return;
+    lane->sequence.has_last = false;
+    outlet_warn(lanes->outlet,
+        "the counter of '%s' went back %d times: it is not one counter, and gaps in it are no "
+        "longer looked for; a stream for each publisher would have one each",
+        lane->lane->stream->name, BACK_MAX);
+}
+
 /* A publisher that began again, or not one counter at all. */
 static void
 on_back(struct zmq_lanes *lanes, struct zmq_lane *lane)
 {
     leave_unknown(lanes, lane, lane->is_resumed ? HOLE_NOT_RECORDED : HOLE_UNKNOWN);
     /* A publisher that was started anew may begin anew. */
-    if (lane->is_cut || ++lane->went_back < BACK_MAX)
-        return;
-    lane->sequence.has_last = false;
-    outlet_warn(lanes->outlet,
-        "the counter of '%s' went back %d times: it is not one counter, and gaps in it are no "
-        "longer looked for",
-        lane->lane->stream->name, BACK_MAX);
+    if (!lane->is_cut)
+        note_disorder(lanes, lane);
 }
 
 /* On a tape without a past it shows what was published before the subscription was up. */
@@ -253,6 +262,9 @@ zmq_lanes_follow(struct zmq_lanes *lanes, struct zmq_lane *lane, const struct zm
         break;
     case ZMQ_JUMP_BACK:
         on_back(lanes, lane);
+        break;
+    case ZMQ_JUMP_OTHER: /* nothing is missing: another publisher goes on where it was */
+        note_disorder(lanes, lane);
         break;
     }
     lane->is_cut = false;

@@ -14,6 +14,7 @@
 #define MISSING_MAX  (UINT64_C(1) << 40)
 #define DIGITS_MAX   20
 #define PATH_MAX_KEY 256
+#define REAL_MAX     9007199254740992.0 /* 2^53: beyond it not each integer is one */
 
 static bool
 fail_place(const char *text, struct error *err)
@@ -142,6 +143,17 @@ follow(const json_t *value, const char *path)
     return value;
 }
 
+/* 5.0 is as much an integer as 5. */
+static bool
+read_real(double value, uint64_t *number)
+{
+    if (!(value >= 0 && value <= REAL_MAX))
+        return false;
+    uint64_t whole = (uint64_t)value;
+    *number = whole;
+    return (double)whole == value;
+}
+
 static bool
 read_json(struct bytes frame, const char *path, uint64_t *number)
 {
@@ -151,6 +163,8 @@ read_json(struct bytes frame, const char *path, uint64_t *number)
     if (json_is_integer(found) && json_integer_value(found) >= 0) {
         *number = (uint64_t)json_integer_value(found);
         good = true;
+    } else if (json_is_real(found)) {
+        good = read_real(json_real_value(found), number);
     } else if (json_is_string(found)) {
         good = read_digits(json_string_value(found), json_string_length(found), number);
     }
@@ -214,9 +228,15 @@ zmq_sequence_next(struct zmq_sequence *sequence, uint64_t number, unsigned bits,
     }
     uint64_t mask = bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
     uint64_t step = (number - sequence->last) & mask;
+    uint64_t expected = (sequence->last + 1) & mask;
     sequence->last = number;
     if (step <= 1)
         return ZMQ_JUMP_NEXT;
+    bool is_other = sequence->has_jumped && number == sequence->expected;
+    sequence->has_jumped = true;
+    sequence->expected = expected;
+    if (is_other)
+        return ZMQ_JUMP_OTHER;
     if (step > mask / 2 || step > MISSING_MAX)
         return ZMQ_JUMP_BACK;
     *missing = step - 1;

@@ -54,11 +54,15 @@ enum zmq_jump {
     ZMQ_JUMP_NEXT,  /* what was expected, or the same once more */
     ZMQ_JUMP_GAP,   /* *missing numbers were left out */
     ZMQ_JUMP_BACK,  /* smaller, or so much larger that it must be another counter */
+    ZMQ_JUMP_OTHER, /* what was expected before the last jump: another counter goes on where it was,
+                     * or messages did not keep their order */
 };
 
 struct zmq_sequence {
     bool has_last;
+    bool has_jumped;
     uint64_t last;
+    uint64_t expected; /* before the last jump, if it has_jumped */
 };
 
 /* Take the next number of `bits` bits. *missing is set with ZMQ_JUMP_GAP only. */

@@ -147,6 +147,24 @@ gives_up_a_counter_that_is_none(void **state)
     assert_int_equal(taped_holes(setting->tape, "feed/all", 0, &hole, 1), 16);
 }
 
+/* Both go on as they did: nothing is missing but between the first two. */
+static void
+invents_no_losses_where_two_publishers_count(void **state)
+{
+    struct feed_setting *setting = *state;
+    feed_use_property(setting, 0, "sequence", "frame:1");
+    struct recorder *recorder = feed_start(setting);
+    for (int i = 0; i < 10; i++) {
+        feed_publish_counted(setting, "t", i);
+        feed_publish_counted(setting, "t", 1000 + i);
+    }
+    wait_for_events(recorder, 20);
+    wait_for_text(recorder, 0, "a stream for each publisher");
+    assert_int_equal(tap_now(recorder, 0).dropped, 999);
+    stop_recorder(recorder);
+    assert_int_equal(taped_holes(setting->tape, "feed/all", 0, NULL, 0), 1);
+}
+
 /* Not so for a publisher that was started anew: its gaps are still found. */
 static void
 keeps_to_a_counter_that_begins_again_with_each_connection(void **state)
@@ -193,6 +211,7 @@ main(void)
         ZMQ_TEST(a_counter_makes_the_loss_of_a_connection_exact),
         ZMQ_TEST(a_counter_that_begins_again_is_a_loss_of_unknown_size),
         ZMQ_TEST(gives_up_a_counter_that_is_none),
+        ZMQ_TEST(invents_no_losses_where_two_publishers_count),
         ZMQ_TEST(keeps_to_a_counter_that_begins_again_with_each_connection),
         ZMQ_TEST(says_that_messages_have_no_counter),
     };
