@@ -1,18 +1,16 @@
 #include "collectors/zmq_links.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include <zmq.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/host_name.h"
 #include "base/socket_file.h"
 #include "collectors/source.h"
 #include "collectors/zmq_endpoint.h"
@@ -113,20 +111,6 @@ fail_at(const struct zmq_links *links, const char *endpoint, struct error *err)
         "cannot %s '%s': %s", verb, endpoint, zmq_strerror(number));
 }
 
-static bool
-has_name(const struct zmq_request *request, const char *endpoint)
-{
-    char host[256] = "";
-    struct in_addr ignored;
-    const char *begin = endpoint + strlen("tcp://");
-    const char *colon = strrchr(endpoint, ':');
-    if (request->is_file || begin[0] == '[' || colon < begin ||
-        (size_t)(colon - begin) >= sizeof(host))
-        return false;
-    memcpy(host, begin, (size_t)(colon - begin));
-    return inet_pton(AF_INET, host, &ignored) != 1;
-}
-
 /* An option of a socket is for what is connected afterwards. */
 static int
 connect_to(void *socket, const struct link *link)
@@ -162,7 +146,7 @@ attach(struct zmq_links *links, void *socket, size_t index, struct error *err)
         return false;
     struct link link = {
         .endpoint = endpoint,
-        .has_name = has_name(links->request, endpoint),
+        .has_name = endpoint_has_host_name(endpoint),
         .since_ns = clock_monotonic_ns(),
         .pause_ns = FIRST_PAUSE_NS,
     };

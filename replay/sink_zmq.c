@@ -15,7 +15,9 @@
 
 #include "base/alloc.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/host_name.h"
 #include "base/socket_file.h"
 #include "index/event.h"
 #include "replay/plan.h"
@@ -24,6 +26,10 @@
 #include "replay/target_zmq.h"
 
 #define LINGER_MS 10000
+
+/* Enough for a connection that is made at once; later ones have more time. */
+#define FIRST_TURN_NS (250 * NS_PER_MS)
+#define LAST_TURN_NS  (8 * NS_PER_S)
 
 /* A message that the socket did not take yet. */
 struct waiting {
@@ -45,6 +51,11 @@ struct zmq_sink {
     size_t first;
     size_t count;
     size_t capacity;
+    bool has_name; /* connects to a host's name */
+    bool is_ipv4;  /* which is tried with IPv4 alone */
+    bool had_peer;
+    int64_t turn_ns; /* until somebody is there, when it is tried the other way */
+    int64_t pause_ns;
     bool is_cut; /* given up with messages left: nothing lingers */
     char trouble[192];
 };
@@ -65,7 +76,7 @@ static bool
 set_options(const struct zmq_sink *sink)
 {
     return set_number(sink->socket, ZMQ_LINGER, LINGER_MS) &&
-           set_number(sink->socket, ZMQ_IPV6, 1) &&
+           set_number(sink->socket, ZMQ_IPV6, sink->is_ipv4 ? 0 : 1) &&
            set_number(sink->socket, sink->is_publisher ? ZMQ_XPUB_NODROP : ZMQ_IMMEDIATE, 1);
 }
 
@@ -96,6 +107,9 @@ zmq_sink_open(const struct sink_options *options, struct error *err)
         error_wrap(err, "cannot listen at '%s'", endpoint);
         goto fail;
     }
+    sink->has_name = !target.is_bound && endpoint_has_host_name(endpoint);
+    sink->pause_ns = FIRST_TURN_NS;
+    sink->turn_ns = clock_monotonic_ns() + FIRST_TURN_NS;
     if ((target.is_bound ? zmq_bind(sink->socket, endpoint)
                          : zmq_connect(sink->socket, endpoint)) == 0)
         return &sink->sink;
@@ -233,6 +247,23 @@ listen_to_peers(struct zmq_sink *sink)
     (void)zmq_msg_close(&message);
 }
 
+/* libzmq takes the first address of a name and never another, and with IPv6 that is the one, while sockets listen by
+ * default at IPv4 only. As long as nobody was there nothing can be on its way, and the other is tried. */
+static void
+try_other_address(struct zmq_sink *sink)
+{
+    const char *endpoint = sink->options.plan->target.servers;
+    int64_t now_ns = clock_monotonic_ns();
+    if (!sink->has_name || sink->had_peer || now_ns < sink->turn_ns)
+        return;
+    sink->is_ipv4 = !sink->is_ipv4;
+    (void)zmq_disconnect(sink->socket, endpoint);
+    (void)set_number(sink->socket, ZMQ_IPV6, sink->is_ipv4 ? 0 : 1);
+    (void)zmq_connect(sink->socket, endpoint);
+    sink->pause_ns = sink->pause_ns * 2 > LAST_TURN_NS ? LAST_TURN_NS : sink->pause_ns * 2;
+    sink->turn_ns = now_ns + sink->pause_ns;
+}
+
 static bool
 has_peer(const struct zmq_sink *sink)
 {
@@ -247,6 +278,9 @@ zmq_sink_poll(struct sink *base, int timeout_ms)
     listen_to_peers(sink);
     while (sink->count > 0 && has_peer(sink) && hand_over(sink))
         moved = true;
+    sink->had_peer = sink->had_peer || moved || sink->subscriptions > 0;
+    if (sink->count > 0)
+        try_other_address(sink);
     sink->trouble[0] = '\0';
     if (sink->count > 0 && !moved)
         (void)snprintf(sink->trouble, sizeof(sink->trouble), "waiting for %s at %.100s",
