@@ -91,8 +91,7 @@ zmq_lanes_end(struct zmq_lanes *lanes)
 {
     for (size_t i = 0; i < lanes->count; i++) {
         struct zmq_lane *lane = &lanes->lanes[i];
-        /* No message came any more that could have told how many. */
-        if (lane->is_cut && !lane->is_resumed)
+        if (lane->is_cut && lane->is_passed)
             leave_unknown(lanes, lane, HOLE_UNKNOWN);
         free(lane->prefix);
     }
@@ -227,6 +226,7 @@ on_no_counter(struct zmq_lanes *lanes, struct zmq_lane *lane)
 {
     if (lane->is_resumed)
         forget_counter(lanes, lane);
+    lane->is_passed = lane->is_cut;
     lanes->not_counted++;
     if (zmq_lanes_may_warn(lanes))
         outlet_warn(lanes->outlet, "%llu messages have no counter where `sequence` says",
@@ -268,6 +268,7 @@ zmq_lanes_follow(struct zmq_lanes *lanes, struct zmq_lane *lane, const struct zm
         break;
     }
     lane->is_cut = false;
+    lane->is_passed = false;
     lane->is_resumed = false;
 }
 

@@ -4,7 +4,8 @@
  * was published while nobody was connected, or nobody recorded, is a hole of unknown size. A counter in the messages
  * (zmq_sequence.h) tells more: then what is missing moves the offsets on by as much, and the hole is
  * exact. Where the counter was when the tape ended is read from the tape (zmq_resume.h); the hole is written when
- * the first message after it says how large it is, and a run in which nothing came adds nothing: the next one says it.
+ * the first message after it says how large it is. So behind the last message of a run nothing is written, whether it was
+ * stopped or killed, also when the connection was lost there: the next run says what is missing.
  *
  * Threads: the collector's.
  */
@@ -29,7 +30,8 @@ struct zmq_lane {
     struct tap_lane *lane;
     struct zmq_sequence sequence;
     unsigned went_back;
-    bool is_cut;     /* a connection was lost since the last message */
+    bool is_cut;     /* a connection was lost since the last message with a number */
+    bool is_passed;  /* and a message without one came */
     bool is_resumed; /* the last message is one of an earlier run; is_cut too */
 };
 
@@ -53,7 +55,7 @@ void zmq_lanes_begin(struct zmq_lanes *lanes, const struct zmq_request *request,
  * (NULL: nobody can read it), is a hole: now, or once the counter tells its size. */
 void zmq_lanes_resume(struct zmq_lanes *lanes, const char *tape);
 
-/* End it: a loss that no message measured becomes a hole of unknown size. */
+/* End it: a loss before a message, which no other measured, becomes a hole of unknown size. */
 void zmq_lanes_end(struct zmq_lanes *lanes);
 
 /* The lane with the longest prefix that the first frame begins with; NULL when there is none. */

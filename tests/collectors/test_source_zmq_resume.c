@@ -186,6 +186,45 @@ a_run_in_which_nothing_came_adds_nothing(void **state)
     assert_only_hole(setting, 3, 4);
 }
 
+/* Whoever stops the recorder then leaves the same tape as who kills it. */
+static void
+a_connection_that_was_lost_before_the_end_is_measured_by_the_next_run(void **state)
+{
+    struct feed_setting *setting = *state;
+    feed_use_property(setting, 0, "sequence", "frame:1");
+    struct recorder *recorder = feed_start(setting);
+    feed_publish_counted(setting, "t", 7);
+    wait_for_events(recorder, 1);
+    (void)zmq_close(setting->publisher);
+    wait_for_tap(recorder, 0, TAP_RETRYING);
+    stop_recorder(recorder);
+    assert_holes(setting, 0);
+    feed_bind(setting);
+    record_counted(setting, 8, 1);
+    assert_holes(setting, 0);
+}
+
+/* Nothing tells later what was missed before that message. */
+static void
+a_connection_that_was_lost_before_a_message_without_a_counter_is_a_hole(void **state)
+{
+    struct hole hole;
+    struct feed_setting *setting = *state;
+    feed_use_property(setting, 0, "sequence", "frame:1");
+    struct recorder *recorder = feed_start(setting);
+    feed_publish_counted(setting, "t", 7);
+    wait_for_events(recorder, 1);
+    (void)zmq_close(setting->publisher);
+    wait_for_tap(recorder, 0, TAP_RETRYING);
+    feed_bind(setting);
+    feed_wait_for_subscription(setting);
+    feed_publish(setting, "alone");
+    wait_for_events(recorder, 2);
+    stop_recorder(recorder);
+    assert_int_equal(taped_holes(setting->tape, "feed/all", 0, &hole, 1), 1);
+    assert_int_equal(hole.to, -1);
+}
+
 static void
 the_size_is_unknown_where_the_last_event_has_no_counter(void **state)
 {
@@ -376,6 +415,8 @@ main(void)
         ZMQ_TEST(losses_before_the_end_are_no_other_counter),
         ZMQ_TEST(a_message_that_comes_once_more_is_no_loss),
         ZMQ_TEST(a_run_in_which_nothing_came_adds_nothing),
+        ZMQ_TEST(a_connection_that_was_lost_before_the_end_is_measured_by_the_next_run),
+        ZMQ_TEST(a_connection_that_was_lost_before_a_message_without_a_counter_is_a_hole),
         ZMQ_TEST(the_size_is_unknown_where_the_last_event_has_no_counter),
         ZMQ_TEST(the_size_is_unknown_before_a_message_without_a_counter),
         ZMQ_TEST(a_counter_that_is_configured_anew_is_found_in_the_event_on_the_tape),
