@@ -162,7 +162,7 @@ static void
 append_missing(struct buffer *to, uint64_t holes, size_t damaged, uint64_t gave_up)
 {
     if (gave_up > 0)
-        buffer_printf(to, "; the pattern gave up on %" PRIu64 " value%s, which may match", gave_up,
+        buffer_printf(to, "; the query gave up on %" PRIu64 " value%s, which may match", gave_up,
             gave_up == 1 ? "" : "s");
     if (damaged > 0)
         buffer_printf(to, "; %zu damaged place%s", damaged, damaged == 1 ? "" : "s");

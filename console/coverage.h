@@ -29,7 +29,7 @@ struct coverage {
     size_t count;
     const struct hole_times *times; /* of their holes */
     size_t damaged;                 /* places that were met and could not be read */
-    uint64_t gave_up;               /* values that a regular expression could not be decided on */
+    uint64_t gave_up;               /* values that could not be decided on: query_gave_up() */
     bool looked_at_all;
 };
 

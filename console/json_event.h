@@ -83,7 +83,7 @@ struct json_done {
     size_t damage_count;
     uint64_t scanned_blocks;
     uint64_t pruned_blocks;
-    uint64_t gave_up; /* values that a regular expression could not be decided on */
+    uint64_t gave_up; /* values that could not be decided on: query_gave_up() */
     int64_t duration_ns;
 };
 void json_append_done(struct buffer *to, const struct json_done *done);

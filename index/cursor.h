@@ -56,8 +56,7 @@ struct cursor_progress {
     /* Of the files that can hold a match by their seqs; at the end, files that retention took meanwhile
      * may be missing from the other two. */
     uint64_t total_blocks;
-    uint64_t
-        gave_up; /* values that a regular expression could not be decided on: query_gave_up() */
+    uint64_t gave_up; /* values that could not be decided on: query_gave_up() */
 };
 
 struct cursor *cursor_new(struct tape *tape, const struct cursor_options *options);

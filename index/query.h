@@ -44,8 +44,8 @@ void query_matcher_free(struct query_matcher *matcher);
  * tap. */
 bool query_matches(struct query_matcher *matcher, const struct event *event);
 
-/* On how many values so far a regular expression needed more steps or memory than it may have. They count
- * as not matching, which may be wrong: an answer must say so. */
+/* On how many values so far a regular expression needed more steps or memory than it may have, or JSON was too deep
+ * or too large to be looked into. They count as not matching, which may be wrong: an answer must say so. */
 uint64_t query_gave_up(const struct query_matcher *matcher);
 
 /* What regular expressions cost so far that needed many steps, in the work of looking at one event: about 1 us. Whoever

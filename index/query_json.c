@@ -57,6 +57,17 @@ is_affordable(struct bytes payload)
     return memory <= QUERY_JSON_MAX_MEMORY;
 }
 
+/* Does it begin as an object or a list does? */
+static bool
+may_have_members(struct bytes payload)
+{
+    size_t at = 0;
+    while (at < payload.length && payload.data[at] != '\0' &&
+           strchr(" \t\r\n", payload.data[at]) != NULL)
+        at++;
+    return at < payload.length && (payload.data[at] == '{' || payload.data[at] == '[');
+}
+
 static size_t
 string_end(struct bytes payload, size_t at)
 {
@@ -112,14 +123,17 @@ parse(struct query_json *json, struct bytes payload)
 {
     json_error_t error;
     json->was_parsed = true;
-    if (!is_affordable(payload))
+    if (!is_affordable(payload)) {
+        json->gave_up += may_have_members(payload);
         return;
+    }
     json->root = load(payload, &error);
-    if (json->root != NULL || json_error_code(&error) != json_error_numeric_overflow)
-        return;
-    mark_large_numbers(payload, &json->marked);
-    json->has_marks = true;
-    json->root = load(bytes_make(json->marked.data, json->marked.length), &error);
+    if (json->root == NULL && json_error_code(&error) == json_error_numeric_overflow) {
+        mark_large_numbers(payload, &json->marked);
+        json->has_marks = true;
+        json->root = load(bytes_make(json->marked.data, json->marked.length), &error);
+    }
+    json->gave_up += json->root == NULL && json_error_code(&error) == json_error_stack_overflow;
 }
 
 /* A member's name stands in the payload as it is, between quotes, unless it is written with

@@ -9,6 +9,7 @@
 #include <locale.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <jansson.h>
 
@@ -21,12 +22,14 @@ struct query_number;
 #define QUERY_JSON_INDEX        'i'
 #define QUERY_JSON_INDEX_DIGITS 9u
 
-/* A payload whose parsed form might take more memory than this is not looked into. */
+/* A payload whose parsed form might take more memory than this is not looked into,
+ * nor one that is nested deeper than jansson goes. */
 #define QUERY_JSON_MAX_MEMORY ((size_t)256 * 1024 * 1024)
 
 struct query_json {
     json_t *root; /* NULL: not JSON, or not parsed yet */
     bool was_parsed;
+    uint64_t gave_up;     /* payloads that may have members and were not looked into */
     bool has_marks;       /* numbers that jansson cannot hold are marked strings */
     struct buffer text;   /* for text forms */
     struct buffer marked; /* for the payload with marks */

@@ -307,7 +307,7 @@ evaluate(struct query_matcher *matcher, uint32_t index)
 uint64_t
 query_gave_up(const struct query_matcher *matcher)
 {
-    return matcher->regex.gave_up;
+    return matcher->regex.gave_up + matcher->json.gave_up;
 }
 
 uint64_t

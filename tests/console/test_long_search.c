@@ -150,7 +150,7 @@ says_on_how_many_values_a_pattern_gave_up(void **state)
     program_run(&program, fixture->home,
         WORDS("search", "--tape", fixture->tape, "payload~/(?:(?:a|aa)+)+[}\\x00]$/"));
     assert_non_null(
-        strstr(buffer_text(&program.err), "the pattern gave up on 27 values, which may match"));
+        strstr(buffer_text(&program.err), "the query gave up on 27 values, which may match"));
     program_done(&program);
 }
 

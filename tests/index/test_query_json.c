@@ -106,6 +106,43 @@ stays_whole_with_hostile_json(void **state)
     free(text);
 }
 
+/* `begin`, and then `count` empty lists: a quarter of a kilobyte each, once parsed. */
+static struct event
+with_lists(struct buffer *payload, const char *begin, size_t count)
+{
+    payload->length = 0;
+    buffer_append_text(payload, begin);
+    for (size_t i = 0; i < count; i++)
+        buffer_append_text(payload, "[],");
+    buffer_append_text(payload, "1]}");
+    struct event event = test_order();
+    event.payload = bytes_make(payload->data, payload->length);
+    return event;
+}
+
+static void
+counts_the_payloads_that_it_does_not_look_into(void **state)
+{
+    (void)state;
+    struct buffer payload = {0};
+    struct event event = with_lists(&payload, " {\"a\":[", (size_t)1 << 20);
+    assert_int_equal(test_query_gave_up(&event, "value.a[0]=x value.a[1]=x"), 1);
+    assert_int_equal(test_query_gave_up(&event, "value.a[0]=x or value.a[1]=x"), 1);
+    assert_int_equal(test_query_gave_up(&event, "value.b=x"), 0); /* no such name in it */
+    event = with_lists(&payload, "no JSON \"a\":[", (size_t)1 << 20);
+    assert_int_equal(test_query_gave_up(&event, "value.a[0]=x"), 0);
+    event = with_lists(&payload, "{\"a\":[", 1000);
+    assert_int_equal(test_query_gave_up(&event, "value.a[0]=x"), 0);
+
+    payload.length = 0;
+    buffer_append_text(&payload, "{\"a\":");
+    for (size_t i = 0; i < 3000; i++)
+        buffer_append_text(&payload, "[");
+    event.payload = bytes_make(payload.data, payload.length);
+    assert_int_equal(test_query_gave_up(&event, "value.a=x"), 1);
+    buffer_done(&payload);
+}
+
 int
 main(void)
 {
@@ -114,6 +151,7 @@ main(void)
         cmocka_unit_test(compares_a_missing_member_only_as_different),
         cmocka_unit_test(compares_json_numbers_as_numbers),
         cmocka_unit_test(keeps_large_integers_exact),
+        cmocka_unit_test(counts_the_payloads_that_it_does_not_look_into),
         cmocka_unit_test(stays_whole_with_hostile_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,3 +48,15 @@ test_query_matches(const struct event *event, const char *text)
     query_free(query);
     return first;
 }
+
+uint64_t
+test_query_gave_up(const struct event *event, const char *text)
+{
+    struct query *query = test_query(text);
+    struct query_matcher *matcher = query_matcher_new(query);
+    assert_false(query_matches(matcher, event));
+    uint64_t count = query_gave_up(matcher);
+    query_matcher_free(matcher);
+    query_free(query);
+    return count;
+}

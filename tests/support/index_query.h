@@ -26,6 +26,9 @@ struct query *test_query(const char *text);
 /* True when the event is one that the query means. Asks twice: the answers must be the same. */
 bool test_query_matches(const struct event *event, const char *text);
 
+/* On how many values of the event, which does not match, the query gave up. */
+uint64_t test_query_gave_up(const struct event *event, const char *text);
+
 #define assert_match(event, text)                 \
     do {                                          \
         if (!test_query_matches(event, text))     \
