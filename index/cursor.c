@@ -450,8 +450,14 @@ cursor_progress(const struct cursor *cursor, struct cursor_progress *progress)
         total += extent.blocks;
     }
     *progress = cursor->progress;
-    progress->gave_up = cursor->matcher == NULL ? 0 : query_gave_up(cursor->matcher);
+    progress->gave_up = cursor_gave_up(cursor);
     progress->total_blocks = total > done ? total : done;
+}
+
+uint64_t
+cursor_gave_up(const struct cursor *cursor)
+{
+    return cursor->matcher == NULL ? 0 : query_gave_up(cursor->matcher);
 }
 
 bool

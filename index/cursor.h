@@ -71,6 +71,9 @@ enum cursor_step cursor_next(
 
 void cursor_progress(const struct cursor *cursor, struct cursor_progress *progress);
 
+/* What `gave_up` of the progress is, at less cost. */
+uint64_t cursor_gave_up(const struct cursor *cursor);
+
 /* Read one event by its seq. The views live until the next call with this cursor. CURSOR_END when
  * the tape has no such seq. The cursor's query and place are not touched. */
 enum cursor_step cursor_fetch_seq(

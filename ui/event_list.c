@@ -85,6 +85,7 @@ event_list_begin(
     list->newer_is_done = true;
     list->wanted = wanted < EVENT_LIST_MAX_ROWS ? wanted : EVENT_LIST_MAX_ROWS;
     list->scanned = 0;
+    list->gave_up = false;
     list->next_seq = end_seq;
     list->hidden = 0;
     list->slots = EVENT_LIST_ROWS_PER_S;
@@ -207,11 +208,12 @@ take_row(struct event_list *list, struct cursor *cursor, size_t index, bool *is_
 }
 
 static void
-note_scanned(struct event_list *list)
+note_progress(struct event_list *list)
 {
     struct cursor_progress progress;
     cursor_progress(list->older, &progress);
     list->scanned = progress.scanned_events;
+    list->gave_up |= progress.gave_up > 0;
 }
 
 /* How many rows may be wanted when the first `kept` are to stay. */
@@ -239,7 +241,7 @@ event_list_load(struct event_list *list, size_t kept, bool *more, size_t *in_fro
             break;
     }
     if (list->older != NULL)
-        note_scanned(list);
+        note_progress(list);
     trim_end(list);
     *more = !list->older_is_done && list->count < list->wanted;
     return *in_front > 0;
@@ -270,6 +272,7 @@ event_list_load_newer(struct event_list *list, size_t count, size_t *dropped)
         if (clock_monotonic_ns() >= deadline)
             break;
     }
+    list->gave_up |= cursor_gave_up(list->newer) > 0;
     *dropped = trim_front(list);
     return added;
 }
@@ -374,6 +377,7 @@ read_arrivals(struct event_list *list, uint64_t end_seq, size_t slots)
     }
     while (clock_monotonic_ns() < deadline) {
         enum cursor_step step = cursor_next(list->arrivals, STEP_EVENTS, &event, &err);
+        list->gave_up |= cursor_gave_up(list->arrivals) > 0;
         if (step == CURSOR_FAILED)
             fail(list, &err);
         if (step == CURSOR_END)

@@ -39,6 +39,7 @@ struct event_list {
     struct cursor *newer;
     bool newer_is_done; /* the last row is the last match below end_seq */
     uint64_t scanned;   /* events looked at since the list was begun */
+    bool gave_up;       /* query_gave_up() since then: what is not there may match */
 
     struct cursor *arrivals; /* what is read while following */
     uint64_t next_seq;       /* the first that has not been looked at */

@@ -197,7 +197,8 @@ draw_empty(const struct events *events, const struct deck *deck, struct canvas *
             number_grouped(events->list.scanned, number));
     else if (filter[0] != '\0')
         text_print(canvas, row, 3, canvas->columns - 3, ROLE_TEXT,
-            "No event matches (%s had to be read). f changes the filter, Esc drops it.",
+            "No event %s (%s had to be read). f changes the filter, Esc drops it.",
+            events->list.gave_up ? "is known to match" : "matches",
             number_grouped(events->list.scanned, number));
     else if (deck->is_recording)
         text_print(canvas, row, 3, canvas->columns - 3, ROLE_TEXT,
@@ -408,9 +409,22 @@ say_live(const struct events *events, const struct deck *deck, struct buffer *te
         buffer_printf(text,
             "► Live, too fast to read: 1 of %s is drawn, all are stored. space shows all.",
             number_short(events->list.ratio, number));
+    else if (events->list.gave_up)
+        buffer_append_text(text, "► Live; some events are too much for this query, and may match.");
     else
         buffer_printf(text, "► Live: every %s is drawn. space holds, recording goes on.",
             deck_filter(deck)[0] != '\0' ? "match" : "event");
+}
+
+/* Is all there that should be? */
+static const char *
+say_how_complete(const struct events *events, const struct deck *deck)
+{
+    if (deck_damaged(deck) > 0)
+        return "The tape is damaged: what can be read is shown.";
+    if (events->list.gave_up)
+        return "Some events are too much for this query, and may match.";
+    return "Every match is shown.";
 }
 
 void
@@ -419,7 +433,6 @@ events_sentence(const void *self, const struct deck *deck, struct buffer *text)
     const struct events *events = self;
     char when[CLOCK_TEXT_MAX];
     char number[NUMBER_TEXT_MAX];
-    bool is_damaged = deck_damaged(deck) > 0;
 
     if (deck->transport == TRANSPORT_LIVE) {
         say_live(events, deck, text);
@@ -433,17 +446,14 @@ events_sentence(const void *self, const struct deck *deck, struct buffer *text)
     if (deck->transport == TRANSPORT_HELD) {
         buffer_printf(text, "‖ Held at %s; recording goes on at %s ev/s. %s",
             clock_format_time(deck->head_ns, 0, when), number_rate(deck_rate(deck), number),
-            is_damaged ? "The tape is damaged: what can be read is shown."
-                       : "Every match is shown.");
+            say_how_complete(events, deck));
         return;
     }
     if (deck->last_ns == CLOCK_NONE)
         buffer_append_text(text, "◌ Nothing is recording.");
     else if (!deck->is_recording)
-        buffer_printf(text, "◌ Not recording since %s; %s",
-            clock_format_time(deck->last_ns, 0, when),
-            is_damaged ? "the tape is damaged, what can be read is shown."
-                       : "every match on the tape is shown.");
+        buffer_printf(text, "◌ Not recording since %s. %s",
+            clock_format_time(deck->last_ns, 0, when), say_how_complete(events, deck));
     else
         buffer_printf(text, "◄ The tape as it was at %s. F follows the newest.",
             clock_format_time(deck->head_ns, 0, when));

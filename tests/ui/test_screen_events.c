@@ -1,5 +1,6 @@
 /* The Events screen: which columns it has. */
 #include <locale.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -89,6 +90,29 @@ keeps_the_heading_while_nothing_is_there(void **state)
     close_stage(&fixture);
 }
 
+/* A pattern that explodes on one payload: nobody knows whether that one matches. */
+static void
+says_that_a_query_gave_up(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    char text[2001];
+    memset(text, 'a', sizeof(text));
+    open_events(&fixture, 120, "");
+    ui_tape_add_bare(
+        &fixture.tape, "bare", UI_TAPE_NOW_NS, 3, bytes_of("key"), bytes_make(text, sizeof(text)));
+    look(&fixture);
+    type(&fixture, "fpayload~/^(?:(?:a|aa)+)+[bc]/\r");
+    assert_seen(&fixture, "Live; some events are too much for this query, and may match.");
+    type(&fixture, " ");
+    assert_seen(&fixture, "No event is known to match (");
+    assert_seen(&fixture, "Some events are too much for this query, and may match.");
+    assert_unseen(&fixture, "Every match is shown.");
+    type(&fixture, "\x1b"); /* the filter goes */
+    assert_seen(&fixture, "Every match is shown.");
+    close_stage(&fixture);
+}
+
 int
 main(void)
 {
@@ -99,6 +123,7 @@ main(void)
         cmocka_unit_test(does_so_while_it_follows),
         cmocka_unit_test(does_so_on_a_narrow_terminal),
         cmocka_unit_test(keeps_the_heading_while_nothing_is_there),
+        cmocka_unit_test(says_that_a_query_gave_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
