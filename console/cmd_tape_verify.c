@@ -95,8 +95,8 @@ const struct command command_tape_verify = {
     .details = "Names each damaged place and the events that cannot be read because of it; exit "
                "code 6 when\n"
                "there is one. Nothing is changed. The next tapedeck record on this tape cuts a "
-               "torn end and\n"
-               "records damage in the middle as a hole.",
+               "torn end, and\n"
+               "leaves damage in the middle as it is: every answer goes on to name it.",
     .examples = "tapedeck tape verify",
     .options = NULL,
     .option_count = 0,
