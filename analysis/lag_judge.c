@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "analysis/lag.h"
 #include "analysis/lag_measure.h"
@@ -82,6 +83,18 @@ find_step(const struct judge *judge,
     return false;
 }
 
+/* A jump behind the rewind is told with it: what runs again comes first. */
+static void
+say_jump_since(const struct judge *judge, const struct lag_point *rewind, char *text, size_t size)
+{
+    const struct lag_point *before;
+    const struct lag_point *after;
+    text[0] = '\0';
+    if (find_step(judge, is_jump, &before, &after) && before->at_ns >= rewind->at_ns)
+        (void)snprintf(text, size, "; then it jumped from @%" PRId64 " to @%" PRId64,
+            before->committed, after->committed);
+}
+
 static bool
 judge_rewind(struct judge *judge)
 {
@@ -94,13 +107,15 @@ judge_rewind(struct judge *judge)
         return false;
     struct lag_verdict *verdict = judge->verdict;
     char when[CLOCK_TEXT_MAX];
+    char jump[96];
+    say_jump_since(judge, after, jump, sizeof(jump));
     verdict->again_from = after->committed;
     verdict->again_to = before->committed;
     lag_verdict_say(verdict, LAG_REWIND,
-        "went back from @%" PRId64 " to @%" PRId64 " at %s: up to %" PRId64 " events %s; %s",
+        "went back from @%" PRId64 " to @%" PRId64 " at %s: up to %" PRId64 " events %s; %s%s",
         before->committed, after->committed, clock_format_time(after->at_ns, 0, when),
         before->committed - after->committed, is_over ? "ran again" : "run again",
-        who_went_back(before, after));
+        who_went_back(before, after), jump);
     lag_verdict_advise(
         verdict, "see which events they are, and whether running them twice does harm");
     return true;
@@ -131,10 +146,17 @@ judge_jump(struct judge *judge)
     char when[CLOCK_TEXT_MAX];
     verdict->again_from = before->committed;
     verdict->again_to = deleted ? after->log_start : after->committed;
-    lag_verdict_say(verdict, LAG_JUMP, "went from @%" PRId64 " to @%" PRId64 " at %s %s",
-        before->committed, after->committed, clock_format_time(after->at_ns, 0, when),
-        deleted ? "over events that were deleted unread"
-                : "while it had no member: somebody set it, and nobody read what is between");
+    if (deleted)
+        lag_verdict_say(verdict, LAG_JUMP,
+            "went from @%" PRId64 " to @%" PRId64 " at %s over events that were deleted unread",
+            before->committed, after->committed, clock_format_time(after->at_ns, 0, when));
+    else
+        lag_verdict_say(verdict, LAG_JUMP,
+            "went from @%" PRId64 " to @%" PRId64
+            " at %s while no member was seen: somebody set it, and nobody read what is between, "
+            "unless one came and went within %.0f s",
+            before->committed, after->committed, clock_format_time(after->at_ns, 0, when),
+            lag_seconds_between(before->at_ns, after->at_ns));
     lag_verdict_advise(verdict, "if they are needed, replay what was passed over");
     return true;
 }

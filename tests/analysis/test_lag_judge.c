@@ -198,8 +198,24 @@ tells_a_jump_over_what_nobody_read(void **unused)
         {0, 400, 1000, 0, 0, LAG_PHASE_EMPTY}, {5, 1000, 1000, 0, 0, LAG_PHASE_EMPTY}};
     struct lag_verdict verdict = test_judge(rows, LENGTH(rows));
     assert_lag_state(&verdict, LAG_JUMP, "somebody set it");
+    assert_lag_state(&verdict, LAG_JUMP, "unless one came and went within 5 s");
     assert_int_equal(verdict.again_from, 400);
     assert_int_equal(verdict.again_to, 1000);
+}
+
+static void
+tells_a_jump_behind_a_rewind(void **unused)
+{
+    (void)unused;
+    static const struct lag_series_row rows[] = {{0, 600, 900, 0, 0, LAG_PHASE_EMPTY},
+        {5, 400, 950, 0, 0, LAG_PHASE_EMPTY}, {10, 1000, 1000, 0, 0, LAG_PHASE_EMPTY},
+        {15, 500, 1000, 0, 0, LAG_PHASE_EMPTY}};
+    struct lag_verdict verdict = test_judge(rows, 3);
+    assert_lag_state(&verdict, LAG_REWIND, "from @600 to @400");
+    assert_lag_state(&verdict, LAG_REWIND, "; then it jumped from @400 to @1000");
+    verdict = test_judge(rows, 4);
+    assert_lag_state(&verdict, LAG_REWIND, "from @1000 to @500");
+    assert_null(strstr(verdict.reason, "jumped"));
 }
 
 static void
@@ -479,6 +495,7 @@ main(void)
         cmocka_unit_test(says_who_rewound),
         cmocka_unit_test(forgets_a_rewind_that_has_long_been_made_good),
         cmocka_unit_test(tells_a_jump_over_what_nobody_read),
+        cmocka_unit_test(tells_a_jump_behind_a_rewind),
         cmocka_unit_test(tells_a_jump_over_what_was_deleted),
         cmocka_unit_test(tells_a_commit_past_the_end),
         cmocka_unit_test(says_when_members_are_changing_places),
