@@ -245,6 +245,8 @@ describe(void *self, struct live_status *status)
     if (recorder->options.groups != NULL)
         status->group_count =
             recorder->options.groups(recorder->options.groups_self, status->groups, LIVE_GROUPS);
+    if (recorder->options.groups_unseen != NULL)
+        status->groups_unseen = recorder->options.groups_unseen(recorder->options.groups_self);
 }
 
 static bool

@@ -61,6 +61,7 @@ struct recorder_options {
 
     /* Fills group rows of the live page; called on the indexer's thread. May be NULL. */
     uint32_t (*groups)(void *self, struct live_group *groups, uint32_t limit);
+    uint32_t (*groups_unseen)(void *self); /* what the page says of it; may be NULL */
     void *groups_self;
 };
 

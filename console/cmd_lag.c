@@ -17,6 +17,7 @@
 #include "console/lag_list.h"
 #include "console/lag_look.h"
 #include "console/lag_recorded.h"
+#include "console/lag_sampler.h"
 #include "console/output.h"
 #include "console/safe_text.h"
 
@@ -357,6 +358,14 @@ print_recorded(struct lag_run *run, const struct lag_recorded *recorded, struct 
         (double)age_ns / (double)NS_PER_S,
         age_ns > OLD_NS ? ": it does not see the groups now; --samples 2 asks the broker" : "");
     note(run, text);
+    uint32_t unseen = run->settings->group == NULL ? lag_recorded_unseen(recorded) : 0;
+    if (unseen > 0) {
+        (void)snprintf(text, sizeof(text),
+            "%" PRIu32 " more groups are at the broker, which the recorder asks in turn, %d at a "
+            "time; --samples 2 asks all",
+            unseen, LAG_SAMPLER_GROUPS);
+        note(run, text);
+    }
     if (run->age_unknown)
         note(run, "--max-seconds: the age of what waits is not known everywhere");
     return run->failing > 0 ? EXIT_FAIL_ON : 0;

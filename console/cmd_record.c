@@ -321,6 +321,7 @@ start_and_run(const struct invocation *invocation, struct recorder_options *opti
     if (!settings->no_lag && !config->lag.off) {
         recording->sampling = lag_sampling_new();
         options->groups = lag_sampling_rows;
+        options->groups_unseen = lag_sampling_unseen;
         options->groups_self = recording->sampling;
     }
 

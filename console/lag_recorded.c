@@ -23,6 +23,7 @@ struct lag_recorded {
     size_t key_capacity;
     char **keys; /* tap, a line's end, and the event's key */
     int64_t sampled_ns;
+    uint32_t unseen;
 };
 
 void
@@ -130,8 +131,8 @@ read_events(struct lag_recorded *recorded, struct tape *tape, const char *group)
 }
 
 /* Figures that did not change are not written again; the live page says when they were last seen. */
-static int64_t
-last_look(const struct lag_recorded *recorded, const char *directory)
+static void
+read_live(struct lag_recorded *recorded, const char *directory)
 {
     int64_t newest_ns = 0;
     for (size_t i = 0; i < recorded->count; i++)
@@ -141,13 +142,15 @@ last_look(const struct lag_recorded *recorded, const char *directory)
     struct live_status *status = alloc_zeroed(sizeof(*status));
     struct live *live = live_open(directory, &ignored);
     bool is_recording;
-    if (live != NULL && live_read(live, status, &is_recording))
+    if (live != NULL && live_read(live, status, &is_recording)) {
         for (uint32_t i = 0; i < status->group_count; i++)
             if (status->groups[i].sampled_ns > newest_ns)
                 newest_ns = status->groups[i].sampled_ns;
+        recorded->unseen = status->groups_unseen;
+    }
     live_close(live);
     free(status);
-    return newest_ns;
+    recorded->sampled_ns = newest_ns;
 }
 
 struct lag_recorded *
@@ -161,7 +164,7 @@ lag_recorded_read(const char *directory, const char *group)
     bool is_well = tape != NULL && read_events(recorded, tape, group) && recorded->count > 0;
     tape_close(tape);
     if (is_well) {
-        recorded->sampled_ns = last_look(recorded, directory);
+        read_live(recorded, directory);
         return recorded;
     }
     lag_recorded_free(recorded);
@@ -178,6 +181,12 @@ const struct lag_saved *
 lag_recorded_at(const struct lag_recorded *recorded, size_t index)
 {
     return recorded->flows[index];
+}
+
+uint32_t
+lag_recorded_unseen(const struct lag_recorded *recorded)
+{
+    return recorded->unseen;
 }
 
 int64_t

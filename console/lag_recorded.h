@@ -23,6 +23,9 @@ void lag_recorded_free(struct lag_recorded *recorded);
 size_t lag_recorded_count(const struct lag_recorded *recorded);
 const struct lag_saved *lag_recorded_at(const struct lag_recorded *recorded, size_t index);
 
+/* How many groups the recorder did not ask about in that time, when there are more than it asks in one sample. */
+uint32_t lag_recorded_unseen(const struct lag_recorded *recorded);
+
 /* When the recorder last saw the groups. */
 int64_t lag_recorded_sampled_ns(const struct lag_recorded *recorded);
 

@@ -20,13 +20,23 @@
 #include "console/lag_book.h"
 #include "console/lag_json.h"
 #include "console/lag_look.h"
+#include "console/lag_recorded.h"
 #include "index/event.h"
 #include "index/live.h"
 
 #define PAUSE_MAX_NS (LAG_SAMPLER_PAUSE_S * NS_PER_S)
 #define NOT_WATCHED  "consumer groups are not watched, and it is tried again"
 
-/* All that is not mentioned here belongs to the thread, once that runs. `lock` guards the rows, and the waking. */
+/* Samples of the last LAG_RECORDED_BACK_NS, one in a second at most. */
+#define RECENT_MAX ((size_t)(LAG_RECORDED_BACK_NS / NS_PER_S))
+
+/* How many groups a sample asked about. */
+struct asked {
+    int64_t at_ns;
+    size_t groups;
+};
+
+/* All that is not mentioned here belongs to the thread, once that runs. `lock` guards the rows, what is unseen, and the waking. */
 struct lag_sampler {
     struct lag_sampler_options options;
     struct tap_properties properties;
@@ -45,6 +55,9 @@ struct lag_sampler {
     pthread_cond_t wake;
     struct live_group *rows;
     uint32_t row_count;
+    uint32_t unseen;
+    struct asked recent[RECENT_MAX]; /* the oldest first */
+    size_t recent_count;
 };
 
 /* --- one sample --------------------------------------------------------------------------------- */
@@ -93,15 +106,38 @@ write_gone(void *self, const char *group, const char *stream)
     return is_written;
 }
 
+/* Groups are asked in turn, so that different ones are in samples that follow each other. */
+static uint32_t
+count_unseen(struct lag_sampler *sampler, const struct groups_sample *sample)
+{
+    size_t old = sampler->recent_count == RECENT_MAX;
+    while (old < sampler->recent_count &&
+           sampler->recent[old].at_ns < sample->sampled_ns - LAG_RECORDED_BACK_NS)
+        old++;
+    sampler->recent_count -= old;
+    memmove(
+        sampler->recent, sampler->recent + old, sampler->recent_count * sizeof(sampler->recent[0]));
+    sampler->recent[sampler->recent_count++] =
+        (struct asked){sample->sampled_ns, sample->group_count};
+
+    size_t there = sample->group_count + sample->passed;
+    size_t asked = 0;
+    for (size_t i = 0; i < sampler->recent_count; i++)
+        asked += sampler->recent[i].groups;
+    return there > asked ? (uint32_t)(there - asked) : 0;
+}
+
 static void
 publish_rows(struct lag_sampler *sampler)
 {
+    uint32_t unseen = count_unseen(sampler, lag_look_sample(sampler->look));
     struct live_group *rows = alloc_array(LIVE_GROUPS, sizeof(*rows));
     uint32_t count = lag_book_rows(sampler->book, clock_now_ns(), rows, LIVE_GROUPS);
     (void)pthread_mutex_lock(&sampler->lock);
     struct live_group *old = sampler->rows;
     sampler->rows = rows;
     sampler->row_count = count;
+    sampler->unseen = unseen;
     (void)pthread_mutex_unlock(&sampler->lock);
     free(old);
 }
@@ -282,6 +318,15 @@ lag_sampler_rows(struct lag_sampler *sampler, struct live_group *rows, uint32_t 
         memcpy(rows, sampler->rows, count * sizeof(*rows));
     (void)pthread_mutex_unlock(&sampler->lock);
     return count;
+}
+
+uint32_t
+lag_sampler_unseen(struct lag_sampler *sampler)
+{
+    (void)pthread_mutex_lock(&sampler->lock);
+    uint32_t unseen = sampler->unseen;
+    (void)pthread_mutex_unlock(&sampler->lock);
+    return unseen;
 }
 
 void

@@ -13,7 +13,7 @@
  * that was changed. While something is wrong, what came from elsewhere (recorder_tap.origins) is fetched again, and a
  * client that could not be made is made again, after one interval first, later every LAG_SAMPLER_PAUSE_S.
  *
- * Threads: one of its own. lag_sampler_rows() may be called from any, the others from one.
+ * Threads: one of its own. lag_sampler_rows() and lag_sampler_unseen() may be called from any, the others from one.
  */
 #ifndef CONSOLE_LAG_SAMPLER_H
 #define CONSOLE_LAG_SAMPLER_H
@@ -64,6 +64,10 @@ struct lag_sampler *lag_sampler_start(const struct lag_sampler_options *options,
 
 /* Copy rows of the newest sample for the live page, what asks for most attention first. */
 uint32_t lag_sampler_rows(struct lag_sampler *sampler, struct live_group *rows, uint32_t limit);
+
+/* How many groups were not asked in the samples of the last LAG_RECORDED_BACK_NS (console/lag_recorded.h), since there
+ * are more than LAG_SAMPLER_GROUPS: what is known of them may not be on the tape, or not where it is looked for. */
+uint32_t lag_sampler_unseen(struct lag_sampler *sampler);
 
 /* Tell it to end; returns at once. */
 void lag_sampler_cancel(struct lag_sampler *sampler);

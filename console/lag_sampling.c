@@ -120,6 +120,17 @@ lag_sampling_rows(void *self, struct live_group *rows, uint32_t limit)
     return copied;
 }
 
+uint32_t
+lag_sampling_unseen(void *self)
+{
+    struct lag_sampling *sampling = self;
+    size_t count = atomic_load_explicit(&sampling->count, memory_order_acquire);
+    uint32_t unseen = 0;
+    for (size_t i = 0; i < count; i++)
+        unseen += lag_sampler_unseen(sampling->taps[i].sampler);
+    return unseen;
+}
+
 void
 lag_sampling_stop(struct lag_sampling *sampling)
 {

@@ -5,7 +5,7 @@
  *     lag_sampling_stop(sampling);                      before it stops: nothing is written any more
  *     lag_sampling_free(sampling);                      after it has stopped
  *
- * Threads: one thread calls them in this order; lag_sampling_rows() may be called from any.
+ * Threads: one thread calls them in this order; lag_sampling_rows() and lag_sampling_unseen() may be called from any.
  */
 #ifndef CONSOLE_LAG_SAMPLING_H
 #define CONSOLE_LAG_SAMPLING_H
@@ -47,6 +47,9 @@ bool lag_sampling_start(
 
 /* recorder_options.groups with the sampling as `self`. */
 uint32_t lag_sampling_rows(void *self, struct live_group *rows, uint32_t limit);
+
+/* How many groups no sample asked about of late, all taps together. */
+uint32_t lag_sampling_unseen(void *self);
 
 /* End the threads, within a second. */
 void lag_sampling_stop(struct lag_sampling *sampling);

@@ -87,6 +87,9 @@ struct live_status {
     uint32_t
         stream_count; /* indexed by struct stream.id; streams beyond LIVE_STREAMS are not here */
     uint32_t group_count;
+    uint32_t
+        groups_unseen; /* consumer groups that no sample asked about of late: too many for one */
+    uint32_t unused;
     struct live_tap taps[LIVE_TAPS];
     struct live_group groups[LIVE_GROUPS];
     struct live_stream streams[LIVE_STREAMS];

@@ -297,6 +297,7 @@ struct world {
     atomic_int flushes;
     atomic_int told;
     atomic_bool is_down;
+    size_t passed; /* groups that no sample asks */
     char last[64]; /* key of the last note; read after the stop */
 };
 
@@ -307,7 +308,8 @@ hand_out_sample(void *self, struct groups_sample *sample, struct error *err)
     int number = atomic_fetch_add(&world->samples, 1);
     if (atomic_load(&world->is_down))
         return error_set(err, ERROR_REMOTE, "nobody is there");
-    *sample = (struct groups_sample){.sampled_ns = clock_now_ns(), .group_count = 1};
+    *sample = (struct groups_sample){
+        .sampled_ns = clock_now_ns(), .group_count = 1, .passed = world->passed};
     sample->groups = alloc_zeroed(sizeof(struct group_state));
     sample->groups[0].name = alloc_text("ship ping");
     sample->groups[0].phase = GROUP_PHASE_STABLE;
@@ -396,6 +398,28 @@ samples_judges_and_writes(void **state)
     assert_int_equal(lag_sampler_rows(sampler, rows, 4), 0); /* the tape has no such stream */
     lag_sampler_free(sampler);
     assert_int_equal(atomic_load(&world.notes), notes);
+}
+
+/* Each sample asks one group. */
+static void
+counts_the_groups_that_were_not_asked_yet(void **state)
+{
+    (void)state;
+    struct world world = {.passed = 1000};
+    struct lag_sampler *sampler = start(&world, 10 * NS_PER_MS);
+    wait_for(&world.samples, 3);
+    lag_sampler_stop(sampler);
+    int unseen = (int)lag_sampler_unseen(sampler);
+    int samples = atomic_load(&world.samples); /* the last one may have been cancelled */
+    assert_in_range(unseen, 1001 - samples, 1001 - samples + 1);
+    lag_sampler_free(sampler);
+
+    struct world small = {.passed = 1};
+    sampler = start(&small, 10 * NS_PER_MS);
+    wait_for(&small.samples, 3);
+    assert_int_equal(lag_sampler_unseen(sampler), 0);
+    lag_sampler_stop(sampler);
+    lag_sampler_free(sampler);
 }
 
 static void
@@ -547,6 +571,7 @@ main(void)
         cmocka_unit_test(shows_the_worst_first_and_forgets_what_is_gone),
         cmocka_unit_test(keeps_long_names_apart_and_whole_characters),
         cmocka_unit_test(samples_judges_and_writes),
+        cmocka_unit_test(counts_the_groups_that_were_not_asked_yet),
         cmocka_unit_test(takes_no_sample_before_an_interval_and_stops_at_once),
         cmocka_unit_test(stops_while_a_broker_does_not_answer),
         cmocka_unit_test(tries_again_what_the_client_library_does_not_take),
