@@ -225,6 +225,18 @@ fail_empty(const struct planning *planning, struct error *err)
     return is_damaged ? error_wrap(err, "tape damaged: %.100s", damage[0].text) : false;
 }
 
+/* What may be meant and is left out, or not meant and sent, is no plan. */
+static bool
+check_decided(const struct planning *planning, struct error *err)
+{
+    uint64_t gave_up = selection_gave_up(planning->selection);
+    return gave_up == 0 ||
+           error_set(err, ERROR_REFUSED,
+               "the query gave up on %" PRIu64 " value%s, whose events may be meant or not; put a "
+               "term in front that decides it, like size<100000",
+               gave_up, gave_up == 1 ? "" : "s");
+}
+
 static bool
 read_selection(struct planning *planning, struct error *err)
 {
@@ -241,7 +253,8 @@ read_selection(struct planning *planning, struct error *err)
         case CURSOR_PAUSED:
             break;
         case CURSOR_END:
-            return plan->events > 0 || fail_empty(planning, err);
+            return check_decided(planning, err) &&
+                   (plan->events > 0 || fail_empty(planning, err));
         case CURSOR_FAILED:
             return false;
         }

@@ -88,6 +88,12 @@ selection_next(struct selection *selection, struct event *event, struct error *e
     return step;
 }
 
+uint64_t
+selection_gave_up(const struct selection *selection)
+{
+    return cursor_gave_up(selection->cursor);
+}
+
 struct tape *
 selection_tape(const struct selection *selection)
 {

@@ -35,6 +35,9 @@ void selection_close(struct selection *selection); /* NULL is allowed */
 enum cursor_step selection_next(
     struct selection *selection, struct event *event, struct error *err);
 
+/* query_gave_up(): on so many values so far it is not known whether the events are meant. */
+uint64_t selection_gave_up(const struct selection *selection);
+
 struct tape *selection_tape(const struct selection *selection);
 const struct query *selection_query(const struct selection *selection);
 

@@ -99,6 +99,27 @@ takes_only_what_the_query_selects(void **state)
     assert_int_equal(err.code, ERROR_ARGUMENT);
 }
 
+/* A pattern that explodes on one payload of many. */
+static void
+refuses_a_query_that_gives_up(void **state)
+{
+    struct replay_world *world = *state;
+    struct error err;
+    char text[2000];
+    memset(text, 'a', sizeof(text));
+    world_add_many(world, 30);
+    world_add(world, 0, bytes_of("key"), bytes_make(text, sizeof(text)), NULL, 0);
+    const char *query = "not payload~/^(?:(?:a|aa)+)+[bc]/";
+    assert_null(try_plan(world, (struct planner_options){.query = query}, &err));
+    assert_int_equal(err.code, ERROR_REFUSED);
+    assert_non_null(strstr(err.text, "gave up on 1 value"));
+    query = "size<1000 not payload~/^(?:(?:a|aa)+)+[bc]/";
+    struct plan *plan = try_plan(world, (struct planner_options){.query = query}, &err);
+    assert_ok(plan != NULL);
+    assert_int_equal(plan->events, 30);
+    plan_free(plan);
+}
+
 static void
 refuses_partitions_that_the_target_has_not(void **state)
 {
@@ -186,6 +207,7 @@ main(void)
         cmocka_unit_test_setup_teardown(
             freezes_the_range_and_hashes_the_content, set_up, tear_down),
         cmocka_unit_test_setup_teardown(takes_only_what_the_query_selects, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refuses_a_query_that_gives_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             refuses_partitions_that_the_target_has_not, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counts_what_cannot_be_kept, set_up, tear_down),
