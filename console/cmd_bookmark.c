@@ -48,9 +48,10 @@ struct found {
     uint64_t last_seq;
     int64_t time_ns;
     uint64_t count;
+    int damage_code; /* of the walk, which was at its end: what could be read was looked at */
 };
 
-/* Returns the exit code of the walk; the reason for one that is not 0 was printed. */
+/* Returns the exit code of the walk but for damage; the reason for one that is not 0 was printed. */
 static int
 find(const struct invocation *invocation, struct found *found)
 {
@@ -76,6 +77,10 @@ find(const struct invocation *invocation, struct found *found)
     }
     bool was_stopped = run.was_stopped;
     code = query_run_done(&run, step == QUERY_RUN_FAILED ? &err : NULL);
+    if (step == QUERY_RUN_END && code == error_exit_code(&(struct error){.code = ERROR_DAMAGED})) {
+        found->damage_code = code;
+        return 0;
+    }
     return code == 0 && was_stopped ? 1 : code;
 }
 
@@ -163,7 +168,7 @@ run_add(const struct invocation *invocation)
     output_start(&output, STDOUT_FILENO);
     if (invocation->json || !invocation->quiet)
         append_added(&output.buffer, invocation, &found);
-    return output_finish(&output, &err) ? 0 : command_fail(&err);
+    return output_finish(&output, &err) ? found.damage_code : command_fail(&err);
 }
 
 const struct command command_bookmark_add = {

@@ -244,6 +244,8 @@ a_file_that_is_gone_is_told_by_every_command(void **state)
         expect(fixture, WORDS("events", "--json", "--tape", tape), 6, "\"complete\":false", words);
         expect(
             fixture, WORDS("search", "--count", "stream=orders", "--tape", tape), 6, "2\n", words);
+        expect(fixture, WORDS("bookmark", "add", "kept", "stream=orders", "--tape", tape), 6,
+            "bookmark kept: 2 events", words);
         expect(fixture, WORDS("doctor", "--tape", tape), 1, "bad   tape           ", NULL);
         expect(fixture, WORDS("export", "--tape", tape), 6, "\"reason\":\"UNKNOWN\"", words);
         expect(fixture, WORDS("replay", "plan", "--tape", tape, "--to", "file:///tmp/x"), 6,
