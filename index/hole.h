@@ -25,12 +25,12 @@ struct hole {
     int32_t partition;
     int64_t from; /* first offset that is missing */
     int64_t to;   /* last one, inclusive; -1: not known how many */
-    enum hole_reason reason;
     int64_t noticed_ns;
-    bool was_here; /* the events were on this tape, which deleted them, the last at noticed_ns */
     int64_t
         first_ns; /* event_time() of the oldest and newest of them; meaningless without was_here */
     int64_t last_ns;
+    enum hole_reason reason;
+    bool was_here; /* the events were on this tape, which deleted them, the last at noticed_ns */
 };
 
 #endif
