@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "index/hole.h"
 #include "index/hole_record.h"
@@ -64,6 +65,7 @@ close_part(struct part *part)
     struct journal_as_part *self = as_journal(part);
     journal_close(&self->journal);
     lanes_free(self->lanes);
+    lanes_free(self->awaited);
     free(self);
 }
 
@@ -129,24 +131,88 @@ journal_part_read(struct journal_as_part *self, struct tape *tape, size_t index,
     return true;
 }
 
+/* Events are lost here: what is missing of a lane shows when it goes on. */
+static void
+await_lanes(struct journal_as_part *self)
+{
+    if (self->awaited == NULL)
+        self->awaited = lanes_new();
+    for (size_t i = 0; i < lanes_count(self->lanes); i++) {
+        const struct lane *lane = lanes_at(self->lanes, i);
+        if (lane->events == 0)
+            continue;
+        struct lane *awaited = lanes_get(self->awaited, lane->stream_id, lane->partition);
+        awaited->events = 1;
+        awaited->last_offset = lane->last_offset;
+    }
+}
+
+/* Is there damage in front of the next frame that took events? */
+static bool
+comes_damage(struct journal_as_part *self)
+{
+    const struct journal *journal = &self->journal;
+    bool is_lost = false;
+    for (; self->lane_damage < journal->damage_count; self->lane_damage++) {
+        const struct journal_damage *damage = &journal->damage[self->lane_damage];
+        if (damage->at > journal->frames[self->lane_frames].at)
+            break;
+        is_lost = is_lost || damage->end_seq > damage->first_seq;
+    }
+    return is_lost;
+}
+
+/* A lane that begins again behind lost events has lost the offsets between. */
+static void
+take_awaited(struct journal_as_part *self, const struct record *record)
+{
+    int32_t partition = (int32_t)record->partition;
+    const struct lane *found = lanes_find(self->awaited, record->stream_id, partition);
+    if (found == NULL || found->events == 0)
+        return;
+    lanes_get(self->awaited, record->stream_id, partition)->events = 0;
+    struct hole hole = {
+        .stream_id = record->stream_id,
+        .partition = partition,
+        .from = offset_behind(found->last_offset),
+        .to = offset_before((int64_t)record->position),
+        .reason = HOLE_DAMAGED,
+        .noticed_ns = CLOCK_NONE,
+    };
+    lane_leave_holes(lanes_find(self->lanes, record->stream_id, partition), &hole);
+    if (hole.from <= hole.to)
+        lanes_add_hole(self->lanes, &hole);
+}
+
+static bool
+take_frame(
+    struct journal_as_part *self, struct tape *tape, struct buffer *buffer, struct error *err)
+{
+    bool damaged;
+    if (!journal_part_read(self, tape, self->lane_frames, buffer, &damaged, err))
+        return false;
+    if (comes_damage(self) || damaged)
+        await_lanes(self);
+    struct record record;
+    size_t at = 0;
+    while (!damaged && record_decode(journal_frame_body(buffer), &at, &record)) {
+        if (record.stream_id >= STREAM_ID_LIMIT)
+            continue;
+        if (self->awaited != NULL)
+            take_awaited(self, &record);
+        lanes_add_event(self->lanes, &record);
+    }
+    return true;
+}
+
 static const struct lanes *
 lanes_of(struct part *part, struct tape *tape, struct error *err)
 {
     struct journal_as_part *self = as_journal(part);
     struct buffer buffer = {0};
     bool good = true;
-    for (; self->lane_frames < self->journal.frame_count; self->lane_frames++) {
-        bool damaged;
-        good = journal_part_read(self, tape, self->lane_frames, &buffer, &damaged, err);
-        if (!good)
-            break;
-        struct record record;
-        size_t at = 0;
-        while (!damaged && record_decode(journal_frame_body(&buffer), &at, &record)) {
-            if (record.stream_id < STREAM_ID_LIMIT)
-                lanes_add_event(self->lanes, &record);
-        }
-    }
+    for (; good && self->lane_frames < self->journal.frame_count; self->lane_frames += good)
+        good = take_frame(self, tape, &buffer, err);
     buffer_done(&buffer);
     return good ? self->lanes : NULL;
 }

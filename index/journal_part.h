@@ -21,6 +21,9 @@ struct journal_as_part {
     struct journal journal;
     struct lanes *lanes;
     size_t lane_frames;
+    size_t lane_damage; /* of the journal's damage, that is in front of those frames */
+    struct lanes
+        *awaited; /* as lanes were in front of damage, and have not gone on; NULL: there was none */
     size_t damage_told;
 };
 

@@ -75,26 +75,13 @@ struct adding {
     bool is_light; /* what parts know of their holes is enough */
 };
 
-/* The neighbours of an offset; the outermost ones are their own. */
-static int64_t
-behind(int64_t offset)
-{
-    return offset == INT64_MAX ? offset : offset + 1;
-}
-
-static int64_t
-before(int64_t offset)
-{
-    return offset == INT64_MIN ? offset : offset - 1;
-}
-
 /* The first offset that may be missing before those of `next`: behind what is known of the lane, or where it began in a
  * `gone` file. False: nothing is known, so that it may begin here. */
 static bool
 find_begin(const struct lane *known, const struct lane *gone, bool is_front, int64_t *begin)
 {
     if (known != NULL && known->events > 0)
-        *begin = behind(known->last_offset);
+        *begin = offset_behind(known->last_offset);
     else if (known != NULL && known->hole_count > 0)
         *begin = known->holes[0].from;
     else if (is_front)
@@ -104,19 +91,6 @@ find_begin(const struct lane *known, const struct lane *gone, bool is_front, int
     else
         return false;
     return true;
-}
-
-/* Take from the gap what holes say of its ends. */
-static void
-leave_holes(const struct lane *lane, struct hole *gap)
-{
-    for (size_t i = 0; lane != NULL && i < lane->hole_count && gap->from <= gap->to; i++) {
-        const struct hole *hole = &lane->holes[i];
-        if (hole->from <= gap->from && hole->to >= gap->from)
-            gap->from = behind(hole->to);
-        if (hole->to >= gap->to && hole->from <= gap->to)
-            gap->to = before(hole->from);
-    }
 }
 
 static struct hole
@@ -136,7 +110,7 @@ gap_of(const struct lane *lane, int64_t from, int64_t to, enum part_gap reason)
 static void
 add_gap(struct lanes *sum, const struct lane *known, struct hole *gap)
 {
-    leave_holes(known, gap);
+    lane_leave_holes(known, gap);
     if (gap->from <= gap->to)
         lanes_add_hole(sum, gap);
 }
@@ -157,8 +131,8 @@ infer_holes(const struct adding *adding, const struct lanes *next)
                 gone == NULL ? NULL : lanes_find(gone, lane->stream_id, lane->partition),
                 adding->is_front, &from))
             continue;
-        struct hole gap = gap_of(lane, from, before(lane->first_offset), adding->gap);
-        leave_holes(lane, &gap);
+        struct hole gap = gap_of(lane, from, offset_before(lane->first_offset), adding->gap);
+        lane_leave_holes(lane, &gap);
         add_gap(sum, known, &gap);
     }
 }
@@ -173,8 +147,9 @@ add_behind(struct lanes *sum, const struct tape_gone *missing)
         const struct lane *lane = lanes_at(missing->lanes, i);
         const struct lane *known = lanes_find(sum, lane->stream_id, lane->partition);
         bool goes_on = known != NULL && known->events > 0;
-        struct hole gap = gap_of(lane, goes_on ? behind(known->last_offset) : lane->first_offset,
-            lane->last_offset, missing->gap);
+        struct hole gap =
+            gap_of(lane, goes_on ? offset_behind(known->last_offset) : lane->first_offset,
+                lane->last_offset, missing->gap);
         if (lane->events > 0)
             add_gap(sum, known, &gap);
     }
@@ -218,11 +193,11 @@ add_deleted_lane(struct adding *adding, const struct deletion_run *run, const st
         if (there == NULL || there->events == 0 || there->last_offset < from)
             continue;
         add_deleted(adding->sum, run, lane, from,
-            there->first_offset <= lane->last_offset ? before(there->first_offset)
+            there->first_offset <= lane->last_offset ? offset_before(there->first_offset)
                                                      : lane->last_offset);
         if (there->last_offset >= lane->last_offset)
             return true;
-        from = behind(there->last_offset);
+        from = offset_behind(there->last_offset);
     }
     add_deleted(adding->sum, run, lane, from, lane->last_offset);
     return true;
@@ -245,6 +220,46 @@ add_runs(struct adding *adding, uint64_t end_seq, struct error *err)
     return true;
 }
 
+/* ---- what is broken ---- */
+
+/* Does the lane come before the place, or behind it, in the order of a segment's blocks? */
+static int
+compare_place(const struct lane *lane, const struct tape_place *place)
+{
+    if (lane->stream_id != place->stream_id)
+        return lane->stream_id < place->stream_id ? -1 : 1;
+    return ((uint32_t)lane->partition > (uint32_t)place->partition) -
+           ((uint32_t)lane->partition < (uint32_t)place->partition);
+}
+
+/* A block that was met and cannot be read: of the lanes of its part all between its first event and its last. */
+static void
+add_block(struct lanes *sum, const struct lanes *of_part, const struct tape_damage *damage)
+{
+    for (size_t i = 0; i < lanes_count(of_part); i++) {
+        const struct lane *lane = lanes_at(of_part, i);
+        int from_first = compare_place(lane, &damage->first);
+        int from_last = compare_place(lane, &damage->last);
+        if (lane->events == 0 || from_first < 0 || from_last > 0)
+            continue;
+        struct hole gap = gap_of(lane, from_first == 0 ? damage->first.offset : lane->first_offset,
+            from_last == 0 ? damage->last.offset : lane->last_offset, PART_GAP_DAMAGED);
+        add_gap(sum, lane, &gap);
+    }
+}
+
+static void
+add_blocks(struct adding *adding, const struct part *part, const struct lanes *of_part)
+{
+    const struct tape_damage *damage;
+    size_t count = tape_damage(adding->tape, &damage);
+    for (size_t i = 0; i < count; i++) {
+        if (damage[i].first.stream != NULL && damage[i].first_seq >= part->first_seq &&
+            damage[i].first_seq < part->end_seq)
+            add_block(adding->sum, of_part, &damage[i]);
+    }
+}
+
 /* ---- all of it ---- */
 
 static bool
@@ -261,6 +276,7 @@ add_part(struct adding *adding, struct part *part, struct error *err)
     if (adding->gap != PART_NO_GAP)
         infer_holes(adding, lanes);
     lanes_merge(adding->sum, lanes);
+    add_blocks(adding, part, lanes);
     return true;
 }
 

@@ -164,6 +164,18 @@ lanes_add_hole(struct lanes *lanes, const struct hole *hole)
 }
 
 void
+lane_leave_holes(const struct lane *lane, struct hole *gap)
+{
+    for (size_t i = 0; lane != NULL && i < lane->hole_count && gap->from <= gap->to; i++) {
+        const struct hole *hole = &lane->holes[i];
+        if (hole->from <= gap->from && hole->to >= gap->from)
+            gap->from = offset_behind(hole->to);
+        if (hole->to >= gap->to && hole->from <= gap->to)
+            gap->to = offset_before(hole->from);
+    }
+}
+
+void
 lanes_merge_lane(struct lanes *lanes, const struct lane *from)
 {
     struct lane *lane = lanes_get(lanes, from->stream_id, from->partition);

@@ -60,6 +60,22 @@ void lanes_add_event(struct lanes *lanes, const struct record *record);
 
 void lanes_add_hole(struct lanes *lanes, const struct hole *hole);
 
+/* Take from the gap what the lane's holes (NULL: there is none) say of its ends. from > to: nothing is left. */
+void lane_leave_holes(const struct lane *lane, struct hole *gap);
+
+/* The neighbours of an offset; the outermost ones are their own. */
+static inline int64_t
+offset_behind(int64_t offset)
+{
+    return offset == INT64_MAX ? offset : offset + 1;
+}
+
+static inline int64_t
+offset_before(int64_t offset)
+{
+    return offset == INT64_MIN ? offset : offset - 1;
+}
+
 /* Add everything that `from` knows. */
 void lanes_merge(struct lanes *lanes, const struct lanes *from);
 void lanes_merge_lane(struct lanes *lanes, const struct lane *from);

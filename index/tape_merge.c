@@ -49,6 +49,7 @@ struct merge {
     struct source_lane *lanes; /* all of them */
     size_t lane_count;
     uint64_t missed_files[TAPE_MERGE_MAX]; /* of each tape, that the lanes know of */
+    size_t damaged_places[TAPE_MERGE_MAX]; /* the same */
 };
 
 /* ---- writing ---- */
@@ -217,7 +218,7 @@ explain_end(struct merge *merge)
     end_hole(merge);
 }
 
-/* ---- what retention deletes meanwhile ---- */
+/* ---- what is missing as it shows only now ---- */
 
 static bool
 renew_lanes(struct merge *merge, size_t tape, struct error *err)
@@ -239,16 +240,22 @@ renew_lanes(struct merge *merge, size_t tape, struct error *err)
     return fresh != NULL;
 }
 
-/* Files that were to be read are gone: what the tapes say of their offsets is another thing now. */
+/* Files that were to be read were deleted by retention, or could not be read in a place: what the tapes say of their
+ * offsets is another thing now. */
 static bool
 look_again(struct merge *merge, struct error *err)
 {
     for (size_t i = 0; i < merge->options->tape_count; i++) {
+        const struct tape_damage *ignored;
         struct tape *tape = merge->options->tapes[i];
-        if (tape_missed_files(tape) == merge->missed_files[i])
+        size_t damaged = tape_damage(tape, &ignored);
+        bool is_missing = tape_missed_files(tape) != merge->missed_files[i];
+        if (!is_missing && damaged == merge->damaged_places[i])
             continue;
+        merge->damaged_places[i] = damaged;
         merge->missed_files[i] = tape_missed_files(tape);
-        tape_leave_missed(tape);
+        if (is_missing)
+            tape_leave_missed(tape);
         if (!renew_lanes(merge, i, err))
             return false;
     }
