@@ -59,7 +59,7 @@ struct tape {
     bool has_unreadable;
     struct tape_gone gone;
     uint64_t missed_files;
-    bool is_ours; /* its lock is the caller's own, who writes nothing yet */
+    bool is_ours;  /* its lock is the caller's own, who writes nothing yet */
     bool must_fit; /* the parts are others than when it was seen whether they fit together */
 };
 

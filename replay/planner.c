@@ -253,8 +253,7 @@ read_selection(struct planning *planning, struct error *err)
         case CURSOR_PAUSED:
             break;
         case CURSOR_END:
-            return check_decided(planning, err) &&
-                   (plan->events > 0 || fail_empty(planning, err));
+            return check_decided(planning, err) && (plan->events > 0 || fail_empty(planning, err));
         case CURSOR_FAILED:
             return false;
         }

@@ -1,9 +1,9 @@
 #include <jansson.h>
 
 #include "base/clock.h"
-#include "index/hole_times.h"
 #include "console/json_event.h"
 #include "index/event.h"
+#include "index/hole_times.h"
 #include "index/tape.h"
 #include "tests/support/unit.h"
 
