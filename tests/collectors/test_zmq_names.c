@@ -1,17 +1,7 @@
 /* Names of hosts that have an address of IPv4 and one of IPv6, as localhost mostly has. */
 
-/* The next definition of a function. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-
-#include <dlfcn.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <zmq.h>
 
@@ -19,34 +9,8 @@
 #include "collectors/recorder.h"
 #include "tests/support/collectors_tape.h"
 #include "tests/support/collectors_zmq.h"
+#include "tests/support/two_addresses.h"
 #include "tests/support/unit.h"
-
-typedef int resolve(
-    const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **found);
-
-/* libzmq asks us instead of the system. As there the address of IPv6 comes first, where both are asked for. */
-int
-getaddrinfo(/* NOLINT(readability-inconsistent-declaration-parameter-name): libc's are reserved */
-    const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **found)
-{
-    resolve *next;
-    *(void **)&next = dlsym(RTLD_NEXT, "getaddrinfo");
-    if (node != NULL && strcmp(node, "both.test") == 0)
-        node = hints->ai_family == AF_INET ? "127.0.0.1" : "::1";
-    return next(node, service, hints, found);
-}
-
-static bool
-has_ipv6(void)
-{
-    const struct sockaddr_in6 address = {
-        .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool is_there = fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
-    if (fd >= 0)
-        (void)close(fd);
-    return is_there;
-}
 
 /* Bind the publisher to `host`, at the same port as before if there was one, and record it by its name. */
 static void
@@ -85,7 +49,7 @@ reaches_a_publisher_at_the_address_of_ipv4(void **state)
 static void
 reaches_a_publisher_at_the_address_of_ipv6(void **state)
 {
-    if (!has_ipv6())
+    if (!two_addresses_has_ipv6())
         unit_skip(__func__, "no IPv6 on this machine");
     (void)zmq_close(((struct feed_setting *)*state)->publisher);
     bind_publisher(*state, "[::1]");
@@ -97,7 +61,7 @@ finds_a_publisher_that_comes_back_at_the_other_address(void **state)
 {
     static const char *const hosts[] = {"127.0.0.1", "[::1]", "127.0.0.1"};
     struct feed_setting *setting = *state;
-    if (!has_ipv6())
+    if (!two_addresses_has_ipv6())
         unit_skip(__func__, "no IPv6 on this machine");
     (void)zmq_close(setting->publisher);
     bind_publisher(setting, hosts[0]);
