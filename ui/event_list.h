@@ -29,17 +29,13 @@ struct event_list {
     struct event_row **rows;
     size_t count;
     size_t capacity;
-    unsigned changes;          /* counts every change of the rows */
     struct event_gap *end_gap; /* as those of rows, behind the last one; event_gaps.h finds them */
     uint64_t end_seq;          /* the head: nothing at or above is loaded */
 
     struct cursor *older;
-    bool older_is_done; /* rows[0] is the first match of the tape */
-    size_t wanted;      /* load older ones until there are this many */
+    size_t wanted; /* load older ones until there are this many */
     struct cursor *newer;
-    bool newer_is_done; /* the last row is the last match below end_seq */
-    uint64_t scanned;   /* events looked at since the list was begun */
-    bool gave_up;       /* query_gave_up() since then: what is not there may match */
+    uint64_t scanned; /* events looked at since the list was begun */
 
     struct cursor *arrivals; /* what is read while following */
     uint64_t next_seq;       /* the first that has not been looked at */
@@ -52,6 +48,10 @@ struct event_list {
     int64_t second_ns;
     double ratio; /* arrived for one that was drawn, over the last second; 1 when all are */
 
+    unsigned changes;   /* counts every change of the rows */
+    bool older_is_done; /* rows[0] is the first match of the tape */
+    bool newer_is_done; /* the last row is the last match below end_seq */
+    bool gave_up;       /* query_gave_up() since the list was begun: what is not there may match */
     bool has_failed;
     char failure[256];
 };
