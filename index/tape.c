@@ -47,11 +47,25 @@ take_notifications(struct tape *tape)
     return names_changed;
 }
 
+/* Until they are those of one moment, or nearly. */
+static bool
+list_parts(struct tape *tape, struct error *err)
+{
+    int tries = 0;
+    do {
+        if (!tape_list_parts(tape, err))
+            return false;
+    } while (tape->is_outdated && ++tries < LISTINGS_MAX);
+    if (tape->is_outdated)
+        tape->must_list = true;
+    return true;
+}
+
 /* List the parts when it is time, and see what was appended to them. */
 static bool
 look_at_parts(struct tape *tape, struct error *err)
 {
-    if (tape->must_list && !tape_list_parts(tape, err))
+    if (tape->must_list && !list_parts(tape, err))
         return false;
     for (size_t i = 0; i < tape->part_count; i++) {
         struct part *part = tape->parts[i];

@@ -374,7 +374,7 @@ open_part(struct tape *tape, struct catalogue *catalogue, const struct listed *r
         part->name_id = row->id;
         part->references = 1;
     } else if (access(path, F_OK) != 0) {
-        tape->must_list = true; /* sealed or deleted between listing and opening */
+        tape->is_outdated = true; /* sealed or deleted between listing and opening */
     } else if (err->code == ERROR_DAMAGED) {
         add_unread(tape, row, err->text);
     } else if (err->code == ERROR_SYSTEM && is_unreadable(path)) {
@@ -438,11 +438,27 @@ tape_drop_parts(struct tape *tape)
     free(tape->parts);
 }
 
+/* Are other files there now? A journal goes when its segment is there, but who reads a directory meanwhile may see neither,
+ * and where it is the newest one no gap shows it. */
+static bool
+is_other_listing(const struct tape *tape, const struct listing *listing)
+{
+    struct listing now = {0};
+    struct error ignored;
+    bool is_same = list_directory(tape->directory, &now, &ignored) && now.count == listing->count;
+    for (size_t i = 0; is_same && i < now.count; i++)
+        is_same =
+            now.rows[i].id == listing->rows[i].id && now.rows[i].kind == listing->rows[i].kind;
+    listing_done(&now);
+    return !is_same;
+}
+
 bool
 tape_list_parts(struct tape *tape, struct error *err)
 {
     struct listing listing = {0};
     tape->must_list = tape->notify_fd < 0;
+    tape->is_outdated = false;
     if (!list_directory(tape->directory, &listing, err)) {
         listing_done(&listing);
         return false;
@@ -480,6 +496,9 @@ tape_list_parts(struct tape *tape, struct error *err)
         if (part != NULL)
             parts[count++] = part;
     }
+    /* Who is told of changes lists again then. */
+    tape->is_outdated =
+        tape->is_outdated || (tape->notify_fd < 0 && is_other_listing(tape, &listing));
     listing_done(&listing);
     if (failed) {
         catalogue_free(catalogue);

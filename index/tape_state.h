@@ -59,8 +59,9 @@ struct tape {
     bool has_unreadable;
     struct tape_gone gone;
     uint64_t missed_files;
-    bool is_ours;  /* its lock is the caller's own, who writes nothing yet */
-    bool must_fit; /* the parts are others than when it was seen whether they fit together */
+    bool is_ours;     /* its lock is the caller's own, who writes nothing yet */
+    bool is_outdated; /* what was listed last had changed before all of it was open */
+    bool must_fit;    /* the parts are others than when it was seen whether they fit together */
 };
 
 /* Make parts[] agree with the directory; see whether they fit once they know their ends. */
