@@ -348,15 +348,20 @@ a_test_says_what_to_do_when_nobody_listens(void **state)
     assert_string_equal(reported.text, "tcp://127.0.0.1:1: no publisher answers");
 }
 
+/* Who does not know our way of authentication says his own and closes, and the close may overtake it. On a busy machine that
+ * may be so several times in a row, and then it is all that can be known: so it is asked more than once. */
 static void
 a_test_says_that_the_other_side_does_not_use_what_is_configured(void **state)
 {
     struct setting *setting = *state;
     struct reported reported;
+    enum error_code code = ERROR_NONE;
     setting->properties[0] = (struct recorder_property){"plain_username", "deck"};
     setting->properties[1] = (struct recorder_property){"plain_password", "s3cret"};
     open_other(setting, ZMQ_PUB, 0);
-    assert_int_equal(check_tap(setting, "zmq://@", &reported), ERROR_REFUSED);
+    for (int attempt = 0; attempt < 5 && code != ERROR_REFUSED; attempt++)
+        code = check_tap(setting, "zmq://@", &reported);
+    assert_int_equal(code, ERROR_REFUSED);
     assert_non_null(strstr(reported.text, "it does not use PLAIN"));
     assert_non_null(strstr(reported.fix, "remove zeromq.plain_username"));
 }
