@@ -21,8 +21,7 @@ fail_place(const char *text, struct error *err)
 {
     return error_set(err, ERROR_CONFIG,
         "sequence takes frame:N, frame:N:le, frame:N:be, frame:N:$.PATH, value:$.PATH or "
-        "header:NAME, "
-        "not '%.60s'",
+        "header:NAME, with the names of members in PATH and no elements of arrays, not '%.60s'",
         text);
 }
 
@@ -32,7 +31,7 @@ parse_path(const char *text)
 {
     size_t length = strlen(text);
     if (strncmp(text, "$.", 2) != 0 || length < 3 || text[2] == '.' || text[length - 1] == '.' ||
-        strstr(text, "..") != NULL)
+        strstr(text, "..") != NULL || strpbrk(text, "[]") != NULL)
         return NULL;
     return text + 2;
 }

@@ -128,6 +128,7 @@ static void
 names_the_forms_when_the_place_is_none(void **state)
 {
     (void)state;
+    refuse_place("value:$.items[0].n");
     refuse_place("frame:");
     refuse_place("frame:1x");
     refuse_place("frame: 1");
